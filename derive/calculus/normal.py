@@ -1,0 +1,173 @@
+"""The normal form that the calculus works on.
+
+Nonlinear nodes stand at the root of an equation, on references only, so that each has a named
+output and named arguments; a compound operand of a product gets a name of its own; an absolute time
+stands alone.  Losses and logarithms composed with softmax or sigmoid become fused, stable nodes.
+The user's equations are kept elsewhere, for reading; this form is for computing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
+
+from derive.algebra import build as b
+from derive.algebra.functions import Apply
+from derive.algebra.losses import LOSSES
+from derive.algebra.nodes import (
+    Detach,
+    Diag,
+    FusedLoss,
+    LogSoftmax,
+    Loss,
+    Scale,
+    Softmax,
+    Timed,
+    is_reference,
+)
+from derive.errors import UnsupportedError
+from derive.program import Builder, Program, Variable, operands, rebuild
+
+NONLINEAR = (Apply, Softmax, LogSoftmax, FusedLoss, Detach)
+CONSTANT = (OneMatrix, ZeroMatrix, Identity)
+
+
+def normalise(program: Program) -> Program:
+    """The normal form of a model as it was read."""
+    normal = NormalBuilder(Program(**{**vars(program), "equations": {}}))
+    for name, e in program.equations.items():
+        normal.define(name, e)
+    return normal.program()
+
+
+class NormalBuilder(Builder):
+    """A builder whose equations are brought to normal form as they are defined."""
+
+    def define(self, name: str, e: MatrixExpr) -> MatrixExpr:
+        return super().define(name, self.root(e, name))
+
+    def add(self, variable: Variable, e: MatrixExpr) -> MatrixExpr:
+        """Declare a name and define it."""
+        self.declare(variable)
+        return self.define(variable.name, e)
+
+    def root(self, e: MatrixExpr, hint: str) -> MatrixExpr:
+        """The normal form of a right side; `hint` names what is split off."""
+        e = self.stable(e, hint)
+        if is_reference(e) or isinstance(e, CONSTANT):
+            return e
+        if isinstance(e, NONLINEAR):
+            return rebuild(e, (self.named(a, f"z_{hint}") for a in operands(e)))
+        args = [self.inner(a, hint) for a in operands(e)]
+        if isinstance(e, MatMul):
+            return self.product(args, hint)
+        if isinstance(e, HadamardProduct):
+            return b.hadamard(*(a if is_map(a) else self.named(a, f"m_{hint}") for a in args))
+        if isinstance(e, MatAdd):
+            return b.add(*args)
+        if isinstance(e, Scale):
+            return b.scale(e.coefficient, args[0])
+        return b.transpose(args[0]) if isinstance(e, Transpose) else rebuild(e, args)
+
+    def inner(self, e: MatrixExpr, hint: str) -> MatrixExpr:
+        """The normal form of an operand: what must stand at a root gets a name."""
+        if isinstance(e, Timed) and e.offset is None:
+            return self.name(e, f"at_{e.name}")
+        e = self.root(e, hint)
+        if isinstance(e, NONLINEAR):
+            return self.name(e, f"{e.name if isinstance(e, Apply) else type(e).__name__.lower()}_{hint}")
+        return e
+
+    def named(self, e: MatrixExpr, hint: str) -> MatrixExpr:
+        return e if is_reference(e) else self.name(self.inner(e, hint), hint)
+
+    def product(self, factors: Iterable[MatrixExpr], hint: str) -> MatrixExpr:
+        """A matrix product on references; diag(a) B is an elementwise product where B is a column."""
+        simple: list[MatrixExpr] = []
+        for a in factors:
+            plain = is_reference(a) or isinstance(a, (*CONSTANT, Diag))
+            plain = plain or (isinstance(a, Transpose) and is_reference(a.arg))
+            simple.append(a if plain else self.operand(a, hint))
+        while len(simple) > 1 and simple[-1].shape[1] == 1 and isinstance(simple[-2], Diag):
+            column = b.hadamard(simple[-2].arg, simple[-1])
+            simple[-2:] = [column if len(simple) == 2 else self.named(column, f"m_{hint}")]
+        return b.matmul(*(self.named(a, f"m_{hint}") if isinstance(a, Diag) else a for a in simple))
+
+    def operand(self, a: MatrixExpr, hint: str) -> MatrixExpr:
+        if isinstance(a, Transpose):
+            return b.transpose(self.named(a.arg, f"m_{hint}"))
+        c, a = b.split(a)
+        return b.scale(c, self.named(a, f"m_{hint}"))
+
+    def stable(self, e: MatrixExpr, hint: str) -> MatrixExpr:
+        """Recognise compositions that have a stable form, and write out the losses that have none."""
+        if isinstance(e, Loss):
+            return self.loss(e, hint)
+        if isinstance(e, Apply) and e.name == "log":
+            return self.logarithm(e, hint)
+        return e
+
+    def loss(self, e: Loss, hint: str) -> MatrixExpr:
+        entry = LOSSES[e.kind]
+        if entry.fused is None:
+            return self.root(entry.expand(e.target, e.prediction), hint)  # type: ignore[misc]
+        if entry.logits:
+            logits = self.named(e.prediction, f"z_{hint}")
+            companion = Softmax(logits) if entry.companion == "softmax" else Apply(entry.companion, logits)
+            return entry.fused(self.named(e.target, f"y_{hint}"), logits, self.named(companion, f"p_{hint}"))
+        prediction = self.named(e.prediction, f"p_{hint}")
+        source = self.definition(prediction)
+        composed = isinstance(source, Softmax) if entry.companion == "softmax" else is_apply(source, entry.companion)
+        if composed:
+            return entry.fused(self.named(e.target, f"y_{hint}"), source.arg, prediction)
+        return self.root(entry.expand(e.target, prediction), hint)  # type: ignore[misc]
+
+    def logarithm(self, e: Apply, hint: str) -> MatrixExpr:
+        """log of a softmax, of a sigmoid, of one minus a sigmoid."""
+        inside = self.inner(e.arg, hint)
+        source = self.definition(inside)
+        if isinstance(source, Softmax):
+            return LogSoftmax(source.arg)
+        if is_apply(source, "sigmoid"):
+            return b.negative(Apply("softplus", b.negative(source.arg)))
+        terms = source.args if isinstance(source, MatAdd) else ()
+        if len(terms) == 2 and OneMatrix(*inside.shape) in terms:
+            other = b.negative(terms[0] if terms[1] == OneMatrix(*inside.shape) else terms[1])
+            if is_apply(self.definition(other), "sigmoid"):
+                return b.negative(Apply("softplus", self.definition(other).arg))
+        return Apply("log", inside)
+
+    def definition(self, e: MatrixExpr) -> MatrixExpr:
+        """What a same-time reference stands for, followed through plain copies."""
+        while is_reference(e) and (not isinstance(e, Timed) or e.offset == 0) and e.name in self.equations:
+            e = self.equations[e.name]
+        return e
+
+
+def is_apply(e: MatrixExpr, name: str) -> bool:
+    return isinstance(e, Apply) and e.name == name
+
+
+def is_map(e: MatrixExpr) -> bool:
+    """Is `e` elementwise in references of its own shape and in broadcast scalars?"""
+    if is_reference(e) or isinstance(e, (OneMatrix, ZeroMatrix)):
+        return not (isinstance(e, Timed) and e.offset is None)
+    if isinstance(e, (MatAdd, HadamardProduct, Scale)):
+        return all(is_map(a) for a in operands(e))
+    scalar = b.broadcast_scalar(e)
+    return scalar is not None and is_reference(scalar)
+
+
+def check_normal(program: Program) -> None:
+    """Raise where an equation is not in normal form; used by tests and by `adjoint`."""
+    for name, e in program.equations.items():
+        inner = [a for x in operands(e) for a in _walk(x)]
+        if any(isinstance(a, (*NONLINEAR, Loss)) for a in inner) or isinstance(e, Loss):
+            raise UnsupportedError(f"{name}: a nonlinear node is not at the root; call normalise() first")
+
+
+def _walk(e: MatrixExpr) -> Iterable[MatrixExpr]:
+    yield e
+    for a in operands(e):
+        yield from _walk(a)
