@@ -10,8 +10,8 @@ Canonical layout: [..., T, B, r, c], without T or B where a name lacks the axis;
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import lru_cache, singledispatch
+from collections.abc import Callable, Mapping
+from functools import cache, singledispatch
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from sympy.core.relational import Relational
 from derive.algebra.functions import FUNCTIONS, Apply
 from derive.algebra.losses import LOSSES
 from derive.algebra.nodes import (
+    NONEMPTY,
+    B,
     Blocks,
     Concat,
     Delta,
@@ -64,7 +66,8 @@ class Evaluation:
     def __init__(self, program: Program, sizes: Mapping[str, int], steps: int, batch: int, arrays: Mapping[str, Array]):
         self.program, self.steps, self.batch, self.arrays = program, steps, batch, arrays
         numbers = {s: sympy.Integer(sizes[s.name]) for s in program.sizes}
-        self._numbers: dict[Expr, Any] = {**numbers, T: sympy.Integer(steps)}
+        self._numbers: dict[Expr, Any] = {**numbers, T: sympy.Integer(steps), B: sympy.Integer(batch)}
+        self._numbers[NONEMPTY] = sympy.Integer(int(steps > 0))
         self._numbers |= {Symbol(n, real=True): c for n, c in program.constants.items()}
         self._memo: dict[Key, Array] = {}
 
@@ -336,7 +339,7 @@ def apply_function(name: str, args: list[Array], numbers: list[float]) -> Array:
         return np.asarray(_scalar(definition, values))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _definition(name: str) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...], Expr]:
     entry = FUNCTIONS[name]
     symbols = sympy.symbols(f"z0:{entry.arity}")
@@ -344,7 +347,7 @@ def _definition(name: str) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...], Expr
     return symbols, numerals, sympy.sympify(entry.scalar(*symbols, *numerals), strict=True)
 
 
-_UNARY = {
+_UNARY: dict[Any, Callable[[Any], Any]] = {
     sympy.exp: np.exp,
     sympy.log: np.log,
     sympy.tanh: np.tanh,

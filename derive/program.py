@@ -19,7 +19,6 @@ from types import MappingProxyType
 from sympy import Expr, MatrixExpr, MatrixSymbol, Rational, Symbol
 
 from derive.algebra.bound import Bound
-from derive.algebra.build import transpose
 from derive.algebra.nodes import Delta, Node, SumOver, Timed, is_reference, t
 
 SEQUENCE, ONCE, SHARED = frozenset("tb"), frozenset("b"), frozenset("")
@@ -231,9 +230,6 @@ class Builder:
         """A reference that stands for `e`: an existing one of the same value, or a new temporary."""
         if is_reference(e) and (not isinstance(e, Timed) or e.offset is not None):
             return e
-        rows, cols = e.shape
-        if rows == 1 and cols != 1:  # no temporary is a row vector
-            return transpose(self.name(transpose(e), hint))
         if e not in self._known:
             name = self.fresh(hint)
             self.declare(Variable(name, "temporary", e.shape, self.view().axes(e)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Basic, Expr, Identity, Integer, MatrixExpr, S, Symbol
+from sympy import Basic, Expr, Identity, Integer, MatrixExpr, Symbol
 from sympy.core.symbol import Str
 
 from derive.algebra.build import add, matmul, zeros
@@ -94,9 +94,7 @@ class OrderedProduct(Bound):
     "ascending" is body(low) … body(high), "descending" body(high) … body(low).
     """
 
-    def __new__(
-        cls, body: MatrixExpr, index: Symbol, low: Any, high: Any, direction: str | Str
-    ) -> OrderedProduct:
+    def __new__(cls, body: MatrixExpr, index: Symbol, low: Any, high: Any, direction: str | Str) -> OrderedProduct:
         direction = label(direction)
         if direction.name not in {"ascending", "descending"}:
             raise ValueError(f"a direction is ascending or descending, not {direction.name!r}")
@@ -111,7 +109,7 @@ class OrderedProduct(Bound):
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
         product = self.doit()
-        return S(int(i == j)) if isinstance(product, Identity) else product[i, j]
+        return Integer(int(i == j)) if isinstance(product, Identity) else product[i, j]
 
     def _sympystr(self, printer: Any) -> str:
         return f"{super()._sympystr(printer)[:-1]}, {self.direction})"

@@ -5,6 +5,7 @@ They never reorder what the user wrote, except that like terms of a sum are merg
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, S, Transpose, ZeroMatrix
@@ -71,7 +72,8 @@ def hadamard(*factors: MatrixExpr) -> MatrixExpr:
     """The elementwise product of factors of one shape."""
     shape = factors[0].shape
     conform("elementwise *", *(a.shape for a in factors))
-    c, flat = S.One, []
+    c: Any = S.One
+    flat: list[MatrixExpr] = []
     for a in factors:
         k, a = split(a)
         c *= k
@@ -86,25 +88,40 @@ def hadamard(*factors: MatrixExpr) -> MatrixExpr:
 
 def matmul(*factors: MatrixExpr) -> MatrixExpr:
     """The matrix product, flattened; identities and 1×1 ones disappear."""
-    c, flat = S.One, []
+    c: Any = S.One
+    flat: list[MatrixExpr] = []
     for a in factors:
         k, a = split(a)
         c *= k
         flat.extend(a.args if isinstance(a, MatMul) else [a])
-    for a, b in zip(flat, flat[1:], strict=False):
+    for a, b in pairwise(flat):
         if not same((a.shape[1], S.One), (b.shape[0], S.One)):
             raise ShapeError(f"'@' needs matching inner sizes, got {shape_text(a.shape)} and {shape_text(b.shape)}")
     shape = (flat[0].shape[0], flat[-1].shape[1])
     if any(is_zero(a) for a in flat):
         return zeros(shape)
     kept = [a for a in flat if not isinstance(a, Identity) and not (isinstance(a, OneMatrix) and is_scalar(a.shape))]
-    kept = kept or flat[:1]
+    kept = _join_ones(kept or flat[:1])
+    inner, kept = kept[0], kept[1:]
+    c *= inner
     if len(kept) == 1:
         return scale(c, kept[0])
     try:
         return scale(c, MatMul(*kept))
     except SymPyShapeError as error:  # sizes that are equal only after expansion
         raise ShapeError(str(error)) from error
+
+
+def _join_ones(factors: list[MatrixExpr]) -> list[Any]:
+    """[coefficient, factors] with neighbouring ones multiplied out: 1 1ᵀ 1 = n 1."""
+    c, joined = S.One, [factors[0]]
+    for a in factors[1:]:
+        if isinstance(a, OneMatrix) and isinstance(joined[-1], OneMatrix):
+            c *= a.shape[0]
+            joined[-1] = OneMatrix(joined[-1].shape[0], a.shape[1])
+        else:
+            joined.append(a)
+    return [c, *joined]
 
 
 def transpose(a: MatrixExpr) -> MatrixExpr:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, MatrixExpr, Piecewise, Rational, S, pi, sqrt
+from sympy import Basic, Expr, MatrixExpr, Piecewise, S, pi, sqrt
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.symbol import Str
 
@@ -117,154 +117,146 @@ def _sigmoid(z: Expr) -> Expr:
     return Piecewise((1 / (1 + sympy.exp(-z)), z >= 0), (sympy.exp(z) / (1 + sympy.exp(z)), True))
 
 
-def _entries() -> tuple[Function, ...]:
-    def unary(
-        name: str, scalar: Any, slope: Slope, tex: str, numpy: str, c: str, **more: Any
-    ) -> Function:
-        return Function(name, scalar, (slope,), tex, {"numpy": numpy, "c": c}, **more)
-
-    positive = (0.0, float("inf"))
-    return (
-        unary("tanh", sympy.tanh, lambda z, y: b.subtract(one(y), b.hadamard(y, y)), r"\tanh", "np.tanh", "tanh"),
-        unary(
-            "sigmoid", _sigmoid, lambda z, y: b.hadamard(y, b.subtract(one(y), y)), r"\sigma", "_sigmoid", "sigmoid"
-        ),
-        unary(
-            "relu",
-            lambda z: Piecewise((z, z > 0), (S.Zero, True)),
-            lambda z, y: step(z),
-            r"\operatorname{relu}",
-            "_relu",
-            "relu",
-            smooth=False,
-        ),
-        unary(
-            "leaky_relu",
-            lambda z, a: Piecewise((z, z > 0), (a * z, True)),
-            _leaky_slope,
-            r"\operatorname{leaky\,relu}",
-            "_leaky_relu",
-            "leaky_relu",
-            parameters=1,
-            smooth=False,
-        ),
-        unary(
-            "elu",
-            lambda z: Piecewise((z, z > 0), (expm1(z), True)),
-            lambda z, y: Apply("exp", b.negative(Apply("relu", b.negative(z)))),
-            r"\operatorname{elu}",
-            "_elu",
-            "elu",
-            smooth=False,
-        ),
-        unary(
-            "gelu", lambda z: z * (1 + sympy.erf(z / sqrt(2))) / 2, _gelu_slope, r"\operatorname{gelu}", "_gelu", "gelu"
-        ),
-        unary(
-            "silu",
-            lambda z: z * _sigmoid(z),
-            lambda z, y: b.add(Apply("sigmoid", z), b.hadamard(y, b.subtract(one(y), Apply("sigmoid", z)))),
-            r"\operatorname{silu}",
-            "_silu",
-            "silu",
-        ),
-        unary(
-            "softplus",
-            lambda z: Piecewise((z + log1p(sympy.exp(-z)), z > 0), (log1p(sympy.exp(z)), True)),
-            lambda z, y: Apply("sigmoid", z),
-            r"\operatorname{softplus}",
-            "_softplus",
-            "softplus",
-        ),
-        unary("exp", sympy.exp, lambda z, y: y, r"\exp", "np.exp", "exp"),
-        unary("log", sympy.log, lambda z, y: Apply("reciprocal", z), r"\log", "np.log", "log", domain=positive),
-        unary(
-            "sqrt",
-            sympy.sqrt,
-            lambda z, y: b.scale(S.Half, Apply("reciprocal", y)),
-            r"\operatorname{sqrt}",
-            "np.sqrt",
-            "sqrt",
-            domain=positive,
-        ),
-        unary("sin", sympy.sin, lambda z, y: Apply("cos", z), r"\sin", "np.sin", "sin"),
-        unary("cos", sympy.cos, lambda z, y: b.negative(Apply("sin", z)), r"\cos", "np.cos", "cos"),
-        unary(
-            "abs",
-            lambda z: Piecewise((z, z > 0), (-z, True)),
-            lambda z, y: Apply("sign", z),
-            r"\operatorname{abs}",
-            "np.abs",
-            "fabs",
-            smooth=False,
-        ),
-        unary(
-            "erf",
-            sympy.erf,
-            lambda z, y: b.scale(2 / sqrt(pi), _gauss(z, S.One)),
-            r"\operatorname{erf}",
-            "_erf",
-            "erf",
-        ),
-        Function(
-            "maximum",
-            lambda p, q: Piecewise((p, p > q), (q, True)),
-            (lambda p, q, y: step(b.subtract(p, q)), lambda p, q, y: step(b.subtract(q, p))),
-            r"\max",
-            {"numpy": "np.maximum", "c": "maximum"},
-            smooth=False,
-        ),
-        Function(
-            "minimum",
-            lambda p, q: Piecewise((p, p < q), (q, True)),
-            (lambda p, q, y: step(b.subtract(q, p)), lambda p, q, y: step(b.subtract(p, q))),
-            r"\min",
-            {"numpy": "np.minimum", "c": "minimum"},
-            smooth=False,
-        ),
-        # Not names of the cell language: what the operators `/` and `**` and the slopes need.
-        unary(
-            "reciprocal",
-            lambda z: 1 / z,
-            lambda z, y: b.negative(b.hadamard(y, y)),
-            r"\operatorname{reciprocal}",
-            "np.reciprocal",
-            "reciprocal",
-            domain=positive,
-            public=False,
-        ),
-        unary(
-            "power",
-            lambda z, n: z**n,
-            _power_slope,
-            r"\operatorname{power}",
-            "_power",
-            "power",
-            parameters=1,
-            public=False,
-        ),
-        unary(
-            "step",
-            lambda z: Piecewise((S.One, z > 0), (S.Zero, True)),
-            None,
-            r"\operatorname{step}",
-            "_step",
-            "step",
-            smooth=False,
-            public=False,
-        ),
-        unary(
-            "sign",
-            lambda z: Piecewise((S.One, z > 0), (S.NegativeOne, z < 0), (S.Zero, True)),
-            None,
-            r"\operatorname{sign}",
-            "np.sign",
-            "sign",
-            smooth=False,
-            public=False,
-        ),
-    )
+def unary(name: str, scalar: Any, slope: Slope, tex: str, numpy: str, c: str, **more: Any) -> Function:
+    return Function(name, scalar, (slope,), tex, {"numpy": numpy, "c": c}, **more)
 
 
-FUNCTIONS.update({entry.name: entry for entry in _entries()})
+_POSITIVE = (0.0, float("inf"))
+_ENTRIES = (
+    unary("tanh", sympy.tanh, lambda z, y: b.subtract(one(y), b.hadamard(y, y)), r"\tanh", "np.tanh", "tanh"),
+    unary("sigmoid", _sigmoid, lambda z, y: b.hadamard(y, b.subtract(one(y), y)), r"\sigma", "_sigmoid", "sigmoid"),
+    unary(
+        "relu",
+        lambda z: Piecewise((z, z > 0), (S.Zero, True)),
+        lambda z, y: step(z),
+        r"\operatorname{relu}",
+        "_relu",
+        "relu",
+        smooth=False,
+    ),
+    unary(
+        "leaky_relu",
+        lambda z, a: Piecewise((z, z > 0), (a * z, True)),
+        _leaky_slope,
+        r"\operatorname{leaky\,relu}",
+        "_leaky_relu",
+        "leaky_relu",
+        parameters=1,
+        smooth=False,
+    ),
+    unary(
+        "elu",
+        lambda z: Piecewise((z, z > 0), (expm1(z), True)),
+        lambda z, y: Apply("exp", b.negative(Apply("relu", b.negative(z)))),
+        r"\operatorname{elu}",
+        "_elu",
+        "elu",
+        smooth=False,
+    ),
+    unary("gelu", lambda z: z * (1 + sympy.erf(z / sqrt(2))) / 2, _gelu_slope, r"\operatorname{gelu}", "_gelu", "gelu"),
+    unary(
+        "silu",
+        lambda z: z * _sigmoid(z),
+        lambda z, y: b.add(Apply("sigmoid", z), b.hadamard(y, b.subtract(one(y), Apply("sigmoid", z)))),
+        r"\operatorname{silu}",
+        "_silu",
+        "silu",
+    ),
+    unary(
+        "softplus",
+        lambda z: Piecewise((z + log1p(sympy.exp(-z)), z > 0), (log1p(sympy.exp(z)), True)),
+        lambda z, y: Apply("sigmoid", z),
+        r"\operatorname{softplus}",
+        "_softplus",
+        "softplus",
+    ),
+    unary("exp", sympy.exp, lambda z, y: y, r"\exp", "np.exp", "exp"),
+    unary("log", sympy.log, lambda z, y: Apply("reciprocal", z), r"\log", "np.log", "log", domain=_POSITIVE),
+    unary(
+        "sqrt",
+        sympy.sqrt,
+        lambda z, y: b.scale(S.Half, Apply("reciprocal", y)),
+        r"\operatorname{sqrt}",
+        "np.sqrt",
+        "sqrt",
+        domain=_POSITIVE,
+    ),
+    unary("sin", sympy.sin, lambda z, y: Apply("cos", z), r"\sin", "np.sin", "sin"),
+    unary("cos", sympy.cos, lambda z, y: b.negative(Apply("sin", z)), r"\cos", "np.cos", "cos"),
+    unary(
+        "abs",
+        lambda z: Piecewise((z, z > 0), (-z, True)),
+        lambda z, y: Apply("sign", z),
+        r"\operatorname{abs}",
+        "np.abs",
+        "fabs",
+        smooth=False,
+    ),
+    unary(
+        "erf",
+        sympy.erf,
+        lambda z, y: b.scale(2 / sqrt(pi), _gauss(z, S.One)),
+        r"\operatorname{erf}",
+        "_erf",
+        "erf",
+    ),
+    Function(
+        "maximum",
+        lambda p, q: Piecewise((p, p > q), (q, True)),
+        (lambda p, q, y: step(b.subtract(p, q)), lambda p, q, y: step(b.subtract(q, p))),
+        r"\max",
+        {"numpy": "np.maximum", "c": "maximum"},
+        smooth=False,
+    ),
+    Function(
+        "minimum",
+        lambda p, q: Piecewise((p, p < q), (q, True)),
+        (lambda p, q, y: step(b.subtract(q, p)), lambda p, q, y: step(b.subtract(p, q))),
+        r"\min",
+        {"numpy": "np.minimum", "c": "minimum"},
+        smooth=False,
+    ),
+    # Not names of the cell language: what the operators `/` and `**` and the slopes need.
+    unary(
+        "reciprocal",
+        lambda z: 1 / z,
+        lambda z, y: b.negative(b.hadamard(y, y)),
+        r"\operatorname{reciprocal}",
+        "np.reciprocal",
+        "reciprocal",
+        domain=_POSITIVE,
+        public=False,
+    ),
+    unary(
+        "power",
+        lambda z, n: z**n,
+        _power_slope,
+        r"\operatorname{power}",
+        "_power",
+        "power",
+        parameters=1,
+        public=False,
+    ),
+    unary(
+        "step",
+        lambda z: Piecewise((S.One, z > 0), (S.Zero, True)),
+        None,
+        r"\operatorname{step}",
+        "_step",
+        "step",
+        smooth=False,
+        public=False,
+    ),
+    unary(
+        "sign",
+        lambda z: Piecewise((S.One, z > 0), (S.NegativeOne, z < 0), (S.Zero, True)),
+        None,
+        r"\operatorname{sign}",
+        "np.sign",
+        "sign",
+        smooth=False,
+        public=False,
+    ),
+)
 
+FUNCTIONS.update({entry.name: entry for entry in _ENTRIES})

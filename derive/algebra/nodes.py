@@ -26,12 +26,15 @@ from sympy import (
 )
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.tensor.array.expressions.arrayexpr_derivatives import array_derive
 
 from derive.algebra.shapes import conform, shape_text
 from derive.errors import ShapeError
 
 t = Symbol("t", integer=True)
 T = Symbol("T", integer=True, nonnegative=True)
+NONEMPTY = Symbol("T_is_positive", integer=True, nonnegative=True)  # 1 if T > 0, else 0
+B = Symbol("B", integer=True, nonnegative=True)  # the batch: only lowered programs speak of it
 
 
 def number(value: Any) -> Expr:
@@ -63,9 +66,12 @@ class Node(MatrixExpr):  # type: ignore[misc]
         return tuple(a for a in self.args if isinstance(a, MatrixExpr))
 
     def _eval_derivative(self, *_: Any) -> Any:
-        raise TypeError("use derive.calculus: SymPy's matrix derivatives are not sound on recurrences")
+        return refuse_derivative(self)
 
-    _eval_derivative_matrix_lines = _eval_derivative
+
+@array_derive.register(Node)
+def refuse_derivative(*_: Any) -> Any:
+    raise TypeError("use derive.calculus: SymPy's matrix derivatives are not sound on recurrences")
 
 
 class Timed(Node):

@@ -143,7 +143,7 @@ class _Reverse:
             if name in self.terms:
                 value = self.out.ref(given) if given else b.ones(S.One)
                 self.terms[name].append(Contribution(name, self.program.ref(name), value, "seed"))
-        order = [n for n in reversed(self.program.equations) if n in self.cotangents]
+        order = [n for n in reversed(list(self.program.equations)) if n in self.cotangents]
         for name in order:
             self._pull(name)
         carries = self._declare_carries()

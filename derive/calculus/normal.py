@@ -131,7 +131,7 @@ class NormalBuilder(Builder):
             return LogSoftmax(source.arg)
         if is_apply(source, "sigmoid"):
             return b.negative(Apply("softplus", b.negative(source.arg)))
-        terms = source.args if isinstance(source, MatAdd) else ()
+        terms: tuple[MatrixExpr, ...] = source.args if isinstance(source, MatAdd) else ()
         if len(terms) == 2 and OneMatrix(*inside.shape) in terms:
             other = b.negative(terms[0] if terms[1] == OneMatrix(*inside.shape) else terms[1])
             if is_apply(self.definition(other), "sigmoid"):

@@ -47,7 +47,7 @@ def to_canonical(v: Variable, a: Array, sizes: Mapping[str, int]) -> Array:
 
 def from_canonical(v: Variable, a: Array, sizes: Mapping[str, int]) -> Array:
     """The inverse of `to_canonical`, except for one-hot names."""
-    return a.reshape(*a.shape[:-2], *component_shape(v, sizes))
+    return a.reshape(a.shape[:-2] + component_shape(v, sizes))
 
 
 def initial_groups(program: Program) -> dict[str, tuple[str, ...]]:

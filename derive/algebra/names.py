@@ -1,0 +1,288 @@
+r"""Identifier → TeX: one rule for names, one class that knows what a program's names stand for.
+
+    name   := parts joined by "_"; the first is the letter, the others are its subscript
+    letter := a Greek word, a letter with digits (h1 is h_{1}), an accent (yhat), else a word (\mathrm)
+
+>>> tex_name("W_f"), tex_name("yhat"), tex_name("Gamma_f"), tex_name("h1")
+('W_{f}', '\\hat{y}', '\\Gamma_{f}', 'h_{1}')
+>>> tex_at("z_{i}", "t-1"), tex_at("h^1", "t")
+('z_{i,t-1}', 'h^1_{t}')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from sympy import Expr, Integer
+
+from derive.algebra.nodes import T
+
+_SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
+_LARGE = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK: Mapping[str, str] = {
+    **{w: f"\\{w}" for w in f"{_SMALL} omega {_LARGE} varepsilon vartheta varphi varrho varsigma ell".split()},
+    "omicron": "o",
+    **dict(
+        zip(
+            "Alpha Beta Epsilon Zeta Eta Iota Kappa Mu Nu Omicron Rho Tau Chi".split(), "ABEZHIKMNOPTX", strict=True
+        )
+    ),
+}
+ACCENTS = ("hat", "tilde", "bar", "dot", "vec")
+_LETTERS = re.compile(r"([A-Za-z]+)([0-9]*)")
+
+
+def tex_name(name: str) -> str:
+    """The TeX of an identifier, by rule."""
+    first, *parts = name.split("_")
+    accent = parts.pop(0) if parts and parts[0] in ACCENTS else ""
+    core, digits = _core(first)
+    subscripts = ([digits] if digits else []) + [_subscript(p) for p in parts if p]
+    core = f"\\{accent}{{{core}}}" if accent else core
+    return f"{core}_{{{','.join(subscripts)}}}" if subscripts else core
+
+
+def _core(word: str) -> tuple[str, str]:
+    """A letter, a Greek letter, an accented one or a word, and the digits behind it."""
+    found = _LETTERS.fullmatch(word)
+    if not found:
+        return f"\\mathrm{{{word}}}", ""
+    letters, digits = found.groups()
+    if len(letters) == 1 or letters in GREEK:
+        return GREEK.get(letters, letters), digits
+    for accent in ACCENTS:
+        base = letters.removesuffix(accent)
+        if base != letters and (len(base) == 1 or base in GREEK):
+            return f"\\{accent}{{{GREEK.get(base, base)}}}", digits
+    return f"\\mathrm{{{letters}}}", digits
+
+
+def _subscript(word: str) -> str:
+    """Letters and digits as they are up to two letters (W_{xh}, b_{i1}), upright from three on."""
+    core, digits = _core(word)
+    letters = word.rstrip("0123456789")
+    if core.startswith("\\mathrm") and len(letters) == 2:
+        return word
+    return core + (digits if len(letters) <= 1 else f"_{{{digits}}}" if digits else "")
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One TeX symbol with its scripts; the text of a script has no braces around it."""
+
+    core: str
+    sub: str = ""
+    sup: str = ""
+    primes: str = ""
+    sup_first: bool = False
+
+    def __str__(self) -> str:
+        sub = f"_{{{self.sub}}}" if self.sub else ""
+        sup = self.primes or (f"^{_braced(self.sup)}" if self.sup else "")
+        return self.core + (sup + sub if self.sup_first or self.primes else sub + sup)
+
+
+def _braced(text: str) -> str:
+    return text if len(text) == 1 else f"{{{text}}}"
+
+
+def symbols(tex: str) -> list[Symbol]:
+    """The symbols of a TeX name, with every argument in braces."""
+    found: list[Symbol] = []
+    at = 0
+    while at < len(tex):
+        if tex[at] == " ":
+            at += 1
+        elif tex[at] == "'" and found:
+            found[-1] = replace(found[-1], primes=found[-1].primes + "'")
+            at += 1
+        elif tex[at] in "_^" and found:
+            text, end = _argument(tex, at + 1)
+            last = found[-1]
+            script = {"sub": text} if tex[at] == "_" else {"sup": text, "sup_first": not last.sub}
+            found[-1] = replace(last, **script)  # type: ignore[arg-type]
+            at = end
+        else:
+            core, at = _symbol(tex, at)
+            found.append(Symbol(core))
+    return found
+
+
+def join(found: list[Symbol]) -> str:
+    """The symbols one after another; a command and a letter that follows it stay apart."""
+    text = ""
+    for symbol in found:
+        glued = re.search(r"\\[A-Za-z]+$", text) and symbol.core[:1].isalpha()
+        text += (" " if glued else "") + str(symbol)
+    return text
+
+
+def _symbol(tex: str, at: int) -> tuple[str, int]:
+    """The symbol that starts here, its argument in braces, and where it ends."""
+    if tex[at] == "{":
+        text, end = _argument(tex, at)
+        return f"{{{text}}}", end
+    command = re.match(r"\\[A-Za-z]+", tex[at:])
+    if not command:
+        return tex[at], at + 1
+    end = at + command.end()
+    if command.group()[1:] in GREEK or (end < len(tex) and tex[end] in "_^'"):
+        return command.group(), end
+    if command.group()[1:] in _TAKES and end < len(tex):
+        text, end = _argument(tex, end)
+        return f"{command.group()}{{{text}}}", end
+    return command.group(), end
+
+
+_TAKES = frozenset(
+    """tilde hat bar dot ddot vec check breve acute grave widetilde widehat overline underline mathbf mathrm mathcal
+    mathit mathsf mathtt mathbb mathfrak boldsymbol overleftarrow overrightarrow""".split()
+)
+
+
+def _argument(tex: str, at: int) -> tuple[str, int]:
+    """The argument that starts here, without its braces, normalised, and where it ends."""
+    while at < len(tex) and tex[at] == " ":
+        at += 1
+    if at >= len(tex):
+        return "", at
+    if tex[at] != "{":
+        return _symbol(tex, at)
+    depth, end = 1, at + 1
+    while end < len(tex) and depth:
+        depth += {"{": 1, "}": -1}.get(tex[end], 0)
+        end += 1
+    return join(symbols(tex[at + 1 : end - 1 if not depth else end])), end
+
+
+def tex_at(tex: str, index: str) -> str:
+    """A TeX name with a time in its subscript, after the one it may have."""
+    found = symbols(tex)
+    if not found:
+        return f"{{}}_{{{index}}}"
+    last = found[-1]
+    found[-1] = replace(last, sub=f"{last.sub},{index}" if last.sub else index)
+    return join(found)
+
+
+def has_superscript(tex: str) -> bool:
+    """Would another superscript be a second one?"""
+    found = symbols(tex)
+    return bool(found) and bool(found[-1].sup or found[-1].primes)
+
+
+def index_tex(index: Any) -> str:
+    """A time as TeX: t-1, T-1, k+1."""
+    return str(index).replace(" ", "").replace("*", "")
+
+
+class VariableLike(Protocol):
+    """What is needed of a program's variable."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def tex(self) -> str: ...
+    @property
+    def of(self) -> str: ...
+    @property
+    def initial(self) -> tuple[str | None, ...]: ...
+    @property
+    def backward(self) -> bool: ...
+    @property
+    def timed(self) -> bool: ...
+
+
+class Notation:
+    """Program name and time → TeX.
+
+    An adjoint is dL/d(its variable), a boundary value is its state at a time outside 0 … T−1, the
+    total loss is L and the loss of one step L_t.  Two names of one TeX: the later one is spelled out.
+    """
+
+    def __init__(self, variables: Mapping[str, VariableLike] | None = None):
+        self.variables = variables or {}
+        self._bases: dict[str, str] = {}
+        taken: dict[str, str] = {}
+        for v in sorted(self.variables.values(), key=lambda v: not v.tex):  # what the user gave comes first
+            base = self._base(v)
+            if taken.setdefault(base, v.name) != v.name:
+                base = spelled(v.name)
+            self._bases[v.name] = base
+
+    def _base(self, v: VariableLike) -> str:
+        if v.role == "total" or v.name == "loss":
+            return "L"
+        return join(symbols(v.tex)) if v.tex else tex_name(v.name)
+
+    def base(self, name: str) -> str:
+        """The TeX of a name without a time."""
+        return self._bases[name] if name in self._bases else tex_name(name)
+
+    def is_fraction(self, name: str) -> bool:
+        """Does the name print as dL/d…, which nothing may be attached to?"""
+        v = self.variables.get(name)
+        return v is not None and v.role == "adjoint"
+
+    def tex(self, name: str, index: Any = None) -> str:
+        """The TeX of a name, at a time if it has one."""
+        v = self.variables.get(name)
+        if v is None or not v.of or v.role == "temporary":
+            return self._at(self.base(name), index)
+        if v.role == "initial":
+            return self._boundary(v)
+        inner = self.tex(v.of, index)
+        if v.role == "adjoint":
+            return rf"\frac{{dL}}{{d{inner}}}"
+        return self._accented(v, index)
+
+    @staticmethod
+    def _at(tex: str, index: Any) -> str:
+        return tex if index is None else tex_at(tex, index_tex(index))
+
+    def _boundary(self, v: VariableLike) -> str:
+        """h[−k], or h[T−1+k] of a state that runs backward."""
+        owner = self.variables.get(v.of)
+        k = owner.initial.index(v.name) + 1 if owner and v.name in owner.initial else 1
+        backward = owner is not None and owner.backward
+        return self.tex(v.of, T - 1 + k if backward else Integer(-k))
+
+    _ACCENT: Mapping[str, str] = {
+        "carry": "overleftarrow",
+        "cotangent": "overline",
+        "tangent": "dot",
+        "direction": "dot",
+    }
+
+    def _accented(self, v: VariableLike, index: Any) -> str:
+        """Carry, given cotangent, tangent and direction: the variable's own name under an accent."""
+        owner = self.variables.get(v.of)
+        accent = self._ACCENT.get(v.role, "widetilde")
+        if v.role == "carry" and owner is not None and owner.backward:
+            accent = "overrightarrow"
+        if owner is None or owner.of:  # of a derivative, or of a boundary value: no base to put it on
+            tex = rf"\{accent}{{{self.tex(v.of)}}}"
+        else:
+            found = symbols(self.base(v.of))
+            tex = join([*found[:-1], replace(found[-1], core=rf"\{accent}{{{found[-1].core}}}")])
+        lag = self._rank(v)
+        return self._at(f"{tex}^{{({lag})}}" if lag > 1 else tex, index)
+
+    def _rank(self, v: VariableLike) -> int:
+        """1, or 2, 3 … for further names of the same role and variable: the carries of longer lags."""
+        same = [w.name for w in self.variables.values() if (w.role, w.of) == (v.role, v.of)]
+        return same.index(v.name) + 1
+
+
+def spelled(name: str) -> str:
+    r"""A name in full, upright: \mathrm{h\_1}."""
+    return rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"
+
+
+def is_time(e: Any) -> bool:
+    return isinstance(e, Expr)

@@ -1,0 +1,1 @@
+"""The catalogue: `.cell` files, data only.  `derive.language.catalogue` reads it."""

@@ -1,0 +1,258 @@
+"""From lowered equations to statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Symbol, Transpose, ZeroMatrix
+
+from derive.algebra import build as b
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import (
+    Concat,
+    Delta,
+    Diag,
+    DiagPart,
+    FusedLoss,
+    LogSoftmax,
+    Pad,
+    Scale,
+    SigmoidCrossEntropy,
+    Slice,
+    Softmax,
+    SumOver,
+    Timed,
+    is_reference,
+    t,
+)
+from derive.errors import UnsupportedError
+from derive.kernels import statements as ir
+from derive.kernels.statements import Leaf, Statement, Tree
+from derive.kernels.storage import Storage
+from derive.program import Program, operands
+
+
+class Emitter:
+    """Statements of one lowered program; `comments` are the equations that a name implements."""
+
+    def __init__(self, program: Program, storage: Storage, comments: Mapping[str, tuple[str, ...]]):
+        self.program, self.storage, self.comments = program, storage, comments
+        self.names = storage.names
+
+    def statements(self, name: str, inside: bool) -> list[Statement]:
+        """What computes a name; nothing for a view or for a concat whose parts are born in place."""
+        e = self.program.equations[name]
+        if name not in self.storage.buffers or self._is_free(name, e):
+            return []
+        one = _One(self, name, e, inside)
+        return list(one.emit())
+
+    def _is_free(self, name: str, e: MatrixExpr) -> bool:
+        if isinstance(e, Concat):
+            return all(is_reference(a) and self.storage.views.get(a.name, ("",))[0] == name for a in e.args)
+        return isinstance(e, Slice) and name in self.storage.views
+
+
+class _One:
+    """The statements of one equation; `inside` a time loop or over all steps at once."""
+
+    def __init__(self, emitter: Emitter, name: str, e: MatrixExpr, inside: bool):
+        self.program, self.storage, self.names = emitter.program, emitter.storage, emitter.names
+        self.e, self.inside = e, inside
+        self.target = self.leaf(self.program.ref(name))
+        self.comment = emitter.comments.get(name, ())
+
+    # references
+
+    def leaf(self, r: MatrixExpr, lift: str = "") -> Leaf:
+        buffer = self.storage.buffers[r.name]
+        if not isinstance(r, Timed) or not buffer.steps:
+            return Leaf(buffer, "", lift)
+        if r.offset is None:
+            return Leaf(buffer, self.row(r.index + buffer.before), lift)
+        start = buffer.before + r.offset
+        if self.inside:
+            return Leaf(buffer, self.row(t + start), lift)
+        if not (buffer.before or buffer.after):
+            return Leaf(buffer, "", lift)
+        return Leaf(buffer, (str(start), self.row(start + Symbol("T", integer=True, nonnegative=True))), lift)
+
+    def row(self, index: Expr) -> str:
+        return self.names.size(index)
+
+    def axes(self, r: MatrixExpr) -> str:
+        """The axis letters that a reference has here: t only outside loops."""
+        axes = self.program.axes(r) if not isinstance(r, OneMatrix) else frozenset()
+        return "".join(a for a in "tb" if a in axes and not (a == "t" and self.inside))
+
+    # statements
+
+    def emit(self) -> Iterator[Statement]:
+        e = self.e
+        if isinstance(e, SumOver):
+            yield from self.sum(e)
+        elif isinstance(e, MatMul) and b.broadcast_scalar(e) is None:
+            yield from self.product(e)
+        elif isinstance(e, (Softmax, LogSoftmax, FusedLoss)):
+            yield self.row_wise(e)
+        elif isinstance(e, Concat):
+            bounds = tuple((self.names.size(low), self.names.size(high)) for low, high in e.bounds())
+            leaves = tuple(self.leaf(a.arg, "swap") if isinstance(a, Transpose) else self.leaf(a) for a in e.args)
+            yield ir.Stack(self.target, self.comment, leaves, bounds)
+        elif isinstance(e, Slice):
+            yield ir.Part(self.target, self.comment, self.leaf(e.arg), self.names.size(e.low), self.names.size(e.high))
+        elif isinstance(e, Pad):
+            low, high = e.low, (e.low + e.arg.shape[0]).expand()
+            yield ir.ZeroPad(self.target, self.comment, self.leaf(e.arg), self.names.size(low), self.names.size(high))
+        elif isinstance(e, Diag):
+            yield ir.Diagonal(self.target, self.comment, self.leaf(e.arg))
+        elif isinstance(e, DiagPart):
+            yield ir.DiagonalOf(self.target, self.comment, self.leaf(e.arg))
+        elif isinstance(e, Delta):
+            yield self.delta(e)
+        else:
+            yield from self.map(e)
+
+    def delta(self, e: Delta) -> Statement:
+        if not e.at.has(t):
+            return ir.When(self.target, self.comment, self.leaf(e.arg), self.row(e.at), self.row(e.time))
+        if self.inside:
+            raise UnsupportedError("an impulse inside a recurrence")
+        row = self.row(e.time + self.target.buffer.before)
+        return ir.Impulse(Leaf(self.target.buffer), self.comment, self.leaf(e.arg), row, self.row(e.time))
+
+    def row_wise(self, e: MatrixExpr) -> Statement:
+        name = type(e).__name__
+        function = {"Softmax": "softmax", "LogSoftmax": "log_softmax"}.get(name, "")
+        if isinstance(e, FusedLoss):
+            function = "sigmoid_cross_entropy" if isinstance(e, SigmoidCrossEntropy) else "softmax_cross_entropy"
+            onehot = self.program[e.target.name].onehot
+            function += "_classes" if onehot else ""
+            return ir.RowWise(self.target, self.comment, function, (self.leaf(e.target), self.leaf(e.logits)))
+        function += "_columns" if e.shape[1] != 1 else ""
+        return ir.RowWise(self.target, self.comment, function, (self.leaf(e.arg),))
+
+    # maps
+
+    def map(self, e: MatrixExpr) -> Iterator[Statement]:
+        terms = e.args if isinstance(e, MatAdd) else (e,)
+        classes = [a for a in terms if self.is_class(b.split(a)[1])]
+        dense = [a for a in terms if a not in classes]
+        value = self.tree(b.add(*dense)) if dense else ir.Constant("0.0")
+        yield ir.Map(self.target, self.comment, value)
+        for a in classes:
+            c, r = b.split(a)
+            yield ir.AddAtClass(self.target, (), self.leaf(r), self.names.coefficient(c))
+
+    def is_class(self, a: MatrixExpr) -> bool:
+        return is_reference(a) and self.program[a.name].onehot
+
+    def tree(self, e: MatrixExpr) -> Tree:
+        if isinstance(e, (OneMatrix, ZeroMatrix)):
+            return ir.Constant("1.0" if isinstance(e, OneMatrix) else "0.0")
+        if is_reference(e):
+            if self.program[e.name].onehot:
+                raise UnsupportedError(f"{e.name} is one-hot: it may be multiplied, added or compared, not transformed")
+            return self.leaf(e, self.lift(e))
+        if isinstance(e, Transpose):
+            return self.leaf(e.arg, "row" if e.arg.shape[1] == 1 else "swap")
+        if isinstance(e, MatAdd):
+            signed = [("-", b.negative(a)) if _negative(a) else ("+", a) for a in e.args]
+            signed.sort(key=lambda pair: pair[0] == "-" and all(s == "-" for s, _ in signed[:1]))
+            if signed[0][0] == "-" and any(s == "+" for s, _ in signed):
+                signed.sort(key=lambda pair: pair[0] == "-")
+            return ir.Sum(tuple((s, _grouped(self.tree(a), in_sum=True)) for s, a in signed))
+        if isinstance(e, HadamardProduct):
+            return ir.Factors(tuple(_grouped(self.tree(a)) for a in e.args))
+        if isinstance(e, Scale):
+            inner = self.tree(e.arg)
+            if e.coefficient == -1:
+                return ir.Sum((("-", _grouped(inner, in_sum=True)),))
+            number = ir.Constant(self.names.coefficient(e.coefficient))
+            if not e.coefficient.is_number or str(number.text).startswith("-"):
+                number = ir.Group(number)  # type: ignore[assignment]
+            if inner == ir.Constant("1.0"):
+                return number
+            factors = inner.factors if isinstance(inner, ir.Factors) else (_grouped(inner),)
+            return ir.Factors((number, *factors))
+        if isinstance(e, Apply):
+            args = tuple(self.tree(a) for a in e.matrices)
+            return ir.Call(e.name, args + tuple(ir.Constant(_numeral(n)) for n in e.numbers))
+        scalar = b.broadcast_scalar(e)
+        if scalar is None:
+            raise UnsupportedError(f"{type(e).__name__} is not elementwise")
+        return self.leaf(scalar, "scalar" if e.shape[1] != 1 else "")
+
+    def lift(self, e: MatrixExpr) -> str:
+        return ""
+
+    # products
+
+    def product(self, e: MatMul) -> Iterator[Statement]:
+        left, right = e.args
+        weight = left.arg if isinstance(left, Transpose) else left
+        column = is_reference(right) and right.shape[1] == 1
+        if column and is_reference(weight) and weight.shape[1] != 1 and not self.axes(weight) and self.axes(right):
+            transposed = isinstance(left, Transpose)
+            if self.is_class(right):
+                yield ir.Gather(self.target, self.comment, self.leaf(weight), self.leaf(right), transposed)
+            else:
+                yield ir.Gemm(self.target, self.comment, self.leaf(weight), self.leaf(right), transposed)
+        elif column and isinstance(left, OneMatrix) and left.shape[0] == 1 and not self.is_class(right):
+            yield ir.ComponentSum(self.target, self.comment, self.leaf(right))
+        elif column and isinstance(left, Transpose) and weight.shape[1] == 1 and not self.any_class(e):
+            yield ir.Dot(self.target, self.comment, self.leaf(weight), self.leaf(right))
+        else:
+            yield self.contract(left, right, "")
+
+    def any_class(self, e: MatrixExpr) -> bool:
+        return any(self.is_class(a.arg if isinstance(a, Transpose) else a) for a in operands(e))
+
+    def sum(self, e: SumOver) -> Iterator[Statement]:
+        if is_reference(e.arg):
+            positions = tuple(i for i, a in enumerate(self.axes(e.arg)) if a in e.axes)
+            yield ir.Total(self.target, self.comment, self.leaf(e.arg), positions)
+            return
+        left, right = e.arg.args
+        columns = is_reference(left) and isinstance(right, Transpose)
+        columns = columns and left.shape[1] == 1 and right.arg.shape[1] == 1 and left.shape[0] != 1
+        columns = columns and e.axes == "tb" == self.axes(left) == self.axes(right.arg)
+        if columns and self.is_class(right.arg) and not self.is_class(left):
+            yield ir.ScatterAdd(self.target, self.comment, self.leaf(left), self.leaf(right.arg))
+        elif columns and not self.any_class(e.arg):
+            yield ir.Accumulate(self.target, self.comment, self.leaf(left), self.leaf(right.arg))
+        else:
+            yield self.contract(left, right, e.axes)
+
+    def contract(self, left: MatrixExpr, right: MatrixExpr, summed: str) -> Statement:
+        """Index letters: t and b for axes, i, k, j for rows, inner index and columns."""
+        leaves, subscripts = [], []
+        for a, (row, col) in ((left, "ik"), (right, "kj")):
+            if isinstance(a, OneMatrix):
+                continue
+            base, letters = (a.arg, (col, row)) if isinstance(a, Transpose) else (a, (row, col))
+            stored = letters if base.shape[1] != 1 else letters[:1]
+            if self.is_class(base):
+                raise UnsupportedError(f"{base.name} is one-hot: this product with it has no kernel")
+            leaves.append(self.leaf(base))
+            subscripts.append(self.axes(base) + "".join(stored))
+        used = set("".join(subscripts))
+        buffer = self.target.buffer
+        lead = [a for a in "tb" if (a == "t" and buffer.steps and not self.inside) or (a == "b" and buffer.batch)]
+        wanted = "".join(lead) + ("ij" if buffer.rank == 2 else "i")
+        out = "".join(c for c in wanted if c in used and c not in summed)
+        missing = "".join("." if c in used else "n" for c in wanted)
+        return ir.Contract(self.target, self.comment, tuple(leaves), tuple(subscripts), out, missing)
+
+
+def _negative(a: MatrixExpr) -> bool:
+    return isinstance(a, Scale) and bool(a.coefficient.could_extract_minus_sign())
+
+
+def _numeral(n: Expr) -> str:
+    return str(int(n)) if n.is_Integer else repr(float(n))
+
+
+def _grouped(tree: Tree, in_sum: bool = False) -> Tree:
+    """Parentheses around a sum that is a factor or a subtracted term."""
+    return ir.Group(tree) if isinstance(tree, ir.Sum) else tree

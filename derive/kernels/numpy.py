@@ -1,0 +1,257 @@
+"""The NumPy target: prepares statements for `templates/numpy`, which hold its syntax."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from derive.algebra.functions import FUNCTIONS
+from derive.kernels import statements as ir
+from derive.kernels.codenames import CodeNames
+from derive.kernels.entry import EntryPoint, entry_points
+from derive.kernels.schedule import Schedule, schedule
+from derive.kernels.signature import Argument, Result, arguments, cotangents, results, sizes
+from derive.kernels.statements import Leaf, Loop, Statement, Tree
+from derive.program import Program
+from derive.render import render
+
+# What the templates and Python itself use; a user's name that is one of these gets an underscore.
+RESERVED = frozenset(
+    "np DTYPE params inputs initial cotangents final_cotangents out range max min abs sum print float int len "
+    "dict list tuple set type str bool object slice zip map filter any all iter next id input open vars "
+    "forward value_and_grad vjp True False None and as assert async await break class continue def del elif else "
+    "except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield "
+    "match case".split()
+)
+
+
+@dataclass(frozen=True)
+class Assign:
+    """target[...] = value."""
+
+    kind: ClassVar[str] = "assign"
+    value: Tree
+
+
+@dataclass(frozen=True)
+class Into:
+    """A ufunc on trees, with the target as its output."""
+
+    kind: ClassVar[str] = "into"
+    function: str
+    args: tuple[Tree, ...]
+
+
+@dataclass(frozen=True)
+class Again:
+    """A function of the target itself, in place."""
+
+    kind: ClassVar[str] = "again"
+    function: str
+    args: tuple[Tree, ...]
+
+
+@dataclass(frozen=True)
+class Update:
+    """target op= value."""
+
+    kind: ClassVar[str] = "update"
+    op: str
+    value: Tree
+
+
+Operation = Assign | Into | Again | Update
+
+
+@dataclass(frozen=True)
+class InPlace(Statement):
+    """A map as operations on its target, without temporaries where that is possible."""
+
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True)
+class InPlaceOnce(InPlace):
+    """A single operation: the target needs no name of its own."""
+
+
+@dataclass(frozen=True)
+class FlatGemm(ir.Gemm):
+    """A product over all steps and sequences at once: one call on [T·B, n] arrays."""
+
+
+def bare(tree: Tree) -> Tree:
+    """A tree that stands alone needs no parentheses."""
+    return tree.inner if isinstance(tree, ir.Group) else tree
+
+
+def operations(tree: Tree) -> Iterator[Operation]:
+    """What computes a tree into its target."""
+    if isinstance(tree, ir.Group):
+        yield from operations(tree.inner)
+    elif isinstance(tree, ir.Call):
+        yield from _call(tree)
+    elif isinstance(tree, ir.Sum):
+        yield from _sum(tree)
+    elif isinstance(tree, ir.Factors):
+        first, second, *rest = tree.factors
+        if compound(first):
+            yield from operations(first)
+            rest = [second, *rest]
+        else:
+            yield Into("np.multiply", (bare(first), bare(second)))
+        yield from (Update("*", bare(a)) for a in rest)
+    else:
+        yield Assign(tree)
+
+
+def _call(tree: ir.Call) -> Iterator[Operation]:
+    function = FUNCTIONS[tree.function].code["numpy"]
+    first, *rest = tree.args
+    if compound(first) and FUNCTIONS[tree.function].arity == 1:
+        yield from operations(first)
+        yield Again(function, tuple(rest))
+    else:
+        yield Into(function, tree.args)
+
+
+def _sum(tree: ir.Sum) -> Iterator[Operation]:
+    (sign, first), *rest = tree.terms
+    if sign == "-":
+        yield Into("np.negative", (bare(first),))
+    elif compound(first):
+        yield from operations(first)
+    elif rest:
+        (sign, second), *rest = rest
+        yield Into("np.add" if sign == "+" else "np.subtract", (bare(first), bare(second)))
+    else:
+        yield Assign(first)
+    yield from (Update(sign, bare(term)) for sign, term in rest)
+
+
+def compound(tree: Tree) -> bool:
+    return not isinstance(tree, (Leaf, ir.Constant))
+
+
+def prepare(s: Statement | Loop) -> Statement | Loop:
+    """The statement as the templates print it."""
+    if isinstance(s, Loop):
+        return Loop(s.direction, tuple(prepare(inner) for inner in s.body), s.comment)  # type: ignore[arg-type]
+    if isinstance(s, ir.Map):
+        done = tuple(operations(s.value))
+        return (InPlaceOnce if len(done) == 1 else InPlace)(s.target, s.comment, done)
+    whole = isinstance(s, ir.Gemm) and s.operand.buffer.steps and s.operand.where != "row"
+    if whole and s.target.buffer.view is None:  # a view can not be flattened in place
+        return FlatGemm(s.target, s.comment, s.weight, s.operand, s.transposed)
+    return s
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the module."""
+
+    schedule: Schedule
+    cotangents: tuple[Argument, ...]
+    results: tuple[Result, ...]
+    statements: tuple[Statement | Loop, ...]
+
+    @property
+    def name(self) -> str:
+        return self.schedule.entry.name
+
+    @property
+    def entry(self) -> EntryPoint:
+        return self.schedule.entry
+
+
+def functions(normal: Program, wrt: Iterable[str] | None) -> tuple[Function, ...]:
+    """The scheduled functions of a model."""
+    made = []
+    for entry in entry_points(normal, wrt):
+        plan = schedule(entry, normal, RESERVED)
+        statements = tuple(prepare(s) for s in plan.statements)
+        made.append(Function(plan, cotangents(plan), results(plan), statements))
+    return tuple(made)
+
+
+def helpers(text: str) -> tuple[str, ...]:
+    """The helper functions that a text calls, those they call included, in a fixed order."""
+    every = HELPERS
+    used = {name for name in every if f"_{name}(" in text}
+    grown = True
+    while grown:
+        more = {need for name in used for need in every[name]} - used
+        used |= more
+        grown = bool(more)
+    return tuple(name for name in every if name in used)
+
+
+# helper → the helpers that it calls itself; the bodies are in templates/numpy/helpers.py.j2
+HELPERS: dict[str, tuple[str, ...]] = {
+    "sigmoid": (),
+    "relu": (),
+    "leaky_relu": (),
+    "elu": (),
+    "erf": (),
+    "gelu": ("erf",),
+    "silu": ("sigmoid",),
+    "softplus": (),
+    "step": (),
+    "power": (),
+    "softmax": (),
+    "softmax_columns": (),
+    "log_softmax": (),
+    "log_softmax_columns": (),
+    "softmax_cross_entropy": ("log_softmax",),
+    "softmax_cross_entropy_classes": ("log_softmax",),
+    "sigmoid_cross_entropy": ("softplus",),
+    "add_at_class": (),
+    "scatter_add": (),
+    "classes": (),
+    "array": (),
+    "shaped": (),
+    "optional": ("array",),
+}
+
+
+def source(normal: Program, origin: str, dtype: str, wrt: Iterable[str] | None, fixed: dict[str, int]) -> str:
+    """The text of the NumPy kernel of a model in normal form."""
+    made = functions(normal, wrt)
+    names = CodeNames(normal, RESERVED)
+    taken = arguments(normal, names)
+    body = render(
+        "numpy/functions.py.j2",
+        functions=made,
+        arguments=taken,
+        sizes=sizes(normal, taken, fixed, names),
+        titles=TITLES,
+        quoted=json.dumps,
+        number=lambda value: repr(float(value)),
+        callable=lambda name: FUNCTIONS[name].code["numpy"],
+    )
+    return render(
+        "numpy/module.py.j2",
+        program=normal,
+        arguments=taken,
+        origin=docstring(origin),
+        title=docstring(normal.title or normal.name),
+        assumptions=[docstring(a.text) for a in normal.assumptions],
+        dtype=dtype,
+        body=body,
+        helpers=helpers(body),
+        fixed=fixed,
+    )
+
+
+TITLES = {
+    "forward": "Loss, outputs and final states.",
+    "value_and_grad": "Loss, outputs, final states, and the gradients of the loss by backpropagation through time.",
+    "vjp": "Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.",
+}
+
+
+def docstring(text: str) -> str:
+    """Free text that can stand in a docstring."""
+    return text.replace("\\", "/").replace('"', "'")

@@ -1,0 +1,142 @@
+"""From an entry point to a schedule: buffers and statements, ready for any target.
+
+lower → inline → hoist → stack → buffers → statements.  Every stage but the last two is a program
+that the interpreter runs, so tests compare each with the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sympy import MatrixExpr
+
+from derive.algebra.text import text
+from derive.errors import UnsupportedError
+from derive.kernels.codenames import CodeNames
+from derive.kernels.emit import Emitter
+from derive.kernels.entry import EntryPoint
+from derive.kernels.graph import groups
+from derive.kernels.lower import lower
+from derive.kernels.passes import Origins, hoist, inline
+from derive.kernels.stack import Stacker
+from derive.kernels.statements import Buffer, Loop, Statement
+from derive.kernels.storage import Storage
+from derive.program import Program
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One function of a kernel.
+
+    Attributes:
+        entry: what it computes, with the names of arguments and results.
+        program: the lowered program that the statements implement.
+        buffers: every array, arguments first, parents before their views.
+        statements: in order, loops included.
+    """
+
+    entry: EntryPoint
+    program: Program
+    names: CodeNames
+    buffers: tuple[Buffer, ...]
+    statements: tuple[Statement | Loop, ...]
+
+    def buffer(self, name: str) -> Buffer:
+        return next(b for b in self.buffers if b.name == name)
+
+    def walk(self) -> Iterable[Statement]:
+        """Every statement, those in loops included."""
+        for s in self.statements:
+            yield from s.body if isinstance(s, Loop) else (s,)
+
+    def __str__(self) -> str:
+        lines = [f"{self.entry.name}"]
+        for s in self.statements:
+            lines.append(f"  {_summary(s)}")
+            lines += [f"    {_summary(inner)}" for inner in (s.body if isinstance(s, Loop) else ())]
+        return "\n".join(lines)
+
+
+def _summary(s: Statement | Loop) -> str:
+    if isinstance(s, Loop):
+        return "for t = 0 … T-1" if s.direction > 0 else "for t = T-1 … 0"
+    leaves = ", ".join(dict.fromkeys(leaf.code for leaf in s.leaves()))
+    return f"{s.kind} {s.target.code} <- {leaves}"
+
+
+def passes(entry: EntryPoint) -> Iterable[tuple[str, Program, Origins]]:
+    """The program after each pass, by the pass's name, with the equations that each name implements."""
+    wanted = entry.results()
+    program = lower(entry.program, wanted)
+    origins: Origins = {n: (n,) for n in entry.program.equations if n in program.equations}
+    yield "lower", program, origins
+    program = inline(program, wanted, origins)
+    yield "inline", program, origins
+    program = hoist(program)
+    yield "hoist", program, origins
+    program = Stacker(program, wanted, origins).run().restrict(wanted)
+    yield "stack", program, origins
+
+
+def schedule(
+    entry: EntryPoint,
+    normal: Program,
+    reserved: Iterable[str],
+    equation: Callable[[str, MatrixExpr], str] | None = None,
+) -> Schedule:
+    """Lower an entry point.
+
+    Args:
+        entry: what to compute.
+        normal: the model, whose names come before those of the entry's own.
+        reserved: identifiers that the target keeps for itself.
+        equation: how a comment prints an equation; the cell language's syntax by default.
+    """
+    *_, (_, program, origins) = passes(entry)
+    order = groups(program)
+    names = CodeNames(normal, reserved)
+    for name in program.variables:
+        names.add(name)
+    storage = Storage(program, order, frozenset(entry.results()), names)
+    emitter = Emitter(program, storage, _comments(entry, program, origins, equation or equation_text))
+    statements: list[Statement | Loop] = []
+    for group in order:
+        if group.direction:
+            body = tuple(s for n in group.names for s in emitter.statements(n, inside=True))
+            statements.append(Loop(group.direction, body))
+        else:
+            statements.extend(emitter.statements(group.names[0], inside=False))
+    buffers = sorted(storage.buffers.values(), key=lambda b: not b.given)
+    _check(program, storage)
+    return Schedule(entry, program, names, tuple(buffers), tuple(statements))
+
+
+def _check(program: Program, storage: Storage) -> None:
+    for name, v in program.variables.items():
+        if v.given and v.timed and storage.padded(name):
+            raise UnsupportedError(f"{name} is read at another time: give it a state of its own")
+
+
+def _comments(
+    entry: EntryPoint, program: Program, origins: Origins, equation: Callable[[str, MatrixExpr], str]
+) -> dict[str, tuple[str, ...]]:
+    """The equations that each lowered name implements, as text."""
+    comments = {}
+    for name, e in program.equations.items():
+        sources = origins.get(name, ())
+        known = [(n, entry.program.equations[n]) for n in sources if n in entry.program.equations]
+        comments[name] = tuple(equation(_left(entry.program, n), x) for n, x in known or [])
+        if not known:
+            comments[name] = (equation(_left(program, name), e),)
+    return comments
+
+
+def _left(program: Program, name: str) -> str:
+    return f"{name}[t]" if program[name].timed else name
+
+
+def equation_text(left: str, e: MatrixExpr) -> str:
+    return f"{left} = {text(e)}"
+
+

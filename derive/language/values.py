@@ -1,0 +1,73 @@
+"""Values of expressions: matrix expressions, or coefficients, and products of many of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sympy import Expr, MatrixExpr, S
+
+from derive.algebra import build as b
+from derive.algebra.shapes import Shape, is_scalar, shape_text
+
+Value = Expr  # a MatrixExpr or a coefficient
+
+
+def is_array(v: Value) -> bool:
+    return isinstance(v, MatrixExpr)
+
+
+def as_array(v: Value) -> MatrixExpr:
+    """A coefficient as a 1×1 array."""
+    return v if is_array(v) else b.scale(v, b.ones(1))
+
+
+def stretch(v: Value, shape: Shape) -> MatrixExpr:
+    """A coefficient or a scalar as an array of that shape; an array of it as it is."""
+    if not is_array(v):
+        return b.scale(v, b.ones(*shape))
+    return b.broadcast(v, shape) if is_scalar(v.shape) else v
+
+
+def text_of(v: Value) -> str:
+    """ "a vector of H", "a scalar", "a number": how a message calls a value."""
+    return shape_text(v.shape) if is_array(v) else "a number"
+
+
+@dataclass
+class Run:
+    """Factors of one kind of product, folded at once: pairwise would be quadratic in their number."""
+
+    coefficient: Expr = S.One
+    operator: str = "*"
+    factors: list[MatrixExpr] = field(default_factory=list)
+
+    @property
+    def shape(self) -> Shape:
+        if not self.factors:
+            return S.One, S.One
+        return self.factors[0].shape[0], self.factors[-1 if self.operator == "@" else 0].shape[1]
+
+    def times(self, v: Value) -> None:
+        """Multiply elementwise; shapes agree or one is a scalar."""
+        if not is_array(v):
+            self.coefficient *= v
+            return
+        if self.operator == "@" and len(self.factors) > 1:
+            self.factors = [b.matmul(*self.factors)]
+        self.operator = "*"
+        if self.factors and is_scalar(self.shape) and not is_scalar(v.shape):
+            self.factors = [b.broadcast(b.hadamard(*self.factors), v.shape)]
+        self.factors.append(stretch(v, self.shape) if self.factors else v)
+
+    def dot(self, v: MatrixExpr) -> None:
+        """Multiply as matrices; inner sizes agree."""
+        if self.operator == "*" and len(self.factors) > 1:
+            self.factors = [b.hadamard(*self.factors)]
+        self.operator = "@"
+        self.factors.append(v)
+
+    def value(self) -> Value:
+        if not self.factors:
+            return self.coefficient
+        fold = b.matmul if self.operator == "@" else b.hadamard
+        return b.scale(self.coefficient, fold(*self.factors))
