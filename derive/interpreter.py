@@ -83,6 +83,12 @@ class Evaluation:
         inner = 3 if "b" in v.axes else 2
         return np.stack(np.broadcast_arrays(*steps), axis=-inner - 1)
 
+    def expression(self, e: MatrixExpr) -> Array:
+        """An expression whose times are all absolute: [..., B or 1, r, c]."""
+        for key in self._keys(e, None):
+            self._get(key)
+        return evaluate(e, self, None)
+
     def _trim(self, a: Array, name: str) -> Array:
         """From [..., B or 1, r, c] to the axes that the name has."""
         v = self.program[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Basic, Expr, Identity, Integer, MatrixExpr, Symbol
+from sympy import Basic, Expr, Identity, Integer, MatAdd, MatMul, MatrixExpr, Symbol
 from sympy.core.symbol import Str
 
 from derive.algebra.build import add, matmul, zeros
@@ -60,8 +60,7 @@ class Bound(Node):
         """The terms written out, where both bounds are integers."""
         if not (self.low.is_Integer and self.high.is_Integer):
             return self
-        bodies = [self.at(k) for k in range(int(self.low), int(self.high) + 1)]
-        return self.combine([x.doit(**hints) if isinstance(x, Bound) else x for x in bodies])
+        return self.combine([expanded(self.at(k)) for k in range(int(self.low), int(self.high) + 1)])
 
     def combine(self, terms: list[MatrixExpr]) -> MatrixExpr:
         raise NotImplementedError(type(self).__name__)
@@ -69,6 +68,16 @@ class Bound(Node):
     def _sympystr(self, printer: Any) -> str:
         head = type(self).__name__
         return f"{head}({printer._print(self.body)}, {self.index}={self.low}..{self.high})"
+
+
+def expanded(e: MatrixExpr) -> MatrixExpr:
+    """The sums and products inside an expression written out, where their bounds are integers."""
+    if isinstance(e, Bound):
+        return e.doit()
+    if not e.has(Bound):
+        return e
+    join = {MatMul: matmul, MatAdd: add}.get(e.func, e.func)
+    return join(*(expanded(a) if isinstance(a, MatrixExpr) else a for a in e.args))
 
 
 def _unused(index: Symbol, taken: set[Symbol]) -> Symbol:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from sympy import Expr, Integer
+from sympy import Integer
 
 from derive.algebra.nodes import T
 
@@ -26,13 +26,12 @@ GREEK: Mapping[str, str] = {
     **{w: f"\\{w}" for w in f"{_SMALL} omega {_LARGE} varepsilon vartheta varphi varrho varsigma ell".split()},
     "omicron": "o",
     **dict(
-        zip(
-            "Alpha Beta Epsilon Zeta Eta Iota Kappa Mu Nu Omicron Rho Tau Chi".split(), "ABEZHIKMNOPTX", strict=True
-        )
+        zip("Alpha Beta Epsilon Zeta Eta Iota Kappa Mu Nu Omicron Rho Tau Chi".split(), "ABEZHIKMNOPTX", strict=True)
     ),
 }
 ACCENTS = ("hat", "tilde", "bar", "dot", "vec")
 _LETTERS = re.compile(r"([A-Za-z]+)([0-9]*)")
+_ACCENTED = re.compile(rf"([A-Za-z]+?)([0-9]*)({'|'.join(ACCENTS)})([0-9]*)")
 
 
 def tex_name(name: str) -> str:
@@ -47,26 +46,22 @@ def tex_name(name: str) -> str:
 
 def _core(word: str) -> tuple[str, str]:
     """A letter, a Greek letter, an accented one or a word, and the digits behind it."""
-    found = _LETTERS.fullmatch(word)
-    if not found:
-        return f"\\mathrm{{{word}}}", ""
-    letters, digits = found.groups()
-    if len(letters) == 1 or letters in GREEK:
-        return GREEK.get(letters, letters), digits
-    for accent in ACCENTS:
-        base = letters.removesuffix(accent)
-        if base != letters and (len(base) == 1 or base in GREEK):
-            return f"\\{accent}{{{GREEK.get(base, base)}}}", digits
-    return f"\\mathrm{{{letters}}}", digits
+    plain, accented = _LETTERS.fullmatch(word), _ACCENTED.fullmatch(word)
+    if plain and (len(plain[1]) == 1 or plain[1] in GREEK):
+        return GREEK.get(plain[1], plain[1]), plain[2]
+    if accented and (len(accented[1]) == 1 or accented[1] in GREEK):
+        base = GREEK.get(accented[1], accented[1])
+        return f"\\{accented[3]}{{{base}}}", accented[2] + accented[4]
+    return (f"\\mathrm{{{plain[1]}}}", plain[2]) if plain else (f"\\mathrm{{{word}}}", "")
 
 
 def _subscript(word: str) -> str:
     """Letters and digits as they are up to two letters (W_{xh}, b_{i1}), upright from three on."""
-    core, digits = _core(word)
-    letters = word.rstrip("0123456789")
-    if core.startswith("\\mathrm") and len(letters) == 2:
+    plain = _LETTERS.fullmatch(word)
+    if word.isdigit() or (plain and len(plain[1]) <= 2 and plain[1] not in GREEK):
         return word
-    return core + (digits if len(letters) <= 1 else f"_{{{digits}}}" if digits else "")
+    core, digits = _core(word)
+    return core + (f"_{{{digits}}}" if digits else "")
 
 
 @dataclass(frozen=True)
@@ -208,12 +203,12 @@ class Notation:
     def __init__(self, variables: Mapping[str, VariableLike] | None = None):
         self.variables = variables or {}
         self._bases: dict[str, str] = {}
-        taken: dict[str, str] = {}
-        for v in sorted(self.variables.values(), key=lambda v: not v.tex):  # what the user gave comes first
+        taken: set[tuple[str, bool]] = set()
+        own = [v for v in self.variables.values() if not v.of]
+        for v in sorted(own, key=lambda v: not v.tex):  # what the user gave comes first
             base = self._base(v)
-            if taken.setdefault(base, v.name) != v.name:
-                base = spelled(v.name)
-            self._bases[v.name] = base
+            self._bases[v.name] = spelled(v.name) if (base, v.timed) in taken else base
+            taken.add((base, v.timed))
 
     def _base(self, v: VariableLike) -> str:
         if v.role == "total" or v.name == "loss":
@@ -282,7 +277,3 @@ class Notation:
 def spelled(name: str) -> str:
     r"""A name in full, upright: \mathrm{h\_1}."""
     return rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"
-
-
-def is_time(e: Any) -> bool:
-    return isinstance(e, Expr)

@@ -69,9 +69,11 @@ class Node(MatrixExpr):  # type: ignore[misc]
         return refuse_derivative(self)
 
 
-@array_derive.register(Node)
 def refuse_derivative(*_: Any) -> Any:
     raise TypeError("use derive.calculus: SymPy's matrix derivatives are not sound on recurrences")
+
+
+array_derive.register(Node, refuse_derivative)
 
 
 class Timed(Node):
@@ -367,7 +369,6 @@ class Blocks(Node):
 
     def _sympystr(self, printer: Any) -> str:
         rows = (
-            ", ".join(printer._print(self.block(i, j)) for j in range(self.block_cols))
-            for i in range(self.block_rows)
+            ", ".join(printer._print(self.block(i, j)) for j in range(self.block_cols)) for i in range(self.block_rows)
         )
         return f"[{'; '.join(rows)}]"

@@ -83,18 +83,15 @@ def differentiable_references(e: MatrixExpr) -> Iterator[MatrixExpr]:
 def active_names(program: Program, moving: Iterable[str]) -> set[str]:
     """The names whose value moves with any of `moving`; a fixed point, since time loops back."""
     active = set(moving)
+    active |= {v.name for v in program.variables.values() if any(i in active for i in v.initial)}
     grown = True
     while grown:
         grown = False
         for name, e in program.equations.items():
-            if name not in active and any(_moves(program, r, active) for r in differentiable_references(e)):
+            if name not in active and any(r.name in active for r in differentiable_references(e)):
                 active.add(name)
                 grown = True
     return active
-
-
-def _moves(program: Program, r: MatrixExpr, active: set[str]) -> bool:
-    return r.name in active or any(i in active for i in program[r.name].initial)
 
 
 def _shifted(r: MatrixExpr) -> bool:

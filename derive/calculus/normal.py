@@ -95,9 +95,9 @@ class NormalBuilder(Builder):
         return b.matmul(*(self.named(a, f"m_{hint}") if isinstance(a, Diag) else a for a in simple))
 
     def operand(self, a: MatrixExpr, hint: str) -> MatrixExpr:
-        if isinstance(a, Transpose):
-            return b.transpose(self.named(a.arg, f"m_{hint}"))
         c, a = b.split(a)
+        if isinstance(a, Transpose) or (a.shape[0] == 1 and a.shape[1] != 1):  # columns are named, not rows
+            return b.scale(c, b.transpose(self.named(b.transpose(a), f"m_{hint}")))
         return b.scale(c, self.named(a, f"m_{hint}"))
 
     def stable(self, e: MatrixExpr, hint: str) -> MatrixExpr:

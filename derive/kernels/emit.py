@@ -151,11 +151,9 @@ class _One:
         if isinstance(e, (OneMatrix, ZeroMatrix)):
             return ir.Constant("1.0" if isinstance(e, OneMatrix) else "0.0")
         if is_reference(e):
-            if self.program[e.name].onehot:
-                raise UnsupportedError(f"{e.name} is one-hot: it may be multiplied, added or compared, not transformed")
-            return self.leaf(e, self.lift(e))
+            return self.leaf(e)
         if isinstance(e, Transpose):
-            return self.leaf(e.arg, "row" if e.arg.shape[1] == 1 else "swap")
+            return self.leaf(e.arg, "row" if e.arg.shape[1] == 1 else "column" if e.arg.shape[0] == 1 else "swap")
         if isinstance(e, MatAdd):
             signed = [("-", b.negative(a)) if _negative(a) else ("+", a) for a in e.args]
             signed.sort(key=lambda pair: pair[0] == "-" and all(s == "-" for s, _ in signed[:1]))
@@ -183,9 +181,6 @@ class _One:
             raise UnsupportedError(f"{type(e).__name__} is not elementwise")
         return self.leaf(scalar, "scalar" if e.shape[1] != 1 else "")
 
-    def lift(self, e: MatrixExpr) -> str:
-        return ""
-
     # products
 
     def product(self, e: MatMul) -> Iterator[Statement]:
@@ -198,15 +193,12 @@ class _One:
                 yield ir.Gather(self.target, self.comment, self.leaf(weight), self.leaf(right), transposed)
             else:
                 yield ir.Gemm(self.target, self.comment, self.leaf(weight), self.leaf(right), transposed)
-        elif column and isinstance(left, OneMatrix) and left.shape[0] == 1 and not self.is_class(right):
+        elif column and isinstance(left, OneMatrix) and left.shape[0] == 1:
             yield ir.ComponentSum(self.target, self.comment, self.leaf(right))
-        elif column and isinstance(left, Transpose) and weight.shape[1] == 1 and not self.any_class(e):
+        elif column and isinstance(left, Transpose) and weight.shape[1] == 1:
             yield ir.Dot(self.target, self.comment, self.leaf(weight), self.leaf(right))
         else:
             yield self.contract(left, right, "")
-
-    def any_class(self, e: MatrixExpr) -> bool:
-        return any(self.is_class(a.arg if isinstance(a, Transpose) else a) for a in operands(e))
 
     def sum(self, e: SumOver) -> Iterator[Statement]:
         if is_reference(e.arg):
@@ -217,9 +209,9 @@ class _One:
         columns = is_reference(left) and isinstance(right, Transpose)
         columns = columns and left.shape[1] == 1 and right.arg.shape[1] == 1 and left.shape[0] != 1
         columns = columns and e.axes == "tb" == self.axes(left) == self.axes(right.arg)
-        if columns and self.is_class(right.arg) and not self.is_class(left):
+        if columns and self.is_class(right.arg):
             yield ir.ScatterAdd(self.target, self.comment, self.leaf(left), self.leaf(right.arg))
-        elif columns and not self.any_class(e.arg):
+        elif columns:
             yield ir.Accumulate(self.target, self.comment, self.leaf(left), self.leaf(right.arg))
         else:
             yield self.contract(left, right, e.axes)
@@ -232,8 +224,6 @@ class _One:
                 continue
             base, letters = (a.arg, (col, row)) if isinstance(a, Transpose) else (a, (row, col))
             stored = letters if base.shape[1] != 1 else letters[:1]
-            if self.is_class(base):
-                raise UnsupportedError(f"{base.name} is one-hot: this product with it has no kernel")
             leaves.append(self.leaf(base))
             subscripts.append(self.axes(base) + "".join(stored))
         used = set("".join(subscripts))

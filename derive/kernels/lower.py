@@ -117,8 +117,13 @@ class _Lowering(Builder):
         dims = tuple(typical(a.shape[0]) for a in factors) + (typical(factors[-1].shape[1]),)
         split = _best_split(dims, axes)[1]
         left, right = (self.associate(part) for part in (factors[:split], factors[split:]))
-        left, right = (a if is_simple(a) else self.temporary(a, f"p_{self.current}") for a in (left, right))
-        return b.matmul(left, right)
+        return b.matmul(*(a if is_simple(a) else self._named_product(a) for a in (left, right)))
+
+    def _named_product(self, a: MatrixExpr) -> MatrixExpr:
+        """A name for a product; a row is named as a column, which is what kernels are good at."""
+        if a.shape[0] == 1 and a.shape[1] != 1:
+            return b.transpose(self.temporary(b.transpose(a), f"p_{self.current}"))
+        return self.temporary(a, f"p_{self.current}")
 
     # sums over steps and sequences
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from sympy import HadamardProduct, MatAdd, MatrixExpr, OneMatrix, ZeroMatrix
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import Scale, Timed, is_reference
-from derive.kernels.graph import groups
-from derive.program import Builder, Program, operands, rebuild, references
+from derive.algebra.nodes import FusedLoss, Scale, SumOver, Timed, is_reference
+from derive.graph import groups
+from derive.program import Builder, Program, Variable, operands, rebuild, references
 
 ARITHMETIC = (MatAdd, HadamardProduct, Scale)  # functions keep their names: gates are read, and stacked
 Origins = dict[str, tuple[str, ...]]  # lowered name → the names of the equations it implements
@@ -112,3 +112,56 @@ class _Hoist:
         return b.add(*result)
 
 
+
+
+def densify(program: Program) -> Program:
+    """Write one-hot arrays out where classes do not serve.
+
+    They serve as the right operand of a product with a weight (a gather), in a sum of outer products
+    (a scatter), as the target of a loss, and as a term of a sum.
+    """
+    out = Builder(Program(**{**vars(program), "equations": {}}))
+    dense: dict[str, MatrixExpr] = {}
+
+    def is_class(a: MatrixExpr) -> bool:
+        return is_reference(a) and program[a.name].onehot
+
+    def replace(e: MatrixExpr) -> MatrixExpr:
+        if is_class(e):
+            if e.name not in dense:
+                v = program[e.name]
+                name = out.fresh(f"{e.name}_dense")
+                out.declare(Variable(name, "temporary", v.shape, v.axes))
+                dense[e.name] = out.define(name, e)
+            return dense[e.name]
+        if is_reference(e) or not any(is_class(r) for r in references(e)):
+            return e
+        return rebuild(e, (replace(a) for a in operands(e)))
+
+    def keep(e: MatrixExpr) -> MatrixExpr:
+        if isinstance(e, FusedLoss):
+            return rebuild(e, (e.target, replace(e.logits), replace(e.companion)))
+        if isinstance(e, MatAdd):
+            return b.add(*(a if is_class(b.split(a)[1]) else replace(a) for a in e.args))
+        if is_class(b.split(e)[1]) or _gathers(program, e) or _scatters(e, is_class):
+            return e
+        return replace(e)
+
+    for name, e in program.equations.items():
+        out.define(name, keep(e))
+    return out.program()
+
+
+def _gathers(program: Program, e: MatrixExpr) -> bool:
+    if not isinstance(e, MatMul) or isinstance(e.args[0], OneMatrix):
+        return False
+    weight = e.args[0].arg if isinstance(e.args[0], Transpose) else e.args[0]
+    return weight.shape[1] != 1 and is_reference(e.args[1]) and not program[weight.name].axes
+
+
+def _scatters(e: MatrixExpr, is_class: Callable[[MatrixExpr], bool]) -> bool:
+    if not (isinstance(e, SumOver) and isinstance(e.arg, MatMul) and e.axes == "tb"):
+        return False
+    left, right = e.arg.args
+    column = is_reference(left) and not is_class(left) and left.shape[1] == 1 and left.shape[0] != 1
+    return column and isinstance(right, Transpose) and is_class(right.arg)

@@ -16,9 +16,9 @@ from derive.errors import UnsupportedError
 from derive.kernels.codenames import CodeNames
 from derive.kernels.emit import Emitter
 from derive.kernels.entry import EntryPoint
-from derive.kernels.graph import groups
+from derive.graph import groups
 from derive.kernels.lower import lower
-from derive.kernels.passes import Origins, hoist, inline
+from derive.kernels.passes import Origins, densify, hoist, inline
 from derive.kernels.stack import Stacker
 from derive.kernels.statements import Buffer, Loop, Statement
 from derive.kernels.storage import Storage
@@ -77,6 +77,7 @@ def passes(entry: EntryPoint) -> Iterable[tuple[str, Program, Origins]]:
     yield "hoist", program, origins
     program = Stacker(program, wanted, origins).run().restrict(wanted)
     yield "stack", program, origins
+    yield "densify", densify(program), origins
 
 
 def schedule(

@@ -11,7 +11,7 @@ from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Concat, Scale, Slice, SumOver, Timed, is_reference
-from derive.kernels.graph import groups
+from derive.graph import groups
 from derive.kernels.passes import Origins, is_map_root
 from derive.program import Builder, Program, Variable, operands, rebuild, references
 
@@ -112,7 +112,7 @@ class Stacker(Builder):
         self.define(merged, MatMul(Transpose(left), right))
         self.place[merged] = place
         gone = {term.name for term in terms}
-        rest = [a for a in self.equations[name].args if _base(a).name not in gone]
+        rest = [a for a in self.equations[name].args if not (is_reference(a) and a.name in gone)]
         for n in gone:
             del self.equations[n]
         total = self.equations.pop(name)  # goes behind what it now needs

@@ -57,7 +57,7 @@ class Leaf:
     """A buffer at a time.
 
     `index` is "" for all of it, one row ("t + 1"), or rows ("1", "T + 1").  `lift` tells how it
-    meets operands of more axes: "" as it is, "scalar" as [.., 1, 1], "swap" transposed, "row" as [.., 1, n].
+    meets operands of more axes: "" as it is, "scalar" as [.., 1, 1], "swap" transposed, "row" as [.., 1, n], "column" from [.., 1, n] to [.., n].
     """
 
     kind: ClassVar[str] = "leaf"

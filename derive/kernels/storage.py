@@ -10,7 +10,7 @@ from sympy import Expr, MatrixExpr, Transpose
 
 from derive.algebra.nodes import Concat, Slice, T, Timed, is_reference
 from derive.kernels.codenames import CodeNames
-from derive.kernels.graph import Group
+from derive.graph import Group
 from derive.kernels.statements import Buffer
 from derive.program import Program, Variable, references
 

@@ -29,19 +29,22 @@ _MANY = 20_000
 
 def call(tr: Translator, node: s.Call) -> Value | None:
     """The value of name(arguments)."""
-    declared = tr.table.entries.get(node.function)
-    if declared is not None or node.function in tr.table.doubtful and node.function not in FUNCTION_NAMES:
-        return _called_name(tr, node)
-    name = "sigmoid" if node.function == "sigma" else node.function
+    name = node.function
+    if name not in FUNCTION_NAMES and (name in tr.table.entries or name in tr.table.doubtful):
+        _called_name(tr, node)
+        return None
+    name = "sigmoid" if name == "sigma" else name
     if name not in SIGNATURES:
         help = did_you_mean(name, FUNCTION_NAMES) or f"the functions are {', '.join(sorted(FUNCTION_NAMES))}"
         _check_arguments(tr, node)
-        return tr.error("E0405", node.head, f"unknown function '{name}'", help)
+        tr.error("E0405", node.head, f"unknown function '{name}'", help)
+        return None
     signature, least, most, handler = SIGNATURES[name]
     if not least <= len(node.args) <= most:
         _check_arguments(tr, node)
         count = f"{len(node.args)} argument{'' if len(node.args) == 1 else 's'}"
-        return tr.error("E0406", node.span, f"'{name}' does not take {count}", f"write {signature}")
+        tr.error("E0406", node.span, f"'{name}' does not take {count}", f"write {signature}")
+        return None
     return handler(tr, node)
 
 
@@ -52,17 +55,16 @@ def _check_arguments(tr: Translator, node: s.Call) -> None:
 
 
 def _called_name(tr: Translator, node: s.Call) -> None:
-    _check_arguments(tr, node)
-    entry = tr.table.entries.get(node.function)
-    if entry is None:
-        return None
-    tr.table.used.add(node.function)
+    """An array with parentheses behind it: a product without its sign, or a time in the wrong brackets."""
     times = [a for a in node.args for n in s.names(a) if n.name in ("t", "T")]
+    if not times:
+        _check_arguments(tr, node)
+    if node.function not in tr.table.entries:
+        return
+    tr.table.used.add(node.function)
     help = f"a product is written {node.function} @ (...) or {node.function} * (...)"
-    if times:
-        help = f"a time stands in brackets: {node.function}[t]"
-        # the complaint about `t` as a value has the same cause
-    return tr.error("E0407", node.head, f"'{node.function}' is not a function", help)
+    help = f"a time stands in brackets: {node.function}[t]" if times else help
+    tr.error("E0407", node.head, f"'{node.function}' is not a function", help)
 
 
 def _arrays(tr: Translator, node: s.Call) -> list[MatrixExpr] | None:
@@ -76,7 +78,8 @@ def _elementwise(function: Function, tr: Translator, node: s.Call) -> Value | No
     for arg, v in list(zip(node.args, values, strict=True))[function.arity :]:
         if v is not None and (is_array(v) or not coefficients.is_number(v, tr.constants)):
             help = "a number such as 0.01, or a const with a value"
-            return tr.error("E0303", arg.span, f"the slope of {function.name} must be a number", help)
+            tr.error("E0303", arg.span, f"the slope of {function.name} must be a number", help)
+            return None
     if any(v is None for v in values):
         return None
     arrays = [as_array(v) for v in values[: function.arity]]
@@ -84,7 +87,8 @@ def _elementwise(function: Function, tr: Translator, node: s.Call) -> Value | No
     for arg, a in zip(node.args, arrays, strict=False):
         if not (is_scalar(a.shape) or same(a.shape, shape)):
             message = f"'{function.name}' needs equal shapes, got {shape_text(shape)} and {shape_text(a.shape)}"
-            return tr.error("E0301", arg.span, message)
+            tr.error("E0301", arg.span, message)
+            return None
     stretched = [stretch(v, shape) for v in values[: function.arity]]
     return Apply(function.name, *stretched, *values[function.arity :])
 
@@ -94,7 +98,8 @@ def _equal_shapes(tr: Translator, node: s.Call) -> list[MatrixExpr] | None:
     arrays = _arrays(tr, node)
     if arrays is not None and not same(arrays[0].shape, arrays[1].shape):
         got = f"{shape_text(arrays[0].shape)} and {shape_text(arrays[1].shape)}"
-        return tr.error("E0301", node.span, f"'{node.function}' needs equal shapes, got {got}")
+        tr.error("E0301", node.span, f"'{node.function}' needs equal shapes, got {got}")
+        return None
     return arrays
 
 
@@ -130,7 +135,8 @@ def _vector(tr: Translator, arg: s.Node, function: str, help: str = "") -> Matri
     """An argument that must be a column vector."""
     a = tr.array(arg)
     if a is not None and a.shape[1] != 1:
-        return tr.error("E0303", arg.span, f"'{function}' takes vectors, got {text_of(a)}", help)
+        tr.error("E0303", arg.span, f"'{function}' takes vectors, got {text_of(a)}", help)
+        return None
     return a
 
 
@@ -152,7 +158,8 @@ def _concat(tr: Translator, node: s.Call) -> Value | None:
         if not same((a.shape[1], a.shape[1]), (arrays[0].shape[1],) * 2):
             got = f"{shape_text(arrays[0].shape)} and {shape_text(a.shape)}"
             help = "concat stacks along the first axis"
-            return tr.error("E0303", arg.span, f"'concat' needs equal numbers of columns, got {got}", help)
+            tr.error("E0303", arg.span, f"'concat' needs equal numbers of columns, got {got}", help)
+            return None
     return Concat(*arrays)
 
 
@@ -166,7 +173,8 @@ def _slice(tr: Translator, node: s.Call) -> Value | None:
         return Slice(a, low, high)
     message = f"the rows {low} to {high} are not inside {text_of(a)} for all sizes"
     help = f"the bounds are half-open: 0 <= lo < hi <= {rows}, whatever the sizes are"
-    return tr.error("E0306", node.args[1].span.to(node.args[2].span), message, help)
+    tr.error("E0306", node.args[1].span.to(node.args[2].span), message, help)
+    return None
 
 
 def _filled(make: Callable[[Value, Value], MatrixExpr], tr: Translator, node: s.Call) -> Value | None:
@@ -192,10 +200,7 @@ SIGNATURES: Mapping[str, tuple[str, int, int, Handler]] = {
         for f in FUNCTIONS.values()
         if f.public
     },
-    **{
-        k: _entry(f"{k}(target, {'logits' if e.logits else 'a'})", 2, 2, partial(_loss, k))
-        for k, e in LOSSES.items()
-    },
+    **{k: _entry(f"{k}(target, {'logits' if e.logits else 'a'})", 2, 2, partial(_loss, k)) for k, e in LOSSES.items()},
     "sum": _entry("sum(a)", 1, 1, _sum),
     "mean": _entry("mean(a)", 1, 1, _mean),
     "dot": _entry("dot(a, b)", 2, 2, _dot),

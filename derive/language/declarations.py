@@ -163,7 +163,7 @@ def _assumption(condition: s.Condition) -> Supposed | None:
 
 
 def _now(index: s.Node | None) -> bool:
-    return index is None or isinstance(index, s.Name) and index.name == "t"
+    return index is None or (isinstance(index, s.Name) and index.name == "t")
 
 
 def _boundary(index: s.Node) -> tuple[int, bool]:

@@ -66,7 +66,9 @@ def _defines(equation: s.Equation, found: Equations, table: Table) -> bool:
         help = "an equation defines a state or a name that is not declared"
         report.error("E0408", span, f"'{name}' is {KIND_TEXT[entry.kind]} and cannot have an equation", help)
         return False
-    _check_left(equation, entry, report)
+    if not _left_side_fits(equation, entry, report):
+        table.doubtful.add(name)
+        return False
     tex = tex_of(equation.tex, report)
     if entry is None:
         kind = "loss" if name == STEP_LOSS else "result"
@@ -77,18 +79,18 @@ def _defines(equation: s.Equation, found: Equations, table: Table) -> bool:
     return True
 
 
-def _check_left(equation: s.Equation, entry: Entry | None, report: Report) -> None:
-    """The left side is name[t], or the name alone where it is no state."""
+def _left_side_fits(equation: s.Equation, entry: Entry | None, report: Report) -> bool:
+    """Is the left side name[t], or the name alone where it is no state?"""
     name, index = equation.name.name, equation.index
-    if index is None:
-        if entry is not None and entry.kind == "state":
-            span = equation.name.span
-            report.error("E0505", span, f"the state '{name}' needs a time", f"write {name}[t] = ...")
-        return
     time = time_of(index)
-    if time is None or time.anchor != "t" or time.offset:
+    if index is not None and (time is None or time.anchor != "t" or time.offset):
         help = f"write {name}[t] = ... and shift the times on the right side"
         report.error("E0508", index.span, f"an equation says what '{name}' is at step t", help)
+        return False
+    if index is None and entry is not None and entry.kind == "state":
+        span = equation.name.span
+        report.error("E0505", span, f"the state '{name}' needs a time", f"write {name}[t] = ...")
+    return True
 
 
 def read_equations(found: Equations, table: Table, builder: Builder) -> None:
@@ -122,12 +124,14 @@ def _read(name: str, equation: s.Equation, translator: Translator, found: Equati
     span = equation.body.span
     if entry.kind == "loss" and not is_scalar(body.shape):
         help = "reduce it with sum, mean, dot or a loss function"
-        return table.report.error("E0307", span, f"the loss is a scalar, this is {shape_text(body.shape)}", help)
+        table.report.error("E0307", span, f"the loss is a scalar, this is {shape_text(body.shape)}", help)
+        return
     if entry.kind == "state":
         if entry.shape is not None and not same(entry.shape, body.shape):
             message = f"'{name}' is {shape_text(entry.shape)}, its equation gives {shape_text(body.shape)}"
             help = "a number fills an array only through an operator or ones(H), zeros(H)"
-            return table.report.error("E0304", span, message, help)
+            table.report.error("E0304", span, message, help)
+            return
     else:
         shape = (body.shape[0].expand(), body.shape[1].expand())
         table.entries[name] = replace(entry, shape=shape)

@@ -19,7 +19,7 @@ from derive.language.declarations import literal
 from derive.language.report import Report, Span
 from derive.language.table import KIND_TEXT, Entry, Table
 from derive.language.timing import DEEPEST_LAG, Time, time_of
-from derive.language.values import Run, Value, is_array, as_array, stretch, text_of
+from derive.language.values import Run, Value, as_array, is_array, stretch, text_of
 from derive.language.words import FUNCTION_NAMES, KEYWORDS
 from derive.program import Builder
 
@@ -72,7 +72,8 @@ class Translator:
     def small(self, c: Expr, span: Span) -> Expr | None:
         """A coefficient that may be carried on, else an error."""
         if why := coefficients.fault(c):
-            return self.error("E0108", span, f"this number cannot be used: {why}")
+            self.error("E0108", span, f"this number cannot be used: {why}")
+            return None
         return c
 
     def reduce(self, node: s.Call, mean: bool) -> Value | None:
@@ -91,7 +92,8 @@ class Translator:
             return T
         entry = self.table.entries.get(node.name)
         if entry is None or entry.kind == "loss":
-            return self._no_value(node)
+            self._no_value(node)
+            return None
         self.table.used.add(node.name)
         if entry.kind in ("size", "number"):
             return entry.symbol if self._untimed(node, entry) else None
@@ -100,15 +102,20 @@ class Translator:
         return self._reference(node, entry)
 
     def _no_value(self, node: s.Name) -> None:
+        if node.name in self.table.doubtful:
+            return
         if node.name in _NOT_A_VALUE:
-            return self.error("E0407", node.span, *_NOT_A_VALUE[node.name])
+            self.error("E0407", node.span, *_NOT_A_VALUE[node.name])
+            return
         if node.name in FUNCTION_NAMES:
             help = f"write {node.name}(...)"
-            return self.error("E0407", node.span, f"'{node.name}' is a function and needs its arguments", help)
+            self.error("E0407", node.span, f"'{node.name}' is a function and needs its arguments", help)
+            return
         if node.name in KEYWORDS:
-            return self.error("E0407", node.span, f"'{node.name}' is a word of this language")
+            self.error("E0407", node.span, f"'{node.name}' is a word of this language")
+            return
         self.table.get(node.name, node.span)
-        return None
+        return
 
     def _untimed(self, node: s.Name, entry: Entry) -> bool:
         if node.index is None:
@@ -124,7 +131,8 @@ class Translator:
         time = time_of(node.index)
         if time is None:
             help = f"a time is [t], [t-1], [t+1], and in 'loss = ...' [T-1] or [0]: {entry.name}[t]"
-            return self.error("E0208", node.index.span if node.index else node.span, "this is no time", help)
+            self.error("E0208", node.index.span if node.index else node.span, "this is no time", help)
+            return None
         if time.anchor != "t":
             return self.absolute(node, entry, time)
         if entry.kind == "state":
@@ -148,19 +156,22 @@ class Translator:
         if time.offset > 0:
             message = f"a look into the future: '{node.name}' is {what}, read at [{time}]"
             help = "only a state that runs backward in time is read at [t+1]"
-            return self.error("E0502", node.span, message, help)
+            self.error("E0502", node.span, message, help)
+            return
         assert entry.shape is not None
         shape = " x ".join(str(n) for n in entry.shape if n != 1) or "1"
-        help = f"carry it: state {node.name}_past : {shape}, {node.name}_past[t] = {node.name}[t], "
-        help += f"and read {node.name}_past[{time}]"
+        p = next(p for p in ("p", "q", "past", f"{node.name}_past") if p not in self.table.entries)
+        help = f"write 'state {p} : {shape}' and '{p}[t] = {node.name}[t]', then read {p}[{time}]"
         if entry.kind == "result":
             help = f"declare it as a state: state {node.name} : {shape}"
-        return self.error("E0501", node.span, f"only states have a past, and '{node.name}' is {what}", help)
+        self.error("E0501", node.span, f"only states have a past, and '{node.name}' is {what}", help)
+        return
 
     def absolute(self, node: s.Name, entry: Entry, time: Time) -> MatrixExpr | None:
         """name[T-1] or name[0]: only the total loss knows these."""
         help = "an equation says what holds at every step t; the last step is read in 'loss = ...' only"
-        return self.error("E0507", node.span, f"'{node.name}[{time}]' is one step of the sequence", help)
+        self.error("E0507", node.span, f"'{node.name}[{time}]' is one step of the sequence", help)
+        return None
 
     # Operators
 
@@ -171,7 +182,8 @@ class Translator:
         for v, span in wide[1:]:
             if not same(v.shape, wide[0][0].shape):
                 message = f"'+' and '-' need equal shapes, got {text_of(wide[0][0])} and {text_of(v)}"
-                return self.error("E0301", span, message, "a scalar or a number is added to every component")
+                self.error("E0301", span, message, "a scalar or a number is added to every component")
+                return None
         if any(v is None for _, v, _ in values):
             return None
         signed = [(sign, v) for sign, v, _ in values if v is not None]
@@ -188,7 +200,7 @@ class Translator:
         run, hidden = Run(), False
         for i, (op, operand) in enumerate((("", node.first), *node.rest)):
             after = operators[i] if i < len(operators) else "@" if row else ""
-            beside = op == "@" or after == "@" and (op == "" or op == "*" and not run.factors)
+            beside = op == "@" or (after == "@" and (op == "" or (op == "*" and not run.factors)))
             v = self.value(operand, row=beside)
             hidden = hidden or v is None
             if hidden or v is None:
@@ -233,7 +245,8 @@ class Translator:
         if is_array(v):
             return Apply("reciprocal", v)
         if coefficients.is_zero(v, self.constants):
-            return self.error("E0604", span, "a division by zero")
+            self.error("E0604", span, "a division by zero")
+            return None
         return 1 / v
 
     def power(self, node: s.Power) -> Value | None:
@@ -241,7 +254,8 @@ class Translator:
         if n is None or not n.is_Integer or abs(n) > coefficients.HIGHEST_POWER:
             help = "a square root is sqrt(a), any other power exp(p * log(a))"
             message = f"a power is a whole number from -{coefficients.HIGHEST_POWER} to {coefficients.HIGHEST_POWER}"
-            return self.error("E0209", node.exponent.span, message, help)
+            self.error("E0209", node.exponent.span, message, help)
+            return None
         if v is None:
             return None
         if is_array(v):
@@ -257,7 +271,8 @@ class Translator:
         if v.shape[1] == 1 and v.shape[0] != 1 and not row:
             help = "a.T @ b is a scalar; outer(a, b) is the matrix a b.T; no equation needs a row vector"
             message = f"the transpose of {text_of(v)} stands only directly under '@'"
-            return self.error("E0305", node.span, message, help)
+            self.error("E0305", node.span, message, help)
+            return None
         return b.transpose(v)
 
 

@@ -58,7 +58,8 @@ class TotalTranslator(Translator):
                 continue
             if len(left) * len(right) > _MOST_TERMS:
                 help = "give a factor a name of its own, or sum it first"
-                return self.error("E0107", operand.span, f"the loss has more than {_MOST_TERMS} terms", help)
+                self.error("E0107", operand.span, f"the loss has more than {_MOST_TERMS} terms", help)
+                return None
             left = self._pairs(left, op, right, first.span.to(operand.span), operand.span)
         return left
 
@@ -80,11 +81,13 @@ class TotalTranslator(Translator):
     def _over_sequences(self, term: MatrixExpr, span: Span) -> MatrixExpr | None:
         if not is_scalar(term.shape):
             help = "reduce it: sum(sum(a[t])) sums over time, then over the components"
-            return self.error("E0307", span, f"the loss is a scalar, this is {shape_text(term.shape)}", help)
+            self.error("E0307", span, f"the loss is a scalar, this is {shape_text(term.shape)}", help)
+            return None
         axes = self.axes(term)
         if "t" in axes:
             help = "sum it over time, sum(e[t]), or take the last step, e[T-1]"
-            return self.error("E0509", span, "this term of the loss has a value at every step", help)
+            self.error("E0509", span, "this term of the loss has a value at every step", help)
+            return None
         return SumOver(term, "b") if "b" in axes else term
 
     def axes(self, e: MatrixExpr) -> frozenset[str]:
@@ -103,7 +106,8 @@ class TotalTranslator(Translator):
         if not inside:
             help = f"the last step is {node.name}[T-1], the first {node.name}[0]"
             message = f"[{time}] is none of the steps [T-1] ... [T-{DEEPEST_LAG}] and [0] ... [{DEEPEST_LAG - 1}]"
-            return self.error("E0507", node.span, message, help)
+            self.error("E0507", node.span, message, help)
+            return None
         return self.builder.view().at(entry.name, T + time.offset if time.anchor else Integer(time.offset))
 
 

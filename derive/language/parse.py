@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedToken, v_args
@@ -28,9 +29,10 @@ def parse(tokens: Sequence[Token]) -> s.Statement:
     try:
         for token in tokens:
             parser.feed_token(token)
-        statement: s.Statement = parser.feed_eof(tokens[-1])
+        statement: s.Statement = parser.feed_eof(tokens[-1])  # type: ignore[no-untyped-call]
     except UnexpectedToken as error:
-        raise _syntax_error(error.token, frozenset(parser.accepts()), tokens) from None
+        accepts = frozenset(parser.accepts())  # type: ignore[no-untyped-call]
+        raise _syntax_error(error.token, accepts, tokens) from None
     return replace(statement, span=span_of(tokens[0]).to(span_of(tokens[-1])))
 
 
@@ -113,7 +115,7 @@ class _Reader(Transformer[Token, Any]):
             ("*" if op.type == "STAR" else str(op), operand) for op, operand in zip(rest[::2], rest[1::2], strict=True)
         )
         matrix = [op == "@" for op, _ in pairs]
-        switches = sum(a != b for a, b in zip(matrix, matrix[1:], strict=False))
+        switches = sum(a != b for a, b in pairwise(matrix))
         span = first.span.to(pairs[-1][1].span)
         depth = max(first.depth, *(operand.depth for _, operand in pairs))
         return s.Product(span, _depth(depth + switches, span), first, pairs)
@@ -243,8 +245,11 @@ def _syntax_error(token: Token, accepts: frozenset[str], tokens: Sequence[Token]
         return Problem("E0202", span, found, "an equation is written with one '='")
     if token.type == "EQUALS" and "RELATION" in accepts:
         return Problem("E0202", span, found, "an assumption is written with ==")
-    if token.type in ("NAME", "NUMBER", "LPAR", "X") and accepts.issuperset(_OPERATORS[:5]):
+    if token.type in ("NAME", "NUMBER", "LPAR") and accepts.issuperset(_OPERATORS[:5]):
         return _missing_operator(token, span, accepts, declaration)
+    if token.type == "X":
+        help = "a shape is a size, or two with 'x' between them: rows x columns"
+        return Problem("E0202", span, found, help)
     if token.type == "LBRACKET":
         return Problem("E0202", span, found, "an index stands right after a name, once: h[t-1]")
     return Problem("E0202", span, f"{found}; expected {_expected(accepts)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from types import MappingProxyType
 
 from lark import Token
@@ -43,14 +44,17 @@ def read(text: str | bytes, file: str = "<text>") -> Cell:
     lines = lines_of(text, file)
     report = Report(file, lines)
     table = Table(report)
-    statements = _statements(lines, table)
-    heading = _heading(statements, table)
+    statements, faulty = _statements(lines, table)
+    heading = _heading(statements, faulty, table)
     declare_sizes(statements, table)
     supposed: list[Supposed] = []
     for statement in statements:
         if isinstance(statement, s.Declaration):
             supposed.extend(declare(statement, table))
     equations = define(statements, table)
+    if statements and not faulty and not equations.written and not equations.others and not report.errors:
+        help = "say what each result or state is at step t, as in: h[t] = tanh(W @ h[t-1] + U @ x[t])"
+        report.error("E0409", statements[0].span, "the cell has no equation", help)
     builder = Builder(_declared(heading, table))
     read_equations(equations, table, builder)
     outputs = [word for st in statements if isinstance(st, s.Outputs) for word in st.names]
@@ -60,8 +64,8 @@ def read(text: str | bytes, file: str = "<text>") -> Cell:
     return Cell(program, report.warnings, "\n".join(lines))
 
 
-def _statements(lines: Sequence[str], table: Table) -> list[s.Statement]:
-    """One statement per line; a faulty line is reported, and its names are asked nothing."""
+def _statements(lines: Sequence[str], table: Table) -> tuple[list[s.Statement], set[int]]:
+    """One statement per line, and the faulty lines: reported, and nothing is asked of their names."""
     report = table.report
     faulty = check_visible(tuple(lines), report)
     rows = []
@@ -82,7 +86,7 @@ def _statements(lines: Sequence[str], table: Table) -> list[s.Statement]:
             faulty.add(number)
     for number in faulty:
         table.doubtful.update(names_in(lines[number - 1]))
-    return statements
+    return statements, faulty
 
 
 def _check_limits(tokens: Sequence[Token], report: Report) -> None:
@@ -100,7 +104,7 @@ def _check_limits(tokens: Sequence[Token], report: Report) -> None:
                 raise CellError(report.errors)
 
 
-def _heading(statements: Sequence[s.Statement], table: Table) -> s.Heading | None:
+def _heading(statements: Sequence[s.Statement], faulty: set[int], table: Table) -> s.Heading | None:
     """The `cell` line: there, first and once."""
     report = table.report
     headings = [st for st in statements if isinstance(st, s.Heading)]
@@ -109,9 +113,9 @@ def _heading(statements: Sequence[s.Statement], table: Table) -> s.Heading | Non
     help = 'the first statement is: cell NAME "title", as in: cell elman "Vanilla recurrent network"'
     for heading in headings[1:]:
         report.error("E0206", heading.span, "a second 'cell' line: a file holds one cell", "delete it")
-    if not statements and not report.errors:
+    if not statements and not faulty:
         report.error("E0101", Span(1, 1), "the file holds no statement", help)
-    elif not headings and "cell" not in table.doubtful and statements:
+    elif not headings and statements and statements[0].span.line < min(faulty, default=inf):
         report.error("E0206", _start(statements[0]), "the 'cell' line is missing", help)
     elif headings and statements[0] is not headings[0]:
         report.error("E0206", headings[0].span, "the 'cell' line is not the first statement", "move it to the top")

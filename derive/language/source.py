@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import NoReturn
 
 from derive.errors import CellError
 from derive.language.report import Report, Span
@@ -16,7 +17,7 @@ def lines_of(text: str | bytes, file: str) -> tuple[str, ...]:
     size = len(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
         message = f"the text has {size:,} bytes; a cell has at most {MOST_BYTES:,}"
-        _fail(file, "E0104", message, "split the model, or check that this is a .cell file")
+        _fail(file, "E0104", message, "split the model, or check that this is a .cell file", Span(1, 1))
     decoded = _decode(text, file) if isinstance(text, bytes) else text
     return tuple(line.removesuffix("\r") for line in decoded.removeprefix("\ufeff").split("\n"))
 
@@ -30,10 +31,9 @@ def _decode(data: bytes, file: str) -> str:
         shown = data.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")[line - 1].removesuffix("\r")
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         _fail(file, "E0102", message, "save the file as UTF-8", Span(line, column), ("",) * (line - 1) + (shown,))
-        raise AssertionError("unreachable") from error
 
 
-def _fail(file: str, code: str, message: str, help: str, span: Span = Span(0, 0), lines: tuple[str, ...] = ()) -> None:
+def _fail(file: str, code: str, message: str, help: str, span: Span, lines: tuple[str, ...] = ()) -> NoReturn:
     report = Report(file, lines)
     report.error(code, span, message, help)
     raise CellError(report.errors)

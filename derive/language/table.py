@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sympy import Expr, Rational, Symbol
+from sympy import Rational, Symbol
 
 from derive.algebra.shapes import Shape
 from derive.language.report import Report, Span
 from derive.language.words import malformed, reserved
 
-EQUATIONS = ("state", "result", "loss")  # the kinds that have an equation
 KIND_TEXT = {
     "size": "a size",
     "number": "a constant number",
@@ -69,13 +68,13 @@ class Table:
             place = f"line {first.span.line} makes it {KIND_TEXT[first.kind]}"
             self.report.error("E0402", span, f"'{name}' is there twice: {place}", "each name is declared once")
             return False
-        self.entries[name] = entry
-        if entry.kind == "loss":
-            return True
+        if entry.kind != "loss" and (use := reserved(name, size=entry.kind == "size")):
+            self.report.error("E0403", span, f"'{name}' is reserved: it is {use}", _other_name(name))
+            self.doubtful.add(name)
+            return False
         if fault := malformed(name):
             self.report.error("E0404", span, f"'{name}' cannot be a name: {fault}")
-        elif use := reserved(name, size=entry.kind == "size"):
-            self.report.error("E0403", span, f"'{name}' is reserved: it is {use}", _other_name(name))
+        self.entries[name] = entry
         return True
 
     def get(self, name: str, span: Span, kinds: Iterable[str] = ()) -> Entry | None:
@@ -86,7 +85,7 @@ class Table:
             self._unknown.add(name)
             known = [n for n, e in self.entries.items() if not kinds or e.kind in kinds]
             what = "size" if tuple(kinds) == ("size",) else "name"
-            help = self.report.suggest(name, known) or f"declare it, for instance: {_declaration(what, name)}"
+            help = self.report.suggest(name, known) or _declaration(what, name)
             self.report.error("E0401", span, f"unknown {what} '{name}'", help)
         return entry
 
@@ -98,13 +97,11 @@ class Table:
 
 
 def _declaration(what: str, name: str) -> str:
-    return f"dims {name}" if what == "size" else f"param {name} : H x I"
+    if what == "size":
+        return f"declare it: dims {name}"
+    return f"declare it, as in 'param {name} : H x I', or define it by an equation, '{name}[t] = ...'"
 
 
 def _other_name(name: str) -> str:
     other = {"lambda": "lam", "x": "N"}.get(name, f"{name}_1")
     return f"choose another name, for instance {other}"
-
-
-def result_shape(shape: tuple[Expr, Expr]) -> Shape:
-    return shape[0].expand(), shape[1].expand()

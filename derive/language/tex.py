@@ -1,8 +1,8 @@
 r"""Check the TeX names that a user gives: a small grammar, so that nothing else ever reaches TeX.
 
-    name   := part+              part := core scripts
-    core   := letter | digit | symbol | accent argument | '{' name '}'
-    scripts: at most one '_' argument, and either primes or one '^' argument
+name   := part+              part := core scripts
+core   := letter | digit | symbol | accent argument | '{' name '}'
+scripts: at most one '_' argument, and either primes or one '^' argument
 """
 
 from __future__ import annotations

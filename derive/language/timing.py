@@ -66,7 +66,7 @@ def uses_of(body: s.Node, table: Table) -> list[Use]:
             found.append(Use(node.name, 0, node.span))
         if entry is None or entry.kind not in ("state", "result") or time is None or time.anchor != "t":
             continue
-        if abs(time.offset) > DEEPEST_LAG or entry.kind == "state" and node.index is None:
+        if abs(time.offset) > DEEPEST_LAG or (entry.kind == "state" and node.index is None):
             continue  # an error, reported where the expression is read
         if entry.kind == "state" or time.offset == 0:
             found.append(Use(node.name, time.offset, node.span))

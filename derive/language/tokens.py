@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from lark import Token
 
@@ -68,7 +69,17 @@ def tokens_of(line: str, number: int) -> list[Token]:
         if kind != "SPACE":
             tokens.append(Token(kind, text, line=number, column=found.start() + 1, end_column=at + 1))
     _check_brackets(tokens)
-    return _shape_separators(tokens)
+    return _shape_separators(_sigmoids(tokens))
+
+
+def _sigmoids(tokens: list[Token]) -> list[Token]:
+    """σ( is the function sigmoid, σ alone the name sigma."""
+    result = list(tokens)
+    for i, (token, after) in enumerate(pairwise(tokens)):
+        width = (token.end_column or 0) - (token.column or 0)
+        if token == "sigma" and width == 1 and after.type == "LPAR":
+            result[i] = Token.new_borrow_pos("NAME", "sigmoid", token)
+    return result
 
 
 def names_in(line: str) -> list[str]:
@@ -121,7 +132,7 @@ def _shape_separators(tokens: list[Token]) -> list[Token]:
         elif token.type in ("EQUALS", "ONCE", "ONEHOT", "AS", "WHERE", "RELATION"):
             shape = False
         width = (token.end_column or 0) - (token.column or 0)
-        separator = shape and (token == "×" or token.type == "NAME" and token == "x" and width == 1)
+        separator = shape and (token == "×" or (token.type == "NAME" and token == "x" and width == 1))
         result.append(Token.new_borrow_pos("X", token, token) if separator else token)
     return result
 

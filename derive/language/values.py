@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sympy import Expr, MatrixExpr, S
 
 from derive.algebra import build as b
 from derive.algebra.shapes import Shape, is_scalar, shape_text
 
-Value = Expr  # a MatrixExpr or a coefficient
+Value: TypeAlias = Expr  # a MatrixExpr or a coefficient
 
 
 def is_array(v: Value) -> bool:

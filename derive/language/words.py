@@ -11,7 +11,7 @@ from derive.algebra.losses import LOSSES
 DECLARATIONS = ("input", "target", "state", "param", "const")
 STATEMENTS = ("cell", "dims", *DECLARATIONS, "output")
 CLAUSES = ("once", "onehot", "as", "where", "and")
-KEYWORDS: Mapping[str, str] = {w: w.upper() for w in (*STATEMENTS, *CLAUSES)} | {w: "KIND" for w in DECLARATIONS}
+KEYWORDS: Mapping[str, str] = {w: w.upper() for w in (*STATEMENTS, *CLAUSES)} | dict.fromkeys(DECLARATIONS, "KIND")
 
 REDUCTIONS = ("sum", "mean", "dot", "norm2")
 ARRAYS = ("softmax", "log_softmax", "concat", "slice", "outer", "diag", "ones", "zeros", "detach")

@@ -1,0 +1,59 @@
+"""What a printer may write shorter than it is built: broadcasts, totals and decimals."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sympy import MatMul, MatrixExpr, OneMatrix, Rational
+
+from derive.algebra.shapes import is_scalar
+
+
+def factors(e: MatMul) -> list[MatrixExpr]:
+    """The factors of a product, without 1×1 ones."""
+    return [a for a in e.args if not (isinstance(a, OneMatrix) and is_scalar(a.shape))]
+
+
+def product(args: list[MatrixExpr]) -> MatrixExpr:
+    return args[0] if len(args) == 1 else MatMul(*args)
+
+
+def scalar_part(e: MatrixExpr) -> MatrixExpr | None:
+    """The s of an array of equal entries, 1 s or 1 s 1ᵀ; None for any other expression."""
+    if not isinstance(e, MatMul) or is_scalar(e.shape):
+        return None
+    args = factors(e)
+    if isinstance(args[0], OneMatrix):  # 1 1ᵀ a is 1 (1ᵀ a)
+        cols = args[0].shape[1]
+        args[:1] = [OneMatrix(1, cols)] if cols != 1 else []
+    if args and isinstance(args[-1], OneMatrix) and args[-1].shape[0] == 1:
+        args = args[:-1]
+    s = product(args) if args else None
+    return s if s is not None and s != e and is_scalar(s.shape) else None
+
+
+def total_part(e: MatrixExpr) -> MatrixExpr | None:
+    """The A of 1ᵀ A 1, the sum of all components; None for any other expression."""
+    if not isinstance(e, MatMul) or not is_scalar(e.shape):
+        return None
+    args = factors(e)
+    left, right = isinstance(args[0], OneMatrix), isinstance(args[-1], OneMatrix)
+    inner = args[1 if left else 0 : len(args) - 1 if right else None]
+    if not inner or not (left or right):
+        return None
+    a = product(inner)
+    return a if (left and right) or 1 in a.shape else None
+
+
+def decimal(c: Any) -> str:
+    """A rational as a finite decimal, "" where there is none: 0.1, 1e-20."""
+    if not isinstance(c, Rational):
+        return ""
+    rest = int(c.q)
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest != 1:
+        return ""
+    return repr(float(c)) if c.q > 10**12 else format(Decimal(int(c.p)) / Decimal(int(c.q)), "f")

@@ -1,0 +1,352 @@
+"""The chain rule over hidden states: the recursion of BPTT, and the same as a double sum.
+
+Within a recurrent component the cotangents obey y_t = e_t + K_{t+1} y_{t+1}: y stacks what arrives
+at the component's states at step t, e is the part that comes from outside the component, and K is
+the transposed Jacobian of one step.  Hence y_k = Σ_{j≥k} (K_{k+1} K_{k+2} … K_j) e_j, and a
+parameter's gradient Σ_k G(y_k) is a double sum with an ordered product.  Several states give block
+matrices, lags a companion matrix, and a state that runs backward a product that runs the other way.
+(Werbos 1990; Pascanu, Mikolov & Bengio 2013, eqs. 3–5.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sympy import Expr, Identity, MatAdd, MatrixExpr, Symbol, ZeroMatrix
+
+from derive.algebra import build as b
+from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
+from derive.algebra.nodes import Blocks, Delta, SumOver, T, Timed, is_reference, t
+from derive.calculus.adjoint import Adjoint, Step
+from derive.calculus.linear import linear
+from derive.errors import UnsupportedError
+from derive.graph import groups
+from derive.program import operands, rebuild, references
+
+J, K = Symbol("j", integer=True), Symbol("k", integer=True)
+M = Symbol("m", integer=True)
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """A gradient as sums over steps.
+
+    Attributes:
+        expression: the whole, explicit in the model's own quantities.
+        summand: one term as a function of the step k of the parameter and the step j of the
+            cotangent; equal to `expression` once summed.
+        compact: the same with symbols for the one-step matrix and the arriving cotangent, and
+        definitions: what those symbols stand for at step t.
+    """
+
+    expression: MatrixExpr
+    compact: MatrixExpr
+    definitions: tuple[Step, ...]
+    paths: tuple[Path, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Path:
+    """One kind of term: `summand(j, k)`, summed over k and over the j that reach it."""
+
+    summand: MatrixExpr  # in J and K, or in J alone
+    double: bool
+    backward: bool = False
+
+
+def shift(e: MatrixExpr, by: int) -> MatrixExpr:
+    return e.xreplace({t: t + by}) if by else e
+
+
+def readable(adjoint: Adjoint) -> tuple[Step, ...]:
+    """The adjoint recursion as a person writes it: carries replaced by what they stand for."""
+    carried = {name: offset for (_, offset), name in adjoint.carries.items()}
+    equations = adjoint.program.equations
+
+    def visit(e: MatrixExpr) -> MatrixExpr:
+        if is_reference(e) and e.name in carried:
+            return equations[e.name].xreplace({t: e.index})
+        if is_reference(e) or not operands(e):
+            return e
+        parts = [visit(a) for a in operands(e)]
+        return b.add(*parts) if isinstance(e, MatAdd) else rebuild(e, parts)
+
+    return tuple(replace(s, right=visit(s.right)) for s in adjoint.steps if s.rule != "carry")
+
+
+class Component:
+    """One recurrent component of the adjoint program, as a linear system over time."""
+
+    def __init__(self, adjoint: Adjoint, names: Iterable[str], recurrent: frozenset[str]):
+        self.adjoint, self.program = adjoint, adjoint.program
+        self.names, self.recurrent = list(names), recurrent
+        self.carry_of = {c: key for key, c in adjoint.carries.items() if c in set(names)}
+        self.backward = all(offset > 0 for _, offset in self.carry_of.values())
+        self.depth = max(abs(offset) for _, offset in self.carry_of.values())
+        inside = set(self.names)
+        self.sources: dict[str, MatrixExpr] = {}
+        self.inner: dict[str, MatrixExpr] = {}
+        for name in self.names:
+            self._split(name, inside)
+        carried = {adjoint.cotangents[state] for state, _ in self.carry_of.values()}
+        self.basis = [n for n in self.names if n in self.sources or n in carried]
+        if any(self.program[n].shape[1] != 1 for n in self.basis):
+            raise UnsupportedError("the states are matrices: a product of one-step matrices would need Kronecker products")
+        self._matrices: dict[tuple[str, str], MatrixExpr | None] = {}
+
+    def _split(self, name: str, inside: set[str]) -> None:
+        """An equation's terms: from outside, and from this step inside; carries are neither."""
+        e = self.program.equations[name]
+        outside, same_step = [], []
+        for term in e.args if isinstance(e, MatAdd) else (e,):
+            refs = [r for r in references(term) if r.name in inside]
+            if not refs:
+                outside.append(term)
+            elif not (is_reference(term) and term.name in self.carry_of):
+                same_step.append(term)
+        shape = self.program[name].shape
+        if outside and not all(b.is_zero(x) for x in outside):
+            self.sources[name] = b.add(*outside)
+        self.inner[name] = b.add(*same_step) if same_step else b.zeros(shape)
+
+    def matrix(self, name: str, base: str) -> MatrixExpr | None:
+        """The matrix that takes y[base] at a step to the cotangent `name` at the same step."""
+        key = (name, base)
+        if key not in self._matrices:
+            inner = self.inner.get(name, self.program.equations[name])
+            rows = self.program[base].shape[0]
+            found = linear(inner, lambda r: self._of(r, base), rows)
+            if name == base:
+                own = Identity(rows)
+                found = own if found is None else b.add(own, found)
+            self._matrices[key] = found
+        return self._matrices[key]
+
+    def _of(self, r: MatrixExpr, base: str) -> MatrixExpr | None:
+        if r.name not in self.program.equations or not self._depends(r.name):
+            return None
+        if isinstance(r, Timed) and r.offset != 0:
+            raise UnsupportedError(f"{r} is read at another step")
+        return self.matrix(r.name, base)
+
+    def _depends(self, name: str) -> bool:
+        if name in self.inner:
+            return True
+        v = self.program[name]
+        return v.role in ("adjoint", "temporary") and bool(self.program.live([name]) & set(self.names))
+
+    @property
+    def lengths(self) -> list[Expr]:
+        return [self.program[n].shape[0] for n in self.basis]
+
+    def row(self, name: str) -> MatrixExpr:
+        """The matrix from the stacked y to `name`."""
+        rows = self.program[name].shape[0]
+        blocks = [self.matrix(name, base) for base in self.basis]
+        filled = [b.zeros((rows, n)) if x is None else x for x, n in zip(blocks, self.lengths, strict=True)]
+        filled += [b.zeros((rows, n)) for _ in range(self.depth - 1) for n in self.lengths]
+        return _blocks(1, len(filled), filled)
+
+    def source(self) -> MatrixExpr:
+        """e: what arrives from outside, stacked."""
+        parts = [self.sources.get(n, b.zeros(self.program[n].shape)) for n in self.basis]
+        parts += [b.zeros((n, 1)) for _ in range(self.depth - 1) for n in self.lengths]  # type: ignore[arg-type]
+        return _blocks(len(parts), 1, parts)
+
+    def step(self) -> MatrixExpr:
+        """K: the transposed Jacobian of one step; in companion form where there are lags."""
+        n, d = len(self.basis), self.depth
+        blocks: dict[tuple[int, int], MatrixExpr] = {}
+        for carry, (state, offset) in self.carry_of.items():
+            i = self.basis.index(self.adjoint.cotangents[state])
+            for j, base in enumerate(self.basis):
+                block = self.matrix(carry, base)
+                if block is not None:
+                    blocks[(abs(offset) - 1) * n + i, j] = block
+        for lag in range(1, d):
+            for i, size in enumerate(self.lengths):
+                blocks[(lag - 1) * n + i, lag * n + i] = Identity(size)
+        sizes = self.lengths * d
+        every = [
+            blocks.get((i, j), ZeroMatrix(sizes[i], sizes[j])) for i in range(n * d) for j in range(n * d)
+        ]
+        return _blocks(n * d, n * d, every)
+
+
+def _blocks(rows: int, cols: int, entries: list[MatrixExpr]) -> MatrixExpr:
+    return entries[0] if len(entries) == 1 else Blocks(rows, cols, *entries)
+
+
+class Chain:
+    """The closed forms of one adjoint program."""
+
+    def __init__(self, adjoint: Adjoint):
+        self.adjoint, self.program = adjoint, adjoint.program
+        cotangents = set(adjoint.cotangents.values()) | set(adjoint.carries.values())
+        found = [g for g in groups(self.program) if g.direction and set(g.names) & cotangents]
+        self.recurrent = frozenset(n for g in found for n in g.names)
+        self._groups = [tuple(g.names) for g in found]
+        self._components: dict[int, Component] = {}
+
+    def component_of(self, name: str) -> Component | None:
+        """The component whose cotangents `name` is computed from, directly or through this step's equations."""
+        live = {name} | self._same_step(name)
+        for i, names in enumerate(self._groups):
+            if live & set(names):
+                if i not in self._components:
+                    self._components[i] = Component(self.adjoint, names, self.recurrent)
+                return self._components[i]
+        return None
+
+    def _same_step(self, name: str) -> set[str]:
+        """Temporaries and cotangents between `name` and the nearest recurrent components."""
+        seen: set[str] = set()
+        todo = [name]
+        while todo:
+            n = todo.pop()
+            for r in references(self.program.equations.get(n, ZeroMatrix(1, 1))):
+                if r.name not in seen and self.program[r.name].role in ("adjoint", "temporary", "carry"):
+                    seen.add(r.name)
+                    if r.name not in self.recurrent:
+                        todo.append(r.name)
+        return seen
+
+    def plain(self, e: MatrixExpr) -> MatrixExpr:
+        """Cotangents outside every recurrence replaced by what they are (ŷ − y)."""
+        if is_reference(e):
+            v = self.program[e.name]
+            if v.role in ("adjoint", "temporary") and e.name not in self.recurrent and e.name in self.program.equations:
+                inner = self.program.equations[e.name]
+                if not isinstance(inner, (SumOver, Delta)):
+                    time = {t: e.index} if isinstance(e, Timed) else {}
+                    return self.plain(inner.xreplace(time)) if self._worth(inner) else e
+            return e
+        if isinstance(e, Bound) or not operands(e):
+            return e
+        parts = [self.plain(a) for a in operands(e)]
+        if isinstance(e, MatAdd):
+            return b.add(*parts)
+        return rebuild(e, parts)
+
+    def _worth(self, e: MatrixExpr) -> bool:
+        return all(self.program[r.name].role != "carry" for r in references(e))
+
+    def closed_form(self, name: str) -> ClosedForm:
+        """The gradient with respect to `name` (a parameter) as sums over steps.
+
+        Raises:
+            UnsupportedError: there is no such form that would help a reader; the message says why.
+        """
+        e = self.program.equations[self.adjoint.cotangents[name]]
+        terms: list[MatrixExpr] = []
+        compact: list[MatrixExpr] = []
+        paths: list[Path] = []
+        definitions: dict[str, Step] = {}
+        for term in e.args if isinstance(e, MatAdd) else (e,):
+            c, inner = b.split(term)
+            if not isinstance(inner, SumOver) or "t" not in inner.axes:
+                terms.append(term)
+                compact.append(term)
+                continue
+            for body in inner.arg.args if isinstance(inner.arg, MatAdd) else (inner.arg,):
+                explicit, short, path = self._term(b.scale(c, body), definitions)
+                terms.append(explicit)
+                compact.append(short)
+                paths.append(path)
+        return ClosedForm(_sum(terms, e), _sum(compact, e), tuple(definitions.values()), tuple(paths))
+
+    def _term(self, body: MatrixExpr, definitions: dict[str, Step]) -> tuple[MatrixExpr, MatrixExpr, Path]:
+        moving = [r for r in references(body) if self._component(r) is not None]
+        if not moving:
+            summand = self.plain(body).xreplace({t: J})
+            whole = MatrixSum(summand, J, 0, T - 1)
+            return whole, whole, Path(summand, double=False)
+        if len({r.name for r in moving}) > 1 or len(moving) > 1:
+            raise UnsupportedError("two cotangents of recurrences meet in one product")
+        r, part = moving[0], self._component(moving[0])
+        assert part is not None
+        explicit = body.xreplace({t: K}).xreplace({r.xreplace({t: K}): self._unrolled(part, r.name)})
+        names = self._define(part, r.name, definitions)
+        short = body.xreplace({t: K}).xreplace({r.xreplace({t: K}): self._product(part, *names)})
+        return (
+            self._double(explicit, part),
+            self._double(short, part),
+            Path(explicit, double=True, backward=part.backward),
+        )
+
+    def _component(self, r: MatrixExpr) -> Component | None:
+        if self.program[r.name].role not in ("adjoint", "temporary") or r.name not in self.program.equations:
+            return None
+        return self.component_of(r.name)
+
+    def _unrolled(self, part: Component, name: str) -> MatrixExpr:
+        return self._product(part, part.row(name), part.step(), self.plain(part.source()))
+
+    def _product(self, part: Component, row: MatrixExpr, step: MatrixExpr, source: MatrixExpr) -> MatrixExpr:
+        """row(k) · (product of one-step matrices between k and j) · source(j)."""
+        one_step = step.xreplace({t: M})
+        if part.backward:
+            product = OrderedProduct(one_step, M, J, K - 1, "descending")
+        else:
+            product = OrderedProduct(one_step, M, K + 1, J, "ascending")
+        return b.matmul(row.xreplace({t: K}), product, source.xreplace({t: J}))
+
+    def _double(self, summand: MatrixExpr, part: Component) -> MatrixExpr:
+        if part.backward:
+            inner = MatrixSum(summand, K, J, T - 1)
+        else:
+            inner = MatrixSum(summand, K, 0, J)
+        return MatrixSum(inner, J, 0, T - 1)
+
+    def _define(
+        self, part: Component, name: str, definitions: dict[str, Step]
+    ) -> tuple[MatrixExpr, MatrixExpr, MatrixExpr]:
+        """Symbols for the parts of a product, where they are worth a name."""
+        index = self._groups.index(tuple(part.names)) + 1
+        tail = str(index) if len(self._groups) > 1 else ""
+        made = []
+        for letter, e, meaning in (
+            (f"P_{name[1:]}", part.row(name), f"from what arrives at the states to dL/d{name[1:]}"),
+            (f"K{tail}", part.step(), "the transposed Jacobian of one step"),
+            (f"e{tail}", self.plain(part.source()), "what arrives at step t from outside the recurrence"),
+        ):
+            if isinstance(e, Blocks):
+                symbol = Timed(self._fresh(letter), t, *e.shape)
+                definitions.setdefault(symbol.name, Step(symbol, e, "definition", meaning))
+                made.append(symbol)
+            else:
+                made.append(e)
+        return made[0], made[1], made[2]
+
+    def _fresh(self, name: str) -> str:
+        while name in self.program.variables:
+            name += "'"
+        return name
+
+
+def _sum(terms: list[MatrixExpr], like: MatrixExpr) -> MatrixExpr:
+    return b.add(*terms) if terms else b.zeros(like.shape)
+
+
+def expand(e: MatrixExpr, steps: int) -> MatrixExpr:
+    """A closed form with T = steps, every sum and product written out."""
+    return _expand(e.subs(T, steps))
+
+
+def _expand(e: MatrixExpr) -> MatrixExpr:
+    if isinstance(e, Bound):
+        if not (e.low.is_Integer and e.high.is_Integer):
+            return e
+        terms = [_expand(e.at(k)) for k in range(int(e.low), int(e.high) + 1)]
+        return e.combine(terms)
+    if is_reference(e) or not operands(e):
+        return e
+    parts = [_expand(a) for a in operands(e)]
+    if isinstance(e, Blocks):
+        return Blocks(e.block_rows, e.block_cols, *parts)
+    if isinstance(e, MatAdd):
+        return b.add(*parts)
+    return b.matmul(*parts) if e.is_MatMul else rebuild(e, parts)
+
+

@@ -1,0 +1,83 @@
+"""Expressions that are linear in column references, as matrices.
+
+An adjoint equation is linear in the cotangents it reads; its matrix is a transposed Jacobian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose
+
+from derive.algebra import build as b
+from derive.algebra.nodes import Concat, Diag, Pad, Scale, Slice, is_reference
+from derive.algebra.shapes import is_scalar
+from derive.errors import UnsupportedError
+from derive.program import operands
+
+Matrix = MatrixExpr | None  # None is a zero matrix
+MatrixOf = Callable[[MatrixExpr], Matrix]
+
+
+def linear(e: MatrixExpr, matrix_of: MatrixOf, columns: object) -> Matrix:
+    """M with e = M y, where `matrix_of` gives the M of each reference (None if it does not depend on y).
+
+    `columns` is the number of columns of M, the length of y.
+
+    Raises:
+        UnsupportedError: e is not a column, or not linear in a way that a matrix shows.
+    """
+    if is_reference(e):
+        return matrix_of(e)
+    parts = [linear(_base(a), matrix_of, columns) for a in operands(e)]
+    if all(p is None for p in parts):
+        return None
+    if isinstance(e, MatAdd):
+        return b.add(*(p for p in parts if p is not None))
+    if isinstance(e, Scale) and parts[0] is not None:
+        return b.scale(e.coefficient, parts[0])
+    moving = [i for i, p in enumerate(parts) if p is not None]
+    if isinstance(e, Concat):
+        filled = [
+            b.zeros((a.shape[0], columns)) if p is None else p  # type: ignore[arg-type]
+            for a, p in zip(e.args, parts, strict=True)
+        ]
+        return Concat(*filled)
+    if isinstance(e, (Slice, Pad)):
+        return e.func(parts[0], *e.args[1:])
+    if len(moving) == 1 and isinstance(e, HadamardProduct):
+        fixed = [a for i, a in enumerate(e.args) if i != moving[0]]
+        return diagonal_times(b.hadamard(*fixed), parts[moving[0]])  # type: ignore[arg-type]
+    if len(moving) == 1 and isinstance(e, MatMul):
+        return _product(e, moving[0], parts[moving[0]], matrix_of, columns)
+    raise UnsupportedError(f"{e} is not a matrix times a column")
+
+
+def _base(a: MatrixExpr) -> MatrixExpr:
+    return a.arg if isinstance(a, Transpose) else a
+
+
+def _product(e: MatMul, i: int, inner: Matrix, matrix_of: MatrixOf, columns: object) -> Matrix:
+    """A x = A M y; a scalar uᵀ v with y in u is vᵀ u."""
+    if isinstance(e.args[i], Transpose):
+        if is_scalar(e.shape):
+            return linear(b.matmul(*(b.transpose(a) for a in reversed(e.args))), matrix_of, columns)
+        raise UnsupportedError(f"{e} is not a matrix times a column")
+    after = [a for a in e.args[i + 1 :] if not (isinstance(a, OneMatrix) and is_scalar(a.shape))]
+    if after or inner is None:
+        raise UnsupportedError(f"{e} is not a matrix times a column")
+    return b.matmul(*e.args[:i], inner) if i else inner
+
+
+def diagonal_times(d: MatrixExpr, m: MatrixExpr) -> MatrixExpr:
+    """diag(d) M, with neighbouring diagonals merged."""
+    if isinstance(d, OneMatrix):
+        return m
+    c, m = b.split(m)
+    k, d = b.split(d)
+    factors = list(m.args) if isinstance(m, MatMul) else [] if isinstance(m, Identity) else [m]
+    if factors and isinstance(factors[0], Diag):
+        d, factors = b.hadamard(d, factors[0].arg), factors[1:]
+    if isinstance(m, MatAdd):
+        return b.scale(c * k, b.add(*(diagonal_times(d, x) for x in m.args)))
+    return b.scale(c * k, b.matmul(Diag(d), *factors))

@@ -1,0 +1,261 @@
+r"""Expressions as LaTeX.
+
+Terms and factors keep the order of `args`, except that a scalar factor of an elementwise product
+stands in front and its divisors at the end.  The batch is not in the equations that a reader sees:
+a sum over steps and sequences prints as the sum over steps, one over sequences as its body.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Rational, Symbol
+from sympy.printing.latex import LatexPrinter
+
+from derive.algebra.bound import MatrixSum, OrderedProduct
+from derive.algebra.functions import Apply
+from derive.algebra.names import Notation, has_superscript, index_tex, tex_name
+from derive.algebra.nodes import (
+    NONEMPTY,
+    Blocks,
+    Concat,
+    Delta,
+    Detach,
+    Diag,
+    DiagPart,
+    LogSoftmax,
+    Loss,
+    Node,
+    Pad,
+    Scale,
+    SigmoidCrossEntropy,
+    Slice,
+    Softmax,
+    SoftmaxCrossEntropy,
+    SumOver,
+    Timed,
+)
+from derive.algebra.shapes import is_scalar
+from derive.algebra.shorthand import decimal, factors, scalar_part
+from derive.documents.levels import Level, level
+from derive.errors import UnsupportedError
+from derive.program import Program
+
+
+def latex(e: MatrixExpr, program: Program | None = None) -> str:
+    """The TeX of one expression, with the names of a program."""
+    return MatrixPrinter(Notation(program.variables if program else {})).doprint(e)
+
+
+_TALL = re.compile(r"\\(?:frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
+
+
+def parentheses(tex: str, left: str = "(", right: str = ")") -> str:
+    return rf"\left{left}{tex}\right{right}" if _TALL.search(tex) else f"{left}{tex}{right}"
+
+
+def is_reciprocal(e: MatrixExpr) -> bool:
+    return isinstance(e, Apply) and e.name == "reciprocal"
+
+
+class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
+    """SymPy's printer for numbers and sizes, our own rules for every matrix expression."""
+
+    def __init__(self, notation: Notation | None = None):
+        super().__init__({})
+        self.notation = notation or Notation()
+
+    def level(self, e: MatrixExpr) -> Level:
+        if isinstance(e, (Timed, MatrixSymbol)):
+            return Level.POWER if self.notation.is_fraction(e.name) else Level.ATOM
+        return level(e)
+
+    def inside(self, e: MatrixExpr, lowest: Level) -> str:
+        """An operand, in parentheses where it holds together less than its place needs."""
+        tex = self._print(e)
+        return tex if self.level(e) >= lowest else parentheses(tex)
+
+    def raised(self, e: MatrixExpr, power: str) -> str:
+        """e to a power or transposed; a name's own superscript is kept apart from it."""
+        tex = self.inside(e, Level.ATOM)
+        if isinstance(e, (Timed, MatrixSymbol)) and has_superscript(tex):
+            tex = f"{{{tex}}}" if power == r"\top" else f"({tex})"
+        return f"{tex}^{{{power}}}"
+
+    def call(self, function: str, *args: MatrixExpr) -> str:
+        return function + parentheses(", ".join(self._print(a) for a in args))
+
+    def _print_Node(self, e: Node) -> str:
+        raise UnsupportedError(f"no TeX for {type(e).__name__}: add _print_{type(e).__name__} to MatrixPrinter")
+
+    # Names and constants
+
+    def _print_Timed(self, e: Timed) -> str:
+        return self.notation.tex(e.name, e.index)
+
+    def _print_MatrixSymbol(self, e: MatrixSymbol) -> str:
+        return self.notation.tex(e.name)
+
+    def _print_Symbol(self, e: Symbol, style: str = "plain") -> str:
+        return "[T > 0]" if e == NONEMPTY else tex_name(e.name)
+
+    def _print_Rational(self, e: Rational) -> str:
+        return (decimal(e) if e.q % 5 == 0 else "") or super()._print_Rational(e)
+
+    def _print_OneMatrix(self, e: OneMatrix) -> str:
+        rows, cols = e.shape
+        column, row = (r"\mathbf{1}" if rows != 1 else ""), (r"\mathbf{1}^{\top}" if cols != 1 else "")
+        return column + row or "1"
+
+    def _print_ZeroMatrix(self, e: MatrixExpr) -> str:
+        return "0"
+
+    def _print_Identity(self, e: MatrixExpr) -> str:
+        return r"\mathbf{I}"
+
+    # Sums and products
+
+    def terms(self, e: MatrixExpr) -> list[str]:
+        """The terms of a sum, each but the first with its sign in front."""
+        first, *others = (self.inside(a, Level.MINUS) for a in (e.args if isinstance(e, MatAdd) else [e]))
+        return [first, *(f"- {a[1:]}" if a.startswith("-") else f"+ {a}" for a in others)]
+
+    def _print_MatAdd(self, e: MatAdd) -> str:
+        return " ".join(self.terms(e))
+
+    def _print_Scale(self, e: Scale) -> str:
+        c = e.coefficient
+        return f"-{self._times(-c, e.arg)}" if c.could_extract_minus_sign() else self._times(c, e.arg)
+
+    def _times(self, c: Expr, a: MatrixExpr) -> str:
+        factor = parentheses(self._print(c)) if c.is_Add else self._print(c)
+        if isinstance(a, OneMatrix) and is_scalar(a.shape):
+            return factor
+        tex = self.inside(a, Level.SUM)
+        return tex if c == 1 else factor + (" " if factor[-1].isalpha() or factor[-1] == "}" else r"\,") + tex
+
+    def _print_MatMul(self, e: MatMul) -> str:
+        s = scalar_part(e)
+        if s is not None:
+            return rf"{self.inside(s, Level.PRODUCT)}\,{self._print(OneMatrix(*e.shape))}"
+        *others, last = factors(e)
+        lowest = Level.SUM if others and isinstance(last, (MatrixSum, OrderedProduct, SumOver)) else Level.PRODUCT
+        return " ".join([*(self.inside(a, Level.PRODUCT) for a in others), self.inside(last, lowest)])
+
+    def _print_HadamardProduct(self, e: HadamardProduct) -> str:
+        over = [a for a in e.args if not is_reciprocal(a)]
+        under = [a.arg for a in e.args if is_reciprocal(a)]
+        if is_scalar(e.shape):
+            return self._quotient(over, under)
+        scalars = [s for a in over if (s := scalar_part(a)) is not None]
+        arrays = self._powers([a for a in over if scalar_part(a) is None], r"\odot ", Level.POWER)
+        divisors = self._powers(under, r"\odot ", Level.POWER)
+        tex = r" \odot ".join(arrays) or r"\mathbf{1}"
+        if divisors:
+            tex += r" \oslash " + (divisors[0] if len(divisors) == 1 else parentheses(r" \odot ".join(divisors)))
+        return r"\,".join([*(self.inside(s, Level.PRODUCT) for s in scalars), tex])
+
+    def _powers(self, args: list[MatrixExpr], sign: str, lowest: Level) -> list[str]:
+        """The factors of a commutative product, equal neighbours as a power."""
+        runs = [(a, len(list(same))) for a, same in groupby(args)]
+        return [self.inside(a, lowest) if n == 1 else self.raised(a, f"{sign}{n}") for a, n in runs]
+
+    def _quotient(self, over: list[MatrixExpr], under: list[MatrixExpr]) -> str:
+        """A product of scalars over a product of scalars."""
+        top, bottom = (r"\,".join(self._powers(args, "", Level.PRODUCT)) for args in (over, under))
+        return rf"\frac{{{top or 1}}}{{{bottom}}}" if under else top
+
+    def _print_Transpose(self, e: MatrixExpr) -> str:
+        return self.raised(e.arg, r"\top")
+
+    # Functions and losses
+
+    def _print_Apply(self, e: Apply) -> str:
+        if e.name == "reciprocal":
+            return self._print_HadamardProduct(HadamardProduct(e, evaluate=False))
+        if e.name == "power":
+            return self.raised(e.arg, f"{'' if is_scalar(e.shape) else chr(92) + 'odot '}{e.numbers[0]}")
+        numbers = ",".join(self._print(n) for n in e.numbers)
+        return self.call(e.function.tex + (f"_{{{numbers}}}" if numbers else ""), *e.matrices)
+
+    def _print_Softmax(self, e: Softmax) -> str:
+        return self.call(r"\operatorname{softmax}", e.arg)
+
+    def _print_LogSoftmax(self, e: LogSoftmax) -> str:
+        return self.call(r"\log\operatorname{softmax}", e.arg)
+
+    def _print_Loss(self, e: Loss) -> str:
+        y, p = e.target, e.prediction
+        if e.kind == "squared_error":
+            return rf"\frac{{1}}{{2}} \lVert {self._print(p)} - {self.inside(y, Level.SUM)} \rVert^{{2}}"
+        if e.kind == "cross_entropy_with_logits":
+            return f"-{self._against(y)} {self.call(chr(92) + r'log\operatorname{softmax}', p)}"
+        on = f"-{self._against(y)} {self._log(p)}"
+        return on if e.kind == "cross_entropy" else f"{on} - {self._off(y)} {self._log_off(p)}"
+
+    def _against(self, y: MatrixExpr) -> str:
+        return self.inside(y, Level.PRODUCT) if is_scalar(y.shape) else self.raised(y, r"\top")
+
+    def _off(self, y: MatrixExpr) -> str:
+        one = self._print(OneMatrix(*y.shape))
+        return f"({one} - {self.inside(y, Level.SUM)})" + ("" if is_scalar(y.shape) else r"^{\top}")
+
+    def _log(self, p: MatrixExpr) -> str:
+        named = isinstance(p, (Timed, MatrixSymbol))
+        return rf"\log {self._print(p)}" if named else self.call(r"\log", p)
+
+    def _log_off(self, p: MatrixExpr) -> str:
+        return r"\log" + parentheses(f"{self._print(OneMatrix(*p.shape))} - {self.inside(p, Level.SUM)}")
+
+    def _print_SoftmaxCrossEntropy(self, e: SoftmaxCrossEntropy) -> str:
+        return self._print_Loss(Loss("cross_entropy_with_logits", e.target, e.logits))
+
+    def _print_SigmoidCrossEntropy(self, e: SigmoidCrossEntropy) -> str:
+        sign = r"\operatorname{softplus}"
+        off = f"{self._off(e.target)} {self.call(sign, e.logits)}"
+        return f"{self._against(e.target)} {sign}{parentheses('-' + self.inside(e.logits, Level.SUM))} + {off}"
+
+    def _print_Detach(self, e: Detach) -> str:
+        return self.call(r"\operatorname{detach}", e.arg)
+
+    # Parts
+
+    def _print_Concat(self, e: Concat) -> str:
+        return rf"\begin{{bmatrix}} {' \\ '.join(self._print(a) for a in e.args)} \end{{bmatrix}}"
+
+    def _print_Blocks(self, e: Blocks) -> str:
+        rows = (" & ".join(self._print(e.block(i, j)) for j in range(e.block_cols)) for i in range(e.block_rows))
+        return rf"\begin{{bmatrix}} {' \\ '.join(rows)} \end{{bmatrix}}"
+
+    def _print_Slice(self, e: Slice) -> str:
+        return parentheses(self._print(e.arg), "[", "]") + f"_{{{self._print(e.low)}:{self._print(e.high)}}}"
+
+    def _print_Pad(self, e: Pad) -> str:
+        rows = f"{self._print(e.low)}:{self._print((e.low + e.arg.shape[0]).expand())}"
+        return self.call(rf"\operatorname{{pad}}_{{{rows}}}", e.arg)
+
+    def _print_Diag(self, e: Diag) -> str:
+        return self.call(r"\operatorname{diag}", e.arg)
+
+    def _print_DiagPart(self, e: DiagPart) -> str:
+        return self.call(r"\operatorname{diagonal}", e.arg)
+
+    # Steps
+
+    def _print_SumOver(self, e: SumOver) -> str:
+        return self._print(e.arg) if e.axes == "b" else self._big(r"\sum_{t=0}^{T-1}", e.arg)
+
+    def _print_MatrixSum(self, e: MatrixSum) -> str:
+        return self._big(rf"\sum_{{{index_tex(e.index)}={index_tex(e.low)}}}^{{{index_tex(e.high)}}}", e.body)
+
+    def _print_OrderedProduct(self, e: OrderedProduct) -> str:
+        arrow = "overrightarrow" if e.direction == "ascending" else "overleftarrow"
+        limits = f"_{{{index_tex(e.index)}={index_tex(e.low)}}}^{{{index_tex(e.high)}}}"
+        return self._big(rf"\mathop{{\{arrow}{{\prod}}}}\limits{limits}", e.body)
+
+    def _big(self, sign: str, body: MatrixExpr) -> str:
+        return f"{sign} {self.inside(body, Level.SUM)}"
+
+    def _print_Delta(self, e: Delta) -> str:
+        return rf"[{index_tex(e.at)} = {index_tex(e.time)}]\,{self.inside(e.arg, Level.PRODUCT)}"

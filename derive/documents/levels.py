@@ -1,0 +1,84 @@
+"""How tightly the TeX of a node holds together: what decides about parentheses."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import singledispatch
+
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr
+
+from derive.algebra.bound import Bound
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Delta, FusedLoss, LogSoftmax, Loss, Scale, SigmoidCrossEntropy, SumOver
+from derive.algebra.shapes import is_scalar
+
+
+class Level(IntEnum):
+    """An operand below what its place needs gets parentheses."""
+
+    ADD = 0
+    MINUS = 1
+    SUM = 2
+    ENTRYWISE = 3
+    PRODUCT = 4
+    POWER = 5  # stands beside anything, but carries no superscript
+    ATOM = 6
+
+
+@singledispatch
+def level(e: MatrixExpr) -> Level:
+    """The level of the TeX of a node."""
+    return Level.ATOM
+
+
+@level.register
+def _(e: MatAdd) -> Level:
+    return Level.ADD
+
+
+@level.register
+def _(e: Scale) -> Level:
+    return Level.MINUS if e.coefficient.could_extract_minus_sign() else Level.PRODUCT
+
+
+@level.register(MatMul)
+@level.register(Delta)
+def _(e: MatrixExpr) -> Level:
+    return Level.PRODUCT
+
+
+@level.register
+def _(e: HadamardProduct) -> Level:
+    return Level.PRODUCT if is_scalar(e.shape) else Level.ENTRYWISE
+
+
+@level.register
+def _(e: Apply) -> Level:
+    if e.name == "reciprocal":
+        return Level.POWER if is_scalar(e.shape) else Level.ENTRYWISE
+    return Level.POWER if e.name == "power" else Level.ATOM
+
+
+@level.register
+def _(e: Bound) -> Level:
+    return Level.SUM
+
+
+@level.register
+def _(e: SumOver) -> Level:
+    return level(e.arg) if e.axes == "b" else Level.SUM
+
+
+@level.register
+def _(e: LogSoftmax) -> Level:
+    return Level.POWER
+
+
+@level.register
+def _(e: FusedLoss) -> Level:
+    return Level.ADD if isinstance(e, SigmoidCrossEntropy) else Level.MINUS
+
+
+@level.register
+def _(e: Loss) -> Level:
+    return {"squared_error": Level.PRODUCT, "binary_cross_entropy": Level.ADD}.get(e.kind, Level.MINUS)
