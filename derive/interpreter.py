@@ -107,7 +107,8 @@ class Evaluation:
         return int(e.subs(self._numbers))
 
     def time(self, index: Expr, now: int | None) -> int:
-        return int(index.subs({t: now if now is not None else 0, T: self.steps}))
+        of_t, of_T, constant = _linear(index)
+        return of_t * (now or 0) + of_T * self.steps + constant
 
     def _get(self, key: Key) -> Array:
         """Evaluate `key` and what it needs, with a stack of our own: time can be long."""
@@ -165,6 +166,12 @@ class Evaluation:
 
     def lookup(self, r: MatrixExpr, now: int | None) -> Array:
         return self._memo[self.key(r, now)]
+
+
+@cache
+def _linear(index: Expr) -> tuple[int, int, int]:
+    """A time as its coefficients of t and T and the rest."""
+    return int(index.coeff(t)), int(index.coeff(T)), int(index.subs({t: 0, T: 0}))
 
 
 @singledispatch

@@ -8,6 +8,7 @@ a sum over steps and sequences prints as the sum over steps, one over sequences 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 
 from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Rational, Symbol
@@ -48,11 +49,16 @@ def latex(e: MatrixExpr, program: Program | None = None) -> str:
     return MatrixPrinter(Notation(program.variables if program else {})).doprint(e)
 
 
+LOG_SOFTMAX = r"\log\operatorname{softmax}"
 _TALL = re.compile(r"\\(?:frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
 
 
 def parentheses(tex: str, left: str = "(", right: str = ")") -> str:
     return rf"\left{left}{tex}\right{right}" if _TALL.search(tex) else f"{left}{tex}{right}"
+
+
+def stacked(rows: Iterable[str]) -> str:
+    return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
 
 
 def is_reciprocal(e: MatrixExpr) -> bool:
@@ -133,12 +139,13 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
         if isinstance(a, OneMatrix) and is_scalar(a.shape):
             return factor
         tex = self.inside(a, Level.SUM)
-        return tex if c == 1 else factor + (" " if factor[-1].isalpha() or factor[-1] == "}" else r"\,") + tex
+        apart = "." in factor or tex.startswith(r"\mathbf{1}")
+        return tex if c == 1 else factor + (r"\," if apart else " ") + tex
 
     def _print_MatMul(self, e: MatMul) -> str:
         s = scalar_part(e)
         if s is not None:
-            return rf"{self.inside(s, Level.PRODUCT)}\,{self._print(OneMatrix(*e.shape))}"
+            return rf"{self.inside(s, Level.POWER)}\,{self._print(OneMatrix(*e.shape))}"
         *others, last = factors(e)
         lowest = Level.SUM if others and isinstance(last, (MatrixSum, OrderedProduct, SumOver)) else Level.PRODUCT
         return " ".join([*(self.inside(a, Level.PRODUCT) for a in others), self.inside(last, lowest)])
@@ -154,7 +161,7 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
         tex = r" \odot ".join(arrays) or r"\mathbf{1}"
         if divisors:
             tex += r" \oslash " + (divisors[0] if len(divisors) == 1 else parentheses(r" \odot ".join(divisors)))
-        return r"\,".join([*(self.inside(s, Level.PRODUCT) for s in scalars), tex])
+        return r"\,".join([*(self.inside(s, Level.POWER) for s in scalars), tex])
 
     def _powers(self, args: list[MatrixExpr], sign: str, lowest: Level) -> list[str]:
         """The factors of a commutative product, equal neighbours as a power."""
@@ -175,7 +182,7 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
         if e.name == "reciprocal":
             return self._print_HadamardProduct(HadamardProduct(e, evaluate=False))
         if e.name == "power":
-            return self.raised(e.arg, f"{'' if is_scalar(e.shape) else chr(92) + 'odot '}{e.numbers[0]}")
+            return self.raised(e.arg, ("" if is_scalar(e.shape) else r"\odot ") + str(e.numbers[0]))
         numbers = ",".join(self._print(n) for n in e.numbers)
         return self.call(e.function.tex + (f"_{{{numbers}}}" if numbers else ""), *e.matrices)
 
@@ -183,14 +190,14 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
         return self.call(r"\operatorname{softmax}", e.arg)
 
     def _print_LogSoftmax(self, e: LogSoftmax) -> str:
-        return self.call(r"\log\operatorname{softmax}", e.arg)
+        return self.call(LOG_SOFTMAX, e.arg)
 
     def _print_Loss(self, e: Loss) -> str:
         y, p = e.target, e.prediction
         if e.kind == "squared_error":
             return rf"\frac{{1}}{{2}} \lVert {self._print(p)} - {self.inside(y, Level.SUM)} \rVert^{{2}}"
         if e.kind == "cross_entropy_with_logits":
-            return f"-{self._against(y)} {self.call(chr(92) + r'log\operatorname{softmax}', p)}"
+            return f"-{self._against(y)} {self.call(LOG_SOFTMAX, p)}"
         on = f"-{self._against(y)} {self._log(p)}"
         return on if e.kind == "cross_entropy" else f"{on} - {self._off(y)} {self._log_off(p)}"
 
@@ -222,11 +229,11 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
     # Parts
 
     def _print_Concat(self, e: Concat) -> str:
-        return rf"\begin{{bmatrix}} {' \\ '.join(self._print(a) for a in e.args)} \end{{bmatrix}}"
+        return stacked(self._print(a) for a in e.args)
 
     def _print_Blocks(self, e: Blocks) -> str:
         rows = (" & ".join(self._print(e.block(i, j)) for j in range(e.block_cols)) for i in range(e.block_rows))
-        return rf"\begin{{bmatrix}} {' \\ '.join(rows)} \end{{bmatrix}}"
+        return stacked(rows)
 
     def _print_Slice(self, e: Slice) -> str:
         return parentheses(self._print(e.arg), "[", "]") + f"_{{{self._print(e.low)}:{self._print(e.high)}}}"

@@ -7,13 +7,15 @@ two lags or more has [lags, B, …], nearest first.  One-hot names are integer a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Integer
+from sympy import Expr, Integer, MatrixExpr
 
-from derive.program import Program, Variable
+from derive.algebra.nodes import Slice
+from derive.errors import InputError
+from derive.program import Program, Variable, operands
 
 Array = np.ndarray[Any, Any]
 
@@ -63,3 +65,73 @@ def initial_groups(program: Program) -> dict[str, tuple[str, ...]]:
 def stack_lags(parts: list[Array]) -> Array:
     """One boundary value as it is, several as [lags, B, …]."""
     return parts[0] if len(parts) == 1 else np.stack(parts)
+
+
+def infer_sizes(program: Program, shapes: Mapping[str, tuple[int, ...]], fixed: Mapping[str, int]) -> dict[str, int]:
+    """T, B and every size, from the interface shapes of the given arrays.
+
+    Raises:
+        InputError: a rank is wrong, an array disagrees with another, or nothing tells a size.
+    """
+    known = dict(fixed)
+    todo: list[tuple[str, Expr, int]] = []
+    for name, shape in shapes.items():
+        v = program[name]
+        lead = ["T"] * ("t" in v.axes) + ["B"] * ("b" in v.axes)
+        dims = [] if v.onehot or v.shape == (1, 1) else list(v.shape if v.shape[1] != 1 else v.shape[:1])
+        if len(shape) != len(lead) + len(dims):
+            raise InputError(name, f"{len(lead) + len(dims)} axes, {shape_words(v)}", f"shape {shape}")
+        for axis, n in zip(lead, shape, strict=False):
+            known.setdefault(axis, n)
+        todo += [(name, e, n) for e, n in zip(dims, shape[len(lead) :], strict=True)]
+    todo.sort(key=lambda item: not item[1].is_Symbol)
+    while todo:
+        rest = [item for item in todo if not _learn(known, *item)]
+        if len(rest) == len(todo):
+            break
+        todo = rest
+    for s in ("T", "B", *(s.name for s in program.sizes)):
+        if s not in known:
+            raise InputError(s, "a size that an array tells, or one that is fixed", "neither", "compile with sizes={…}")
+    return known
+
+
+def _learn(known: dict[str, int], name: str, e: Expr, n: int) -> bool:
+    """Solve a dimension for its one unknown size; True if the item is used up."""
+    unknown = [s for s in e.free_symbols if s.name not in known]
+    if not unknown:
+        return True
+    s = unknown[0]
+    slope = e.diff(s)
+    if len(unknown) > 1 or not slope.is_Integer:
+        return False
+    rest = size_value((e - slope * s).expand(), known)
+    value, left = divmod(n - rest, int(slope))
+    if left or value < 1:
+        raise InputError(name, f"a dimension {e} for a whole number {s} of at least 1", str(n))
+    known[s.name] = value
+    return True
+
+
+def shape_words(v: Variable) -> str:
+    """[T, B, H] as the user is told."""
+    lead = ["T"] * ("t" in v.axes) + ["B"] * ("b" in v.axes)
+    dims = [] if v.onehot or v.shape == (1, 1) else list(v.shape if v.shape[1] != 1 else v.shape[:1])
+    return f"[{', '.join([*lead, *map(str, dims)])}]"
+
+
+def slices_fit(program: Program, sizes: Mapping[str, int]) -> str:
+    """"" if every slice lies inside its operand at these sizes, else what does not."""
+    for name, e in program.equations.items():
+        for node in _slices(e):
+            low, high, rows = (size_value(x, sizes) for x in (node.low, node.high, node.arg.shape[0]))
+            if not 0 <= low < high <= rows:
+                return f"{name} slices {low}:{high} out of {rows} rows"
+    return ""
+
+
+def _slices(e: MatrixExpr) -> Iterator[Slice]:
+    if isinstance(e, Slice):
+        yield e
+    for a in operands(e):
+        yield from _slices(a)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import json
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from derive.algebra.functions import FUNCTIONS
 from derive.kernels import statements as ir
 from derive.kernels.codenames import CodeNames
 from derive.kernels.entry import EntryPoint, entry_points
+from derive.kernels.options import Options
+from derive.kernels.runtime import Kernel
 from derive.kernels.schedule import Schedule, schedule
 from derive.kernels.signature import Argument, Result, arguments, cotangents, results, sizes
 from derive.kernels.statements import Leaf, Loop, Statement, Tree
@@ -216,9 +222,42 @@ HELPERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def source(normal: Program, origin: str, dtype: str, wrt: Iterable[str] | None, fixed: dict[str, int]) -> str:
+class Module:
+    """The generated module, loaded from a private folder."""
+
+    def __init__(self, name: str, text: str):
+        with tempfile.TemporaryDirectory(prefix="derive-") as folder:
+            path = Path(folder) / f"{name}.py"
+            path.write_text(text, encoding="utf-8")
+            loader = importlib.machinery.SourceFileLoader(f"derive_kernel_{name}", str(path))
+            spec = importlib.util.spec_from_loader(loader.name, loader)
+            assert spec is not None
+            self.module = importlib.util.module_from_spec(spec)
+            loader.exec_module(self.module)
+
+    def call(self, function: str, *groups: Mapping[str, Any]) -> Mapping[str, Any]:
+        result: Mapping[str, Any] = getattr(self.module, function)(*groups)
+        return result
+
+
+def build(options: Options) -> Kernel:
+    """The NumPy kernel of a model."""
+    made = functions(options.normal, options.wrt)
+    text = source(options, made)
+    name = options.normal.name
+    schedules = {f.name: f.schedule for f in made}
+    backend = Module(name, text)
+    return Kernel(options.normal, "numpy", options.dtype, {f"{name}.py": text}, schedules, backend, options.fixed)
+
+
+def files(options: Options) -> dict[str, str]:
+    """The generated files, by name."""
+    return {f"{options.normal.name}.py": source(options, functions(options.normal, options.wrt))}
+
+
+def source(options: Options, made: tuple[Function, ...]) -> str:
     """The text of the NumPy kernel of a model in normal form."""
-    made = functions(normal, wrt)
+    normal, fixed = options.normal, options.fixed
     names = CodeNames(normal, RESERVED)
     taken = arguments(normal, names)
     body = render(
@@ -235,10 +274,10 @@ def source(normal: Program, origin: str, dtype: str, wrt: Iterable[str] | None, 
         "numpy/module.py.j2",
         program=normal,
         arguments=taken,
-        origin=docstring(origin),
+        origin=docstring(options.origin),
         title=docstring(normal.title or normal.name),
         assumptions=[docstring(a.text) for a in normal.assumptions],
-        dtype=dtype,
+        dtype=options.dtype,
         body=body,
         helpers=helpers(body),
         fixed=fixed,

@@ -94,5 +94,6 @@ def _report_cycle(path: list[str], uses: Uses, report: Report) -> None:
     if len(path) == 2:
         message = f"'{path[0]}' needs its own value of the same step"
     else:
-        message = f"a cycle within one step: {' needs '.join(path)}"
+        shown = path if len(path) <= 9 else [*path[:4], "...", *path[-4:]]
+        message = f"a cycle within one step: {' needs '.join(shown)}"
     report.error("E0504", use.span, message, help)

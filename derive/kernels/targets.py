@@ -1,0 +1,30 @@
+"""The registry of targets: a module each, behind one small interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from derive.errors import InputError
+from derive.kernels import numpy
+from derive.kernels.options import Options
+from derive.kernels.runtime import Kernel
+
+
+class Target(Protocol):
+    """A target prepares statements for the templates in its folder."""
+
+    def files(self, options: Options) -> dict[str, str]:
+        """The generated files, by name."""
+
+    def build(self, options: Options) -> Kernel:
+        """The kernel, loaded and ready to be called."""
+
+
+TARGETS: Mapping[str, Target] = {"numpy": numpy}
+
+
+def target(name: str) -> Target:
+    if name not in TARGETS:
+        raise InputError("target", " or ".join(TARGETS), repr(name))
+    return TARGETS[name]
