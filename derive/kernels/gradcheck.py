@@ -42,12 +42,16 @@ class Report:
     @property
     def ok(self) -> bool:
         """Every error is within its bound; NaN is not."""
-        bounds = (
-            (self.gradients, TOLERANCE[self.dtype]),
-            (self.values, VALUE_TOLERANCE[self.dtype]),
-            (self.differences, DIFFERENCE_TOLERANCE),
-        )
-        return bool(self.gradients) and all(not not (e <= bound) for errors, bound in bounds for e in errors.values())
+        return bool(self.gradients) and all(error <= bound for _, _, error, bound in self.rows())
+
+    def rows(self) -> Iterator[tuple[str, str, float, float]]:
+        """(quantity, against what, error, bound)."""
+        for name, error in self.gradients.items():
+            yield name, "complex step", error, TOLERANCE[self.dtype]
+        for name, error in self.differences.items():
+            yield name, "central difference", error, DIFFERENCE_TOLERANCE
+        for name, error in self.values.items():
+            yield name, "interpreter", error, VALUE_TOLERANCE[self.dtype]
 
     @property
     def worst(self) -> float:

@@ -1,0 +1,99 @@
+"""One gradient and how it is derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sympy import Integer, MatrixExpr
+
+from derive.algebra import build as b
+from derive.algebra.nodes import StepGradient
+from derive.calculus.adjoint import Adjoint, Step
+from derive.calculus.chain import Chain, ClosedForm, J, K, expand, readable
+from derive.errors import UnsupportedError
+from derive.program import references
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """dL/dname; for a state, the gradients of its boundary values.
+
+    The same gradient three ways: `recursion` (BPTT), `expression` (a double sum over steps and
+    hidden states) and `unrolled(n)` (the first steps written out).
+    """
+
+    name: str
+    adjoint: Adjoint
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names whose cotangents are asked for: several for a state with lags."""
+        v = self.adjoint.program[self.name]
+        return tuple(i for i in v.initial if i) if v.role == "state" else (self.name,)
+
+    @cached_property
+    def recursion(self) -> tuple[Step, ...]:
+        """The BPTT recursion down to this gradient, in an order in which it can be evaluated."""
+        steps = {s.left.name: s for s in readable(self.adjoint)}
+        wanted = [self.adjoint.cotangents[n] for n in self.targets]
+        live: set[str] = set()
+        while wanted:
+            name = wanted.pop()
+            if name in steps and name not in live:
+                live.add(name)
+                wanted.extend(r.name for r in references(steps[name].right))
+        return tuple(s for n, s in steps.items() if n in live)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, with the contributions, rule and reason of each."""
+        return self.recursion
+
+    @cached_property
+    def closed_form(self) -> ClosedForm:
+        """The double sum, explicit and with symbols for its blocks.
+
+        Raises:
+            UnsupportedError: it would help nobody; the message says why, and the recursion stands.
+        """
+        v = self.adjoint.program[self.name]
+        if v.role != "param":
+            raise UnsupportedError(f"dL/d{self.name} has a value per step or sequence: see the recursion")
+        return Chain(self.adjoint).closed_form(self.name)
+
+    @property
+    def expression(self) -> MatrixExpr:
+        """The gradient as a sum over steps and hidden states."""
+        return self.closed_form.expression
+
+    def unrolled(self, last: int) -> tuple[Step, ...]:
+        """The contributions of steps 0 … last, written out over the hidden states.
+
+        With a loss that is a sum over steps, contribution j is dL_j/dname.
+        """
+        steps = []
+        shape = self.adjoint.program[self.name].shape
+        for j in range(last + 1):
+            terms = []
+            for path in self.closed_form.paths:
+                reached = range(j, last + 1) if path.backward else range(j + 1)
+                for k in reached if path.double else (j,):
+                    terms.append(expand(path.summand.subs({J: Integer(j), K: Integer(k)}), last + 1))
+            left = StepGradient(self.name, Integer(j), *shape)
+            right = b.add(*terms) if terms else b.zeros(shape)
+            reason = f"the paths from step {j} back to {self.name}, one term each"
+            steps.append(Step(left, right, "sum over paths", reason))
+        return tuple(steps)
+
+    def latex(self) -> str:
+        """The gradient as one LaTeX expression: the double sum, else the last line of the recursion."""
+        from derive.documents.latex import latex
+
+        try:
+            return latex(self.closed_form.compact, self.adjoint.program)
+        except UnsupportedError:
+            return latex(self.recursion[-1].right, self.adjoint.program)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle \\frac{{dL}}{{d{self.name}}} = {self.latex()}$"

@@ -1,0 +1,60 @@
+"""What is installed that the work can use."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A tool: what was found of it ("" for nothing), and what it is good for."""
+
+    name: str
+    found: str
+    use: str
+
+    def as_json(self) -> dict[str, object]:
+        return {"name": self.name, "found": self.found or None, "use": self.use}
+
+
+PACKAGES = {
+    "sympy": "derivations",
+    "numpy": "the interpreter and NumPy kernels",
+    "jinja2": "templates",
+    "lark": "the cell language",
+    "torch": "comparisons with PyTorch: pip install torch",
+}
+PROGRAMS = {
+    "C compiler": (("gcc", "clang", "cc"), "C kernels: install gcc or clang, or set $CC"),
+    "TeX": (("pdflatex", "lualatex", "xelatex", "tectonic"), "typesetting the derivation: install TeX Live"),
+}
+
+
+def findings() -> list[Finding]:
+    """Every tool, found or not."""
+    found = [Finding("python", platform.python_version(), "everything")]
+    found += [Finding(name, _version(name), use) for name, use in PACKAGES.items()]
+    for name, (programs, use) in PROGRAMS.items():
+        candidates = ([os.environ["CC"]] if name == "C compiler" and os.environ.get("CC") else []) + list(programs)
+        paths = [p for p in map(shutil.which, candidates) if p]
+        found.append(Finding(name, paths[0] if paths else "", use))
+    found.append(Finding("BLAS", _blas(), "large products"))
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _blas() -> str:
+    import numpy as np
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()

@@ -1,0 +1,157 @@
+"""A model, as a user holds it; thin, it only calls the rooms below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sympy import Eq
+
+from derive.calculus.adjoint import Adjoint, adjoint
+from derive.calculus.normal import normalise
+from derive.errors import DeriveError, Diagnostic, InputError
+from derive.language import names, read, text
+from derive.model.derivation import Derivation
+from derive.program import Program
+
+if TYPE_CHECKING:
+    from derive.kernels.gradcheck import Report
+    from derive.kernels.options import Options
+    from derive.kernels.runtime import Kernel
+
+
+@dataclass(frozen=True)
+class Model:
+    """A recurrent model.
+
+    Attributes:
+        program: the user's own equations.
+        origin: the name of the file, without its folder.
+        warnings: what the reader noticed.
+    """
+
+    program: Program
+    origin: str = "<text>"
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def equations(self) -> tuple[Eq, ...]:
+        """The equations, as SymPy equations over the project's own matrix nodes."""
+        return tuple(Eq(self.program.ref(n), e, evaluate=False) for n, e in self.program.equations.items())
+
+    @cached_property
+    def normal(self) -> Program:
+        """The normal form that the calculus works on."""
+        return normalise(self.program)
+
+    @cached_property
+    def adjoint(self) -> Adjoint:
+        """Every gradient of the total loss, as a program.
+
+        Raises:
+            DeriveError: the model has no loss.
+        """
+        if not self.normal.total:
+            raise DeriveError(f"{self.name} has no loss: write `loss[t] = …`, or use kernel.vjp with cotangents")
+        return adjoint(self.normal)
+
+    def gradient(self, name: str) -> Derivation:
+        """The derivation of dL/dname, for a parameter, an input or a state (its boundary values).
+
+        Raises:
+            InputError: there is no such gradient.
+        """
+        from derive.kernels.entry import check_wrt  # the one list of what has a gradient
+
+        check_wrt(self.normal, [name])
+        return Derivation(name, self.adjoint)
+
+    def options(
+        self,
+        dtype: str = "float64",
+        sizes: Mapping[str, int] | None = None,
+        wrt: Iterable[str] | None = None,
+    ) -> Options:
+        from derive.kernels.options import Options
+
+        return Options(self.normal, self.origin, dtype, None if wrt is None else tuple(wrt), dict(sizes or {}))
+
+    def compile(
+        self,
+        target: str = "numpy",
+        dtype: str = "float64",
+        sizes: Mapping[str, int] | None = None,
+        wrt: Iterable[str] | None = None,
+    ) -> Kernel:
+        """A kernel for loss and gradients.
+
+        Args:
+            target: "numpy".
+            dtype: "float64" or "float32".
+            sizes: sizes fixed at generation time, T and B included; the others are read off the arrays.
+            wrt: the gradients wanted, all by default; what is not wanted is not computed.
+        """
+        from derive.kernels.targets import target as find
+
+        return find(target).build(self.options(dtype, sizes, wrt))
+
+    def code(
+        self,
+        target: str = "numpy",
+        dtype: str = "float64",
+        sizes: Mapping[str, int] | None = None,
+        wrt: Iterable[str] | None = None,
+    ) -> dict[str, str]:
+        """The files of a kernel, by name."""
+        from derive.kernels.targets import target as find
+
+        return find(target).files(self.options(dtype, sizes, wrt))
+
+    def check(self, target: str = "numpy", dtype: str = "float64", sets: int = 5) -> Report:
+        """Every gradient of a kernel against complex step and central differences."""
+        from derive.kernels.gradcheck import check
+
+        return check(self.compile(target, dtype), sets=sets)
+
+    def latex(self) -> str:
+        """The whole derivation as a LaTeX document."""
+        from derive.model.paper import document
+
+        return document(self)
+
+
+def parse(source: str | bytes, origin: str = "<text>") -> Model:
+    """The model of a cell's text.
+
+    Raises:
+        CellError: with every error of the text.
+    """
+    cell = read(source, origin)
+    return Model(cell.program, Path(origin).name, cell.warnings)
+
+
+def load(cell: str | os.PathLike[str]) -> Model:
+    """The model of a `.cell` file, or of a name from the catalogue.
+
+    Raises:
+        CellError: the text is not a cell.
+        InputError: there is no such file or name.
+    """
+    given = os.fspath(cell)
+    if given in names():
+        return parse(text(given), f"{given}.cell")
+    path = Path(given)
+    if path.suffix or os.sep in given or path.exists():
+        try:
+            return parse(path.read_bytes(), given)
+        except OSError as error:
+            raise InputError("cell", "a file that can be read", f"{given!r}: {error.strerror}") from error
+    return parse(text(given), f"{given}.cell")  # raises, with a suggestion

@@ -1,0 +1,98 @@
+"""The gradients of a model as text, for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sympy import MatrixExpr
+
+from derive.algebra.text import lines, unicode_text
+from derive.documents.latex import latex as latex_text
+from derive.errors import UnsupportedError
+from derive.kernels.entry import gradient_names
+from derive.model.derivation import Derivation
+from derive.model.model import Model
+from derive.program import Program
+
+
+@dataclass(frozen=True)
+class Block:
+    """One gradient: a heading, its equations, and the steps if they are wanted."""
+
+    name: str
+    heading: str
+    equations: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([self.heading, *(f"  {line}" for e in self.equations for line in e.splitlines())])
+
+    def as_json(self) -> dict[str, object]:
+        return {"name": self.name, "heading": self.heading, "equations": list(self.equations)}
+
+
+def blocks(
+    model: Model,
+    wrt: Iterable[str] = (),
+    steps: bool = False,
+    form: str | None = None,
+    unroll: int | None = None,
+    latex: bool = False,
+) -> list[Block]:
+    """What `derive show` prints: by default both forms of every gradient."""
+    chosen = tuple(wrt) or gradient_names(model.normal)
+    write = _Writer(model.adjoint.program, latex)
+    found: list[Block] = []
+    for name in chosen:
+        derivation = model.gradient(name)
+        if unroll is not None:
+            found += _if_possible(name, "unrolled", lambda d=derivation: _unrolled(d, write, unroll))  # type: ignore[misc]
+            continue
+        if form in (None, "sum"):
+            found += _if_possible(name, "as a sum over steps", lambda d=derivation: _closed(d, write))  # type: ignore[misc]
+        if form in (None, "recursion") or steps:
+            found.append(Block(name, f"dL/d{name} by recursion", tuple(_recursion(derivation, write, steps))))
+    return found
+
+
+def _if_possible(name: str, what: str, make: Callable[[], Iterator[str]]) -> list[Block]:
+    try:
+        return [Block(name, f"dL/d{name} {what}", tuple(make()))]
+    except UnsupportedError as error:
+        return [Block(name, f"dL/d{name} {what}: {error}", ())]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    program: Program
+    latex: bool
+
+    def equation(self, left: MatrixExpr, right: MatrixExpr) -> str:
+        if self.latex:
+            return f"{latex_text(left, self.program)} = {latex_text(right, self.program)}"
+        return "\n".join(lines(unicode_text(left, self.program), right, self.program))
+
+
+def _closed(derivation: Derivation, write: _Writer) -> Iterator[str]:
+    form = derivation.closed_form
+    target = derivation.adjoint.program.ref(derivation.adjoint.cotangents[derivation.name])
+    yield write.equation(target, form.compact)
+    for definition in form.definitions:
+        yield f"{write.equation(definition.left, definition.right)}    ({definition.reason})"
+
+
+def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[str]:
+    for step in derivation.recursion:
+        yield write.equation(step.left, step.right) + (f"    ({step.rule}: {step.reason})" if steps else "")
+        if steps and len(step.parts) > 1:
+            for part in step.parts:
+                yield f"  from {part.source}, {part.rule}: {_text(part.value, write)}"
+
+
+def _text(e: MatrixExpr, write: _Writer) -> str:
+    return latex_text(e, write.program) if write.latex else unicode_text(e, write.program)
+
+
+def _unrolled(derivation: Derivation, write: _Writer, last: int) -> Iterator[str]:
+    for step in derivation.unrolled(last):
+        yield write.equation(step.left, step.right)
