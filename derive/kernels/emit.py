@@ -77,6 +77,11 @@ class _One:
             return Leaf(buffer, "", lift)
         return Leaf(buffer, (str(start), self.row(start + Symbol("T", integer=True, nonnegative=True))), lift)
 
+    def transposed(self, e: Transpose) -> Leaf:
+        """A transposed reference; a column has no second axis to swap."""
+        rows, cols = e.arg.shape
+        return self.leaf(e.arg, "row" if cols == 1 else "column" if rows == 1 else "swap")
+
     def row(self, index: Expr) -> str:
         return self.names.size(index)
 
@@ -97,7 +102,7 @@ class _One:
             yield self.row_wise(e)
         elif isinstance(e, Concat):
             bounds = tuple((self.names.size(low), self.names.size(high)) for low, high in e.bounds())
-            leaves = tuple(self.leaf(a.arg, "swap") if isinstance(a, Transpose) else self.leaf(a) for a in e.args)
+            leaves = tuple(self.transposed(a) if isinstance(a, Transpose) else self.leaf(a) for a in e.args)
             yield ir.Stack(self.target, self.comment, leaves, bounds)
         elif isinstance(e, Slice):
             yield ir.Part(self.target, self.comment, self.leaf(e.arg), self.names.size(e.low), self.names.size(e.high))
@@ -153,7 +158,7 @@ class _One:
         if is_reference(e):
             return self.leaf(e)
         if isinstance(e, Transpose):
-            return self.leaf(e.arg, "row" if e.arg.shape[1] == 1 else "column" if e.arg.shape[0] == 1 else "swap")
+            return self.transposed(e)
         if isinstance(e, MatAdd):
             signed = [("-", b.negative(a)) if _negative(a) else ("+", a) for a in e.args]
             signed.sort(key=lambda pair: pair[0] == "-" and all(s == "-" for s, _ in signed[:1]))
