@@ -326,7 +326,11 @@ class Chain:
 
 
 def _sum(terms: list[MatrixExpr], like: MatrixExpr) -> MatrixExpr:
-    return b.add(*terms) if terms else b.zeros(like.shape)
+    # No merging of like terms: comparing sums over an index is what takes time.
+    kept = [a for a in terms if not b.is_zero(a)]
+    if not kept:
+        return b.zeros(like.shape)
+    return kept[0] if len(kept) == 1 else MatAdd(*kept)
 
 
 def expand(e: MatrixExpr, steps: int) -> MatrixExpr:

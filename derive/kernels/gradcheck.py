@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from derive.algebra.nodes import Detach
 from derive.errors import UnsupportedError
 from derive.interpreter import Array, Evaluation
 from derive.kernels.arrays import component_shape, from_canonical, initial_groups, slices_fit, stack_lags
@@ -156,13 +157,18 @@ class _Case:
             result = self.kernel.value_and_grad(self.params, self.inputs, self.initial)
             self._compare(report, result, self.truth, "")
             self._values(report, result)
-            if self.kernel.dtype == "float64" and self.sample.steps and self.sample.batch:
+            if self._differences_apply():
                 self._differences(report, result)
         self._values(report, self.kernel.forward(self.params, self.inputs, self.initial))
         bars, final_bars = self._bars()
         result = self.kernel.vjp(self.params, self.inputs, self.initial, bars, final_bars)
         objective = self._vjp_objective(bars, final_bars)
         self._compare(report, result, self._true(objective), "" if not self.kernel.normal.total else "vjp ")
+
+    def _differences_apply(self) -> bool:
+        """Not in single precision, not on nothing, and not where a detached value would move with the loss."""
+        detached = any(isinstance(e, Detach) for e in self.program.equations.values())
+        return self.kernel.dtype == "float64" and bool(self.sample.steps and self.sample.batch) and not detached
 
     # the truth
 
