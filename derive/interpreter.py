@@ -85,9 +85,13 @@ class Evaluation:
 
     def expression(self, e: MatrixExpr) -> Array:
         """An expression whose times are all absolute: [..., B or 1, r, c]."""
-        for key in self._keys(e, None):
+        return self.at_step(e, None)
+
+    def at_step(self, e: MatrixExpr, now: int | None) -> Array:
+        """An expression at one step: [..., B or 1, r, c]."""
+        for key in self._keys(e, now):
             self._get(key)
-        return evaluate(e, self, None)
+        return evaluate(e, self, now)
 
     def _trim(self, a: Array, name: str) -> Array:
         """From [..., B or 1, r, c] to the axes that the name has."""

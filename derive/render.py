@@ -1,63 +1,70 @@
-"""The one Jinja environment, and how generated text reaches the disk."""
+"""The one template environment, and writing what it renders.
+
+Templates lie beside the package in a checkout and inside it in an installed wheel; they are read as
+package data, so that an import from a zip archive works too.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateNotFound
 
 MARKER = "TEMPLATES.toml"
 
 
-def template_folder() -> Traversable:
-    """Inside the package where it is installed or zipped, beside it in a checkout."""
-    inside = files("derive") / "_templates"
-    if inside.joinpath(MARKER).is_file():
-        return inside
-    beside = Path(__file__).resolve().parent.parent / "templates"
-    if (beside / MARKER).is_file():
-        return beside
-    raise FileNotFoundError("the templates of derive are missing: install it again")
+def render(template: str, **data: object) -> str:
+    """The text of a template, such as "latex/paper.tex.j2", on ready data."""
+    return environment().get_template(template).render(**data)
 
 
 @cache
 def environment() -> Environment:
-    folder = template_folder()
-
-    def load(name: str) -> str | None:
-        source = folder.joinpath(*name.split("/"))
-        return source.read_text("utf-8") if source.is_file() else None
-
-    # What is rendered is source code and TeX, for which the data is prepared; HTML escapes itself.
-    return Environment(  # noqa: S701
-        loader=FunctionLoader(load),
+    """Strict about what is undefined; nothing is escaped, since no template writes HTML from raw text."""
+    return Environment(
+        loader=FunctionLoader(_source),
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - TeX, C and Python: what is free text is escaped where it becomes data
     )
 
 
-def render(template: str, **data: Any) -> str:
-    """The text of a template."""
-    return environment().get_template(template).render(**data)
+@cache
+def templates() -> Traversable:
+    """The folder of templates: derive/_templates in a wheel, ../templates in a checkout."""
+    package = files("derive")
+    installed = package / "_templates"
+    if installed.is_dir():
+        return installed
+    beside = Path(str(package)).parent / "templates"
+    if (beside / MARKER).is_file():
+        return beside
+    raise FileNotFoundError(f"no templates: neither {installed} nor {beside / MARKER} exists; reinstall derive")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: UTF-8, line feeds."""
+def _source(name: str) -> str:
+    parts = name.split("/")
+    found = templates().joinpath(*parts)
+    if ".." in parts or not found.is_file():
+        raise TemplateNotFound(name)
+    return found.read_text(encoding="utf-8")
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write UTF-8 with \\n line ends; a reader sees the old file or the new one, never a part."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with open(temporary, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

@@ -302,6 +302,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     "pullback": {
         **ABSTRACT,
         "Timed": REFERENCE,
+        "StepGradient": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
         "Loss": "expanded or fused by the normal form",
@@ -312,12 +313,19 @@ EXEMPT: dict[str, dict[str, str]] = {
     "pushforward": {
         **ABSTRACT,
         "Timed": REFERENCE,
+        "StepGradient": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
         "Loss": "expanded or fused by the normal form",
         "Blocks": "a block matrix of a closed form for readers",
     },
-    "interpreter": {**ABSTRACT, "Timed": REFERENCE, "MatrixSum": CLOSED_FORM, "OrderedProduct": CLOSED_FORM},
+    "interpreter": {
+        **ABSTRACT,
+        "Timed": REFERENCE,
+        "StepGradient": CLOSED_FORM,
+        "MatrixSum": CLOSED_FORM,
+        "OrderedProduct": CLOSED_FORM,
+    },
 }
 RULES = {"pullback": pullback, "pushforward": pushforward, "interpreter": evaluate}
 

@@ -14,6 +14,7 @@ from sympy import (
     Basic,
     Expr,
     Integer,
+    KroneckerDelta,
     MatrixExpr,
     MatrixSymbol,
     Piecewise,
@@ -336,7 +337,7 @@ class Diag(Unary):
     shape = property(lambda self: (self.args[0].shape[0], self.args[0].shape[0]))
 
     def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
-        return self.arg[i, 0] if i == j else S.Zero
+        return self.arg[i, 0] * KroneckerDelta(i, j)  # SymPy's products ask with symbolic indices
 
 
 class DiagPart(Unary):

@@ -77,7 +77,7 @@ def text(e: MatrixExpr) -> str:
     return Writer().root(e)
 
 
-def _parenthesised(written: Written, lowest: Level) -> str:
+def parenthesised(written: Written, lowest: Level) -> str:
     return written[0] if written[1] >= lowest else f"({written[0]})"
 
 
@@ -120,14 +120,14 @@ class Writer:
             over, under = (self.size(part, product=True) for part in c.as_numer_denom())
         out, level = body
         if over != "1":
-            out = over if out == "1" else f"{over} * {_parenthesised((out, self._beside(level)), Level.ENTRYWISE)}"
+            out = over if out == "1" else f"{over} * {parenthesised((out, self._beside(level)), Level.ENTRYWISE)}"
             level = level if out == over else Level.ENTRYWISE
         if under and under != "1":
-            out = f"{_parenthesised((out, self._beside(level)), Level.ENTRYWISE)} / {under}"
+            out = f"{parenthesised((out, self._beside(level)), Level.ENTRYWISE)} / {under}"
             level = Level.ENTRYWISE
         if not negative:
             return out, level
-        return f"-{_parenthesised((out, level), Level.ENTRYWISE)}", Level.MINUS
+        return f"-{parenthesised((out, level), Level.ENTRYWISE)}", Level.MINUS
 
     @staticmethod
     def _beside(level: Level) -> Level:
@@ -173,10 +173,10 @@ class Writer:
     @write.register(MatAdd)
     def _(self, e: MatAdd) -> Written:
         first, *others = (self.entry(a) for a in e.args)
-        out = _parenthesised(first, Level.MINUS)
+        out = parenthesised(first, Level.MINUS)
         for shown, level in others:
             minus = level == Level.MINUS
-            out += f" - {shown[1:]}" if minus else f" + {_parenthesised((shown, level), Level.ENTRYWISE)}"
+            out += f" - {shown[1:]}" if minus else f" + {parenthesised((shown, level), Level.ENTRYWISE)}"
         return out, Level.ADD
 
     @write.register(Scale)
@@ -191,28 +191,28 @@ class Writer:
         args = factors(e)
         if len(args) == 1:
             return self.write(args[0])
-        return self.TIMES.join(_parenthesised(self.write(a), Level.POWER) for a in args), Level.PRODUCT
+        return self.TIMES.join(parenthesised(self.write(a), Level.POWER) for a in args), Level.PRODUCT
 
     @write.register(HadamardProduct)
     def _(self, e: HadamardProduct) -> Written:
         out = ""
         for a in e.args:
             if isinstance(a, Apply) and a.name == "reciprocal":
-                out = f"{out or '1'} / {_parenthesised(self.entry(a.arg), Level.ATOM)}"
+                out = f"{out or '1'} / {parenthesised(self.entry(a.arg), Level.ATOM)}"
             else:
-                out += (self.ENTRYWISE if out else "") + _parenthesised(self.entry(a), Level.POWER)
+                out += (self.ENTRYWISE if out else "") + parenthesised(self.entry(a), Level.POWER)
         return out, Level.ENTRYWISE
 
     @write.register(Transpose)
     def _(self, e: Transpose) -> Written:
-        return _parenthesised(self.write(e.arg), Level.ATOM) + self.TRANSPOSED, Level.ATOM
+        return parenthesised(self.write(e.arg), Level.ATOM) + self.TRANSPOSED, Level.ATOM
 
     @write.register(Apply)
     def _(self, e: Apply) -> Written:
         if e.name == "reciprocal":
-            return f"1 / {_parenthesised(self.entry(e.arg), Level.ATOM)}", Level.ENTRYWISE
+            return f"1 / {parenthesised(self.entry(e.arg), Level.ATOM)}", Level.ENTRYWISE
         if e.name == "power":
-            return f"{_parenthesised(self.entry(e.arg), Level.ATOM)} ** {e.numbers[0]}", Level.POWER
+            return f"{parenthesised(self.entry(e.arg), Level.ATOM)} ** {e.numbers[0]}", Level.POWER
         numbers = (self.number(n)[0] for n in e.numbers)
         return self.call(e.name, *(self.entry(a)[0] for a in e.matrices), *numbers)
 

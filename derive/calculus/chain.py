@@ -10,8 +10,9 @@ matrices, lags a companion matrix, and a state that runs backward a product that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from sympy import Expr, Identity, MatAdd, MatrixExpr, Symbol, ZeroMatrix
 
@@ -29,34 +30,61 @@ M = Symbol("m", integer=True)
 
 
 @dataclass(frozen=True)
+class Path:
+    """One kind of term: `summand` in j and k, summed over k and over the j that reach it, or in j alone."""
+
+    summand: MatrixExpr
+    double: bool
+    backward: bool = False
+
+    def sum(self) -> MatrixExpr:
+        if not self.double:
+            return MatrixSum(self.summand, J, 0, T - 1)
+        bounds = (J, T - 1) if self.backward else (0, J)
+        return MatrixSum(MatrixSum(self.summand, K, *bounds), J, 0, T - 1)
+
+
+@dataclass(frozen=True)
 class ClosedForm:
     """A gradient as sums over steps.
 
     Attributes:
-        expression: the whole, explicit in the model's own quantities.
-        summand: one term as a function of the step k of the parameter and the step j of the
-            cotangent; equal to `expression` once summed.
-        compact: the same with symbols for the one-step matrix and the arriving cotangent, and
+        compact: the sum, with symbols for the one-step block matrix and what goes with it.
         definitions: what those symbols stand for at step t.
+        short_paths: the summands of `compact`, path by path.
+        rest: the terms of `compact` that are no sums over steps; they count once, not per sequence.
     """
 
-    expression: MatrixExpr
     compact: MatrixExpr
     definitions: tuple[Step, ...]
-    paths: tuple[Path, ...] = field(default=(), repr=False)
+    short_paths: tuple[Path, ...] = field(repr=False)
+    rest: MatrixExpr = field(repr=False)
+
+    @cached_property
+    def expression(self) -> MatrixExpr:
+        """The sum, explicit in the model's own quantities."""
+        return self._explicit(self.compact)
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The explicit summands, path by path."""
+        return tuple(replace(p, summand=self._explicit(p.summand)) for p in self.short_paths)
+
+    def _explicit(self, e: MatrixExpr) -> MatrixExpr:
+        known = {s.left.name: s.right for s in self.definitions}
+        return _substitute(e, known) if known else e
 
 
-@dataclass(frozen=True)
-class Path:
-    """One kind of term: `summand(j, k)`, summed over k and over the j that reach it."""
-
-    summand: MatrixExpr  # in J and K, or in J alone
-    double: bool
-    backward: bool = False
-
-
-def shift(e: MatrixExpr, by: int) -> MatrixExpr:
-    return e.xreplace({t: t + by}) if by else e
+def _substitute(e: MatrixExpr, known: Mapping[str, MatrixExpr]) -> MatrixExpr:
+    """Replace symbols by what they stand for, at their own time."""
+    if is_reference(e):
+        return known[e.name].xreplace({t: e.index}) if e.name in known else e
+    if isinstance(e, Bound):
+        return e.func(_substitute(e.body, known), *e.args[1:])
+    if not operands(e):
+        return e
+    parts = [_substitute(a, known) for a in operands(e)]
+    return b.matmul(*parts) if e.is_MatMul else rebuild(e, parts)
 
 
 def readable(adjoint: Adjoint) -> tuple[Step, ...]:
@@ -239,49 +267,36 @@ class Chain:
             UnsupportedError: there is no such form that would help a reader; the message says why.
         """
         e = self.program.equations[self.adjoint.cotangents[name]]
-        terms: list[MatrixExpr] = []
-        compact: list[MatrixExpr] = []
+        rest: list[MatrixExpr] = []
         paths: list[Path] = []
         definitions: dict[str, Step] = {}
         for term in e.args if isinstance(e, MatAdd) else (e,):
             c, inner = b.split(term)
             if not isinstance(inner, SumOver) or "t" not in inner.axes:
-                terms.append(term)
-                compact.append(term)
+                rest.append(term)
                 continue
             for body in inner.arg.args if isinstance(inner.arg, MatAdd) else (inner.arg,):
-                explicit, short, path = self._term(b.scale(c, body), definitions)
-                terms.append(explicit)
-                compact.append(short)
-                paths.append(path)
-        return ClosedForm(_sum(terms, e), _sum(compact, e), tuple(definitions.values()), tuple(paths))
+                paths.append(self._path(b.scale(c, body), definitions))
+        whole = _sum([*(p.sum() for p in paths), *rest], e)
+        return ClosedForm(whole, tuple(definitions.values()), tuple(paths), _sum(rest, e))
 
-    def _term(self, body: MatrixExpr, definitions: dict[str, Step]) -> tuple[MatrixExpr, MatrixExpr, Path]:
+    def _path(self, body: MatrixExpr, definitions: dict[str, Step]) -> Path:
+        """The summand of one sum over steps, its recurrent cotangent written out over the steps it comes from."""
         moving = [r for r in references(body) if self._component(r) is not None]
         if not moving:
-            summand = self.plain(body).xreplace({t: J})
-            whole = MatrixSum(summand, J, 0, T - 1)
-            return whole, whole, Path(summand, double=False)
-        if len({r.name for r in moving}) > 1 or len(moving) > 1:
+            return Path(self.plain(body).xreplace({t: J}), double=False)
+        if len(moving) > 1:
             raise UnsupportedError("two cotangents of recurrences meet in one product")
         r, part = moving[0], self._component(moving[0])
         assert part is not None
-        explicit = body.xreplace({t: K}).xreplace({r.xreplace({t: K}): self._unrolled(part, r.name)})
-        names = self._define(part, r.name, definitions)
-        short = body.xreplace({t: K}).xreplace({r.xreplace({t: K}): self._product(part, *names)})
-        return (
-            self._double(explicit, part),
-            self._double(short, part),
-            Path(explicit, double=True, backward=part.backward),
-        )
+        product = self._product(part, *self._define(part, r.name, definitions))
+        summand = body.xreplace({t: K}).xreplace({r.xreplace({t: K}): product})
+        return Path(summand, double=True, backward=part.backward)
 
     def _component(self, r: MatrixExpr) -> Component | None:
         if self.program[r.name].role not in ("adjoint", "temporary") or r.name not in self.program.equations:
             return None
         return self.component_of(r.name)
-
-    def _unrolled(self, part: Component, name: str) -> MatrixExpr:
-        return self._product(part, part.row(name), part.step(), self.plain(part.source()))
 
     def _product(self, part: Component, row: MatrixExpr, step: MatrixExpr, source: MatrixExpr) -> MatrixExpr:
         """row(k) · (product of one-step matrices between k and j) · source(j)."""
@@ -291,13 +306,6 @@ class Chain:
         else:
             product = OrderedProduct(one_step, M, K + 1, J, "ascending")
         return b.matmul(row.xreplace({t: K}), product, source.xreplace({t: J}))
-
-    def _double(self, summand: MatrixExpr, part: Component) -> MatrixExpr:
-        if part.backward:
-            inner = MatrixSum(summand, K, J, T - 1)
-        else:
-            inner = MatrixSum(summand, K, 0, J)
-        return MatrixSum(inner, J, 0, T - 1)
 
     def _define(
         self, part: Component, name: str, definitions: dict[str, Step]

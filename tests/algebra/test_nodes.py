@@ -236,6 +236,14 @@ def test_entries(e: MatrixExpr, rows: list[list[object]]) -> None:
     assert entries(e) == rows
 
 
+def test_entries_of_a_product_with_a_diagonal() -> None:
+    # SymPy asks a factor of a product for its entry at a symbolic index: no answer may be silently 0
+    assert entries(MatMul(Diag(a), A)) == [[a[i, 0] * A[i, j] for j in range(3)] for i in range(2)]
+    assert entries(MatMul(S3, Diag(b))) == [[S3[i, j] * b[j, 0] for j in range(3)] for i in range(3)]
+    with pytest.raises(TypeError):
+        entries(MatMul(S3, Pad(a, 1, 3)))
+
+
 def test_softmax_of_a_symbolic_size_has_entries() -> None:
     n = symbols("n", integer=True, positive=True)
     p = Softmax(MatrixSymbol("z", n, 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from math import prod
 
 import pytest
 from sympy import (
@@ -155,6 +156,12 @@ def explicit(e: MatrixExpr) -> Matrix:
     if isinstance(e, SigmoidCrossEntropy):
         y, z = explicit(e.target), explicit(e.logits)
         return Matrix([[sum(p * log(1 + exp(-x)) + (1 - p) * log(1 + exp(x)) for p, x in zip(y, z, strict=True))]])
+    if isinstance(e, MatMul):  # factor by factor: SymPy's own entry of a product goes through Sum
+        return prod((explicit(x) for x in e.args[1:]), start=explicit(e.args[0]))
+    if isinstance(e, MatAdd):
+        return sum((explicit(x) for x in e.args[1:]), explicit(e.args[0]))
+    if isinstance(e, Scale):
+        return e.coefficient * explicit(e.arg)
     return Matrix(e.as_explicit())
 
 
@@ -294,8 +301,7 @@ def test_a_one_hot_target_sums_to_one() -> None:
     assert value == b.hadamard(b.broadcast(s, a.shape), b.subtract(p3, Y3))
 
 
-def test_the_oracle_sees_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Break one rule of each kind on purpose."""
+def test_the_oracle_sees_a_transposed_rule() -> None:
     node = MatMul(A, S, E)
     case = Case(node)
 
@@ -303,11 +309,7 @@ def test_the_oracle_sees_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
         right = pullback(e, y, g, rules)
         return [(S, b.transpose(right[1][1])), right[0], right[2]]  # Sᵀ for S
 
-    class Rules:
-        def __call__(self, e: MatrixExpr, *rest: object) -> Contributions:
-            return wrong(e, *rest) if e == node else pullback(e, *rest)  # type: ignore[arg-type]
-
-    found = dict(Rules()(node, case.y, case.g, program()))
+    found = dict(wrong(node, case.y, case.g, program()))
     got = explicit(found[S])
     assert not all(close(number(got[e.i, e.j], case.values), case.cotangent(e)) for e in S.as_explicit())
 

@@ -1,0 +1,176 @@
+"""The closed form against the recursion, and the derivation's own promises."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+from derive.algebra import build as b
+from derive.algebra.bound import OrderedProduct
+from derive.calculus.chain import Chain, expand, readable
+from derive.errors import UnsupportedError
+from derive.interpreter import Evaluation
+from derive.kernels.gradcheck import relative_error
+from derive.kernels.samples import Sample, draw
+from derive.language import names, text
+from derive.model import Model, parse
+from tests.cells import CATALOGUE, FEATURES, model
+
+STEPS, BATCH = 5, 2
+WITHOUT = {  # cells whose states are matrices, or whose cotangents are no columns: the recursion stands alone
+    "fast_weights",
+    "matrix_states",
+    "row_vectors",
+}
+WITH = [n for n in (*CATALOGUE, *FEATURES) if n not in WITHOUT and model(n).program.total]
+
+
+def sample_of(m: Model, steps: int = STEPS) -> Sample:
+    sizes = {s.name: 3 + i for i, s in enumerate(m.normal.sizes)}
+    return draw(m.normal, sizes, steps, BATCH, seed=7)
+
+
+def closed_form_error(m: Model, name: str, steps: int = STEPS) -> float:
+    """The closed form, written out and evaluated, against the recursion."""
+    s = sample_of(m, steps)
+    run = Evaluation(m.adjoint.program, s.sizes, s.steps, s.batch, s.arrays)
+    form = m.gradient(name).closed_form
+    total = run.expression(form.rest)[0]
+    for path in form.paths:
+        value = run.expression(expand(path.sum(), steps))
+        total = total + np.broadcast_to(value, (BATCH, *value.shape[-2:])).sum(axis=0)
+    if b.is_zero(form.rest):  # then the expression as a whole says the same
+        whole = run.expression(expand(form.expression, steps))
+        assert relative_error(np.broadcast_to(whole, (BATCH, *whole.shape[-2:])).sum(axis=0), total) <= 1e-13
+    return relative_error(total, run.value(m.adjoint.cotangents[name]))
+
+
+@pytest.mark.parametrize("name", WITH)
+def test_closed_form_is_the_recursion(name: str) -> None:
+    m = model(name)
+    compared = 0
+    for v in m.normal.parameters:
+        try:
+            error = closed_form_error(m, v.name)
+        except UnsupportedError:
+            continue
+        assert error <= 1e-13, v.name  # both are sums of the same products, in another order
+        compared += 1
+    assert compared, "no parameter has a closed form"
+
+
+@pytest.mark.parametrize("name", ["elman", "irnn", "indrnn", "jordan", "lstm", "bidirectional"])
+def test_every_parameter_of_the_named_cells_has_a_closed_form(name: str) -> None:
+    m = model(name)
+    for v in m.normal.parameters:
+        assert m.gradient(v.name).closed_form.paths
+
+
+def renamed(name: str) -> Model:
+    """Other names, another activation, another head."""
+    cell = text(name)
+    cell = re.sub(r"\b(tanh|relu)\(", "softplus(", cell)
+    cell = re.sub(r"\bcross_entropy\(", "squared_error(", cell)
+    cell = re.sub(r"\bsoftmax\(", "sigmoid(", cell)
+    words = {"h": "s", "x": "u", "W": "A", "U": "Bx", "V": "C", "y": "target_", "yhat": "p"}
+    words = {k: v.rstrip("_") + ("1" if v.endswith("_") else "") for k, v in words.items()}
+    cell = re.sub(r"\b(h|W|U|V|y|yhat)\b", lambda m: words[m.group()], cell)
+    return parse(cell, name)
+
+
+@pytest.mark.parametrize("name", ["elman", "irnn", "indrnn", "jordan", "lstm", "bidirectional"])
+def test_renamed_cells_keep_their_closed_forms(name: str) -> None:
+    m = renamed(name)
+    for v in m.normal.parameters:
+        assert closed_form_error(m, v.name) <= 1e-13, v.name
+
+
+def test_the_direction_of_the_product_matters() -> None:
+    """The other order is wrong from T = 4 on: what the textbook's reader could not tell at T = 2."""
+    m = model("elman")
+    expression = m.gradient("W").expression
+
+    def flipped(e):  # type: ignore[no-untyped-def]
+        if isinstance(e, OrderedProduct):
+            return OrderedProduct(*e.args[:4], "descending")
+        return e.func(*(flipped(a) if a.args else a for a in e.args)) if e.args else e
+
+    errors = []
+    for steps in (2, 4):
+        s = sample_of(m, steps)
+        run = Evaluation(m.adjoint.program, s.sizes, s.steps, s.batch, s.arrays)
+        wrong = run.expression(expand(flipped(expression), steps)).sum(axis=0)
+        errors.append(relative_error(wrong, run.value(m.adjoint.cotangents["W"])))
+    assert errors[0] <= 1e-13 < 1e-3 < errors[1]
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT))
+def test_cells_without_a_closed_form_say_why(name: str) -> None:
+    m = model(name)
+    messages = []
+    for v in m.normal.parameters:
+        try:
+            m.gradient(v.name).closed_form
+        except UnsupportedError as error:
+            messages.append(str(error))
+    assert messages
+    assert all(m.gradient(v.name).recursion for v in m.normal.parameters)
+
+
+def test_the_textbook_formula() -> None:
+    """dL/dW = Σ_j Σ_{k≤j} diag(1 − h_k²) (Π_{m=k+1}^{j} Wᵀ diag(1 − h_m²)) Vᵀ (ŷ_j − y_j) h_{k−1}ᵀ."""
+    assert str(model("elman").gradient("W").expression) == (
+        "MatrixSum(MatrixSum((diag(1 - 1*HadamardProduct(h[k], h[k]))"
+        "*OrderedProduct(W.T*diag(1 - 1*HadamardProduct(h[m], h[m])), m=k + 1..j, ascending)"
+        "*V.T*(-1*y[j] + yhat[j]))*h[k - 1].T, k=0..j), j=0..T - 1)"
+    )
+
+
+@pytest.mark.parametrize("name", ["elman", "gru", "bidirectional", "backward_lags", "stacked"])
+def test_unrolled_contributions_add_up(name: str) -> None:
+    m = model(name)
+    s = sample_of(m, 3)
+    run = Evaluation(m.adjoint.program, s.sizes, s.steps, s.batch, s.arrays)
+    for v in m.normal.parameters:
+        parts = [run.expression(step.right) for step in m.gradient(v.name).unrolled(2)]
+        total = sum(np.broadcast_to(p, (BATCH, *p.shape[-2:])).sum(axis=0) for p in parts)
+        assert relative_error(total, run.value(m.adjoint.cotangents[v.name])) <= 1e-13, v.name
+
+
+@pytest.mark.parametrize("name", [n for n in (*CATALOGUE, *FEATURES) if model(n).program.total])
+def test_readable_recursion_holds(name: str) -> None:
+    """Every step of the recursion, its carries written out, is an equality at inner steps."""
+    m = model(name)
+    s = sample_of(m)
+    run = Evaluation(m.adjoint.program, s.sizes, s.steps, s.batch, s.arrays)
+    for step in readable(m.adjoint):
+        v = m.adjoint.program[step.left.name]
+        whole = run.value(v.name)
+        for now in (1, 2, 3) if v.timed else (None,):
+            right = run.at_step(step.right, now)
+            right = np.broadcast_to(right, (BATCH if "b" in v.axes else right.shape[0], *right.shape[-2:]))
+            left = whole[now] if v.timed else whole
+            assert relative_error(right if "b" in v.axes else right[0], left) <= 1e-13, step.left
+        assert step.rule
+        assert step.reason
+
+
+def test_derivation_is_fast_whatever_the_cell() -> None:
+    """Less than 0.1 s for normal form, adjoint, recursion and every closed form; the best of three."""
+    model("elman").gradient("W").expression  # warm caches
+    for name in names():
+        best = min(_seconds(name) for _ in range(3))
+        assert best < 0.1, name
+
+
+def _seconds(name: str) -> float:
+    m = model(name)
+    start = time.perf_counter()
+    readable(m.adjoint)
+    chain = Chain(m.adjoint)
+    for v in m.normal.parameters:
+        chain.closed_form(v.name)
+    return time.perf_counter() - start
