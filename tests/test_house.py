@@ -144,6 +144,8 @@ EVALUATORS = {
     "loads": "of pickle runs code",
 }
 METHODS = {"system", "popen", "simplify", "diff"}  # forbidden as attributes of anything
+SIZES = "the coefficient of a size in a polynomial of sizes, a scalar"
+SCALAR_DIFF = {"derive/kernels/arrays.py": SIZES, "derive/kernels/signature.py": SIZES}
 MODULES_OF_EVALUATORS = {"os", "sympy", "sp", "builtins", "pickle", "marshal", "subprocess"}
 
 
@@ -186,7 +188,11 @@ def evaluator_calls(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_nothing_evaluates_text_or_differentiates_by_sympy(path: Path) -> None:
-    assert not list(evaluator_calls(path))
+    found = list(evaluator_calls(path))
+    if str(path.relative_to(ROOT)) in SCALAR_DIFF:
+        assert found, "an exception that is no longer needed"
+        found = [line for line in found if ": calls diff," not in line]
+    assert not found
 
 
 @pytest.mark.parametrize(

@@ -1,75 +1,33 @@
-"""Expressions as plain text in the cell language's own syntax.
-
-Terms and factors keep the order of `args`.  Parentheses stand where the meaning needs them, and
-where `*` meets `@`: nobody should have to know which of the two goes first.  What the language has
-no word for (sums over steps, ordered products, padding …) reads like a call of it.
+"""One-line text of expressions: for comments in code, and for terminals.
 
 >>> from sympy import MatrixSymbol
 >>> from derive.algebra.nodes import Timed, t
 >>> text(MatrixSymbol("W", 2, 2) * Timed("h", t - 1, 2))
 'W @ h[t-1]'
+>>> unicode_text(Timed("yhat", t, 2))
+'ŷ[t]'
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
-from enum import IntEnum
-from functools import singledispatchmethod
-from typing import Any
+from typing import Any, Protocol
 
-from sympy import (
-    Expr,
-    HadamardProduct,
-    Identity,
-    MatAdd,
-    MatMul,
-    MatrixExpr,
-    MatrixSymbol,
-    OneMatrix,
-    Symbol,
-    Transpose,
-    ZeroMatrix,
-)
+from sympy import Integer, MatrixExpr
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
-from derive.algebra.build import split
-from derive.algebra.functions import Apply
-from derive.algebra.names import index_tex
-from derive.algebra.nodes import (
-    NONEMPTY,
-    Blocks,
-    Concat,
-    Delta,
-    Detach,
-    Diag,
-    DiagPart,
-    LogSoftmax,
-    Loss,
-    Pad,
-    Scale,
-    SigmoidCrossEntropy,
-    Slice,
-    Softmax,
-    SoftmaxCrossEntropy,
-    SumOver,
-    Timed,
-)
-from derive.algebra.shapes import is_scalar
-from derive.algebra.shorthand import decimal, factors, scalar_part, total_part
+from derive.algebra.names import ACCENTS, GREEK, VariableLike, index_tex
+from derive.algebra.nodes import Delta, SumOver, T
+from derive.algebra.writer import Level, Writer, Written, parenthesised
 
 
-class Level(IntEnum):
-    """How tightly a text holds together; an operand below what its place needs gets parentheses."""
+class Names(Protocol):
+    """What is needed of a program: which variable a name stands for."""
 
-    ADD = 0
-    MINUS = 1
-    ENTRYWISE = 2
-    PRODUCT = 3
-    POWER = 4
-    ATOM = 5
-
-
-Written = tuple[str, Level]
+    @property
+    def variables(self) -> Mapping[str, Any]: ...
 
 
 def text(e: MatrixExpr) -> str:
@@ -77,202 +35,106 @@ def text(e: MatrixExpr) -> str:
     return Writer().root(e)
 
 
-def parenthesised(written: Written, lowest: Level) -> str:
-    return written[0] if written[1] >= lowest else f"({written[0]})"
+def unicode_text(e: MatrixExpr, program: Names | None = None) -> str:
+    """One line for a terminal: Greek letters, ŷ, ᵀ, ⊙, Σ, ∏, and dL/dW for the adjoint of W."""
+    return UnicodeWriter(program.variables if program else {}).root(e)
 
 
-class Writer:
-    """Expression → (text, level).  `write` is the text of an array, `entry` that of an operand of an
-    elementwise operation, where an array of equal entries is just its entry."""
+def lines(left: str, e: MatrixExpr, program: Names | None = None, width: int = 100) -> list[str]:
+    """left = e for a terminal, a long right side broken before its outermost operators."""
+    right = unicode_text(e, program)
+    rows = [f"{left} = {right}"]
+    for depth in range(4):
+        if all(len(row) <= width for row in rows):
+            break
+        rows = _fill(left, _chunks(right, depth), width)
+    return rows
 
-    TIMES, ENTRYWISE, TRANSPOSED = " @ ", " * ", ".T"
 
-    def root(self, e: MatrixExpr) -> str:
-        """The text of a right side."""
-        return (self.write(e) if isinstance(split(e)[1], OneMatrix) else self.entry(e))[0]
+_OPERATOR = re.compile(r" (?:[-+*@/⊙] |(?=[(∏Σ]))")
+
+
+def _chunks(right: str, depth: int) -> list[str]:
+    """The text cut before every operator at most `depth` parentheses deep."""
+    cuts, level = [0], 0
+    for i, character in enumerate(right):
+        level += (character in "([{") - (character in ")]}")
+        if level <= depth and _OPERATOR.match(right, i):
+            cuts.append(i)
+    return [right[a:b] for a, b in zip(cuts, [*cuts[1:], len(right)], strict=True)]
+
+
+def _fill(left: str, chunks: list[str], width: int) -> list[str]:
+    rows = [f"{left} = {chunks[0]}"]
+    for chunk in chunks[1:]:
+        if len(rows[-1]) + len(chunk) <= width:
+            rows[-1] += chunk
+        else:
+            rows.append(" " * (len(left) + 2) + chunk)
+    return rows
+
+
+def unicode_name(name: str) -> str:
+    """An identifier with its Greek letters and accents: Γ_f, ŷ; what has no letter stays as it is."""
+    first, *rest = name.split("_")
+    return "_".join([_letter(first), *(_letter(p) for p in rest)])
+
+
+def _letter(word: str) -> str:
+    digits = word[len(word.rstrip("0123456789")) :]
+    if digits and digits != word:
+        return _letter(word.removesuffix(digits)) + digits
+    if word in GREEK:
+        kind = "CAPITAL" if word[0].isupper() else "SMALL"
+        named = f"GREEK {kind} LETTER {word.upper().replace('LAMBDA', 'LAMDA')}"
+        return unicodedata.lookup(named) if word.lower() in _PLAIN_GREEK else word
+    for accent in ACCENTS:
+        base = word.removesuffix(accent)
+        if base != word and (len(base) == 1 or base in GREEK):
+            return unicodedata.normalize("NFC", _letter(base) + _COMBINING[accent])
+    return word
+
+
+_COMBINING: Mapping[str, str] = dict(zip(ACCENTS, "\u0302\u0303\u0304\u0307\u20d7", strict=True))
+_PLAIN_GREEK = frozenset(w.lower() for w in GREEK if not w.startswith("var") and w != "ell")
+
+
+class UnicodeWriter(Writer):
+    """The writer of the cell language with a reader's signs."""
+
+    TIMES, ENTRYWISE, TRANSPOSED = " ", " ⊙ ", "ᵀ"
+
+    def __init__(self, variables: Mapping[str, VariableLike] | None = None):
+        self.variables = variables or {}
 
     def name(self, name: str, index: Any) -> Written:
-        return (name if index is None else f"{name}[{index_tex(index)}]"), Level.ATOM
+        v = self.variables.get(name)
+        if v is not None and v.of:
+            if v.role == "initial":
+                return self._boundary(v)
+            if v.role == "adjoint":
+                return f"dL/d{self.name(v.of, index)[0]}", Level.POWER
+        return super().name("L" if v is not None and v.role == "total" else unicode_name(name), index)
 
-    def entry(self, e: MatrixExpr) -> Written:
-        c, a = split(e)
-        if isinstance(a, OneMatrix):
-            return self.number(c)
-        s = scalar_part(e)
-        return self.write(e) if s is None else self.write(s)
+    def _boundary(self, v: VariableLike) -> Written:
+        """h[-1], or h[T] of a state that runs backward."""
+        owner = self.variables[v.of]
+        k = owner.initial.index(v.name) + 1
+        return self.name(v.of, T - 1 + k if owner.backward else Integer(-k))
 
-    def call(self, name: str, *args: MatrixExpr | str) -> Written:
-        inside = ", ".join(a if isinstance(a, str) else self.write(a)[0] for a in args)
-        return f"{name}({inside})", Level.ATOM
-
-    def number(self, c: Expr) -> Written:
-        """A coefficient that stands alone."""
-        return self.scaled(c, ("1", Level.ATOM))
-
-    def scaled(self, c: Expr, body: Written) -> Written:
-        """c·body: 0.5 * a, a / T, -a."""
-        negative = c.could_extract_minus_sign()
-        over, under = ("", "")
-        c = -c if negative else c
-        if decimal(c):
-            over = decimal(c)
-        else:
-            over, under = (self.size(part, product=True) for part in c.as_numer_denom())
-        out, level = body
-        if over != "1":
-            out = over if out == "1" else f"{over} * {parenthesised((out, self._beside(level)), Level.ENTRYWISE)}"
-            level = level if out == over else Level.ENTRYWISE
-        if under and under != "1":
-            out = f"{parenthesised((out, self._beside(level)), Level.ENTRYWISE)} / {under}"
-            level = Level.ENTRYWISE
-        if not negative:
-            return out, level
-        return f"-{parenthesised((out, level), Level.ENTRYWISE)}", Level.MINUS
-
-    @staticmethod
-    def _beside(level: Level) -> Level:
-        """The level of a text beside `*`: a matrix product needs parentheses there."""
-        return Level.ADD if level == Level.PRODUCT else level
-
-    @staticmethod
-    def size(e: Expr, product: bool = False) -> str:
-        """A size or a scalar: 4*H, H + I; in a product, what is not one factor gets parentheses."""
-        shown = str(e.xreplace({NONEMPTY: Symbol("(T > 0)")}))
-        return f"({shown})" if product and (e.is_Add or e.is_Mul) else shown
-
-    @singledispatchmethod
     def write(self, e: Any) -> Written:
-        raise TypeError(f"no text for {type(e).__name__}: register one in derive.algebra.text")
+        """The text of an array, sums and products over an index with their signs."""
+        if isinstance(e, SumOver):
+            return self.write(e.arg) if e.axes == "b" else self._big("Σ_t", e.arg)
+        if isinstance(e, MatrixSum):
+            return self._big(f"Σ{{{e.index}={index_tex(e.low)}…{index_tex(e.high)}}}", e.body)
+        if isinstance(e, OrderedProduct):  # the arrow runs as the factors do, from left to right
+            ends = (e.low, e.high) if e.direction == "ascending" else (e.high, e.low)
+            return self._big(f"∏{{{e.index}={'→'.join(index_tex(i) for i in ends)}}}", e.body)
+        if isinstance(e, Delta):
+            shown = parenthesised(self.write(e.arg), Level.PRODUCT)
+            return f"[{index_tex(e.at)} = {index_tex(e.time)}] {shown}", Level.PRODUCT
+        return super().write(e)
 
-    @write.register(Timed)
-    def _(self, e: Timed) -> Written:
-        return self.name(e.name, e.index)
-
-    @write.register(MatrixSymbol)
-    def _(self, e: MatrixSymbol) -> Written:
-        return self.name(e.name, None)
-
-    @write.register(OneMatrix)
-    def _(self, e: OneMatrix) -> Written:
-        return ("1", Level.ATOM) if is_scalar(e.shape) else self.constant("ones", e)
-
-    @write.register(ZeroMatrix)
-    def _(self, e: ZeroMatrix) -> Written:
-        return ("0", Level.ATOM) if is_scalar(e.shape) else self.constant("zeros", e)
-
-    def constant(self, name: str, e: MatrixExpr) -> Written:
-        rows, cols = e.shape
-        if rows == 1:
-            return f"{name}({self.size(cols)}){self.TRANSPOSED}", Level.ATOM
-        return self.call(name, *(self.size(n) for n in (rows, cols)[: 1 if cols == 1 else 2]))
-
-    @write.register(Identity)
-    def _(self, e: Identity) -> Written:
-        return self.call("identity", self.size(e.shape[0]))
-
-    @write.register(MatAdd)
-    def _(self, e: MatAdd) -> Written:
-        first, *others = (self.entry(a) for a in e.args)
-        out = parenthesised(first, Level.MINUS)
-        for shown, level in others:
-            minus = level == Level.MINUS
-            out += f" - {shown[1:]}" if minus else f" + {parenthesised((shown, level), Level.ENTRYWISE)}"
-        return out, Level.ADD
-
-    @write.register(Scale)
-    def _(self, e: Scale) -> Written:
-        return self.scaled(e.coefficient, self.write(e.arg) if isinstance(e.arg, OneMatrix) else self.entry(e.arg))
-
-    @write.register(MatMul)
-    def _(self, e: MatMul) -> Written:
-        whole = total_part(e)
-        if whole is not None:
-            return self.call("sum", whole)
-        args = factors(e)
-        if len(args) == 1:
-            return self.write(args[0])
-        return self.TIMES.join(parenthesised(self.write(a), Level.POWER) for a in args), Level.PRODUCT
-
-    @write.register(HadamardProduct)
-    def _(self, e: HadamardProduct) -> Written:
-        out = ""
-        for a in e.args:
-            if isinstance(a, Apply) and a.name == "reciprocal":
-                out = f"{out or '1'} / {parenthesised(self.entry(a.arg), Level.ATOM)}"
-            else:
-                out += (self.ENTRYWISE if out else "") + parenthesised(self.entry(a), Level.POWER)
-        return out, Level.ENTRYWISE
-
-    @write.register(Transpose)
-    def _(self, e: Transpose) -> Written:
-        return parenthesised(self.write(e.arg), Level.ATOM) + self.TRANSPOSED, Level.ATOM
-
-    @write.register(Apply)
-    def _(self, e: Apply) -> Written:
-        if e.name == "reciprocal":
-            return f"1 / {parenthesised(self.entry(e.arg), Level.ATOM)}", Level.ENTRYWISE
-        if e.name == "power":
-            return f"{parenthesised(self.entry(e.arg), Level.ATOM)} ** {e.numbers[0]}", Level.POWER
-        numbers = (self.number(n)[0] for n in e.numbers)
-        return self.call(e.name, *(self.entry(a)[0] for a in e.matrices), *numbers)
-
-    @write.register(Softmax)
-    @write.register(LogSoftmax)
-    @write.register(Detach)
-    @write.register(Diag)
-    @write.register(DiagPart)
-    @write.register(Concat)
-    def _(self, e: Any) -> Written:
-        return self.call(_CALLS[type(e)], *e.args)
-
-    @write.register(Loss)
-    def _(self, e: Loss) -> Written:
-        return self.call(e.kind, e.target, e.prediction)
-
-    @write.register(SoftmaxCrossEntropy)
-    def _(self, e: SoftmaxCrossEntropy) -> Written:
-        return self.call("cross_entropy_with_logits", e.target, e.logits)
-
-    @write.register(SigmoidCrossEntropy)
-    def _(self, e: SigmoidCrossEntropy) -> Written:
-        return self.call("binary_cross_entropy", e.target, self.call("sigmoid", e.logits)[0])
-
-    @write.register(SumOver)
-    def _(self, e: SumOver) -> Written:
-        return self.call(f"sum_{e.axes}", e.arg)
-
-    @write.register(Delta)
-    def _(self, e: Delta) -> Written:
-        return f"({self.write(e.arg)[0]} if {index_tex(e.at)} == {index_tex(e.time)} else 0)", Level.ATOM
-
-    @write.register(Slice)
-    def _(self, e: Slice) -> Written:
-        return self.call("slice", e.arg, self.size(e.low), self.size(e.high))
-
-    @write.register(Pad)
-    def _(self, e: Pad) -> Written:
-        return self.call("pad", e.arg, self.size(e.low), self.size(e.shape[0]))
-
-    @write.register(Blocks)
-    def _(self, e: Blocks) -> Written:
-        rows = [e.matrices[i : i + e.block_cols] for i in range(0, len(e.matrices), e.block_cols)]
-        return f"[{', '.join('[' + ', '.join(self.write(a)[0] for a in row) + ']' for row in rows)}]", Level.ATOM
-
-    @write.register(MatrixSum)
-    def _(self, e: MatrixSum) -> Written:
-        return f"sum({e.index} = {e.low} .. {e.high}: {self.write(e.body)[0]})", Level.ATOM
-
-    @write.register(OrderedProduct)
-    def _(self, e: OrderedProduct) -> Written:
-        first, last = (e.low, e.high) if e.direction == "ascending" else (e.high, e.low)
-        return f"prod({e.index} = {first} .. {last}: {self.write(e.body)[0]})", Level.ATOM
-
-
-_CALLS: Mapping[type, str] = {
-    Softmax: "softmax",
-    LogSoftmax: "log_softmax",
-    Detach: "detach",
-    Diag: "diag",
-    DiagPart: "diagonal",
-    Concat: "concat",
-}
+    def _big(self, sign: str, body: MatrixExpr) -> Written:
+        return f"{sign} {parenthesised(self.write(body), Level.ENTRYWISE)}", Level.ENTRYWISE

@@ -18,7 +18,7 @@ from sympy import Expr, Identity, MatAdd, MatrixExpr, Symbol, ZeroMatrix
 
 from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
-from derive.algebra.nodes import Blocks, Delta, SumOver, T, Timed, is_reference, t
+from derive.algebra.nodes import Blocks, SumOver, T, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.linear import linear
 from derive.errors import UnsupportedError
@@ -246,7 +246,7 @@ class Chain:
             v = self.program[e.name]
             if v.role in ("adjoint", "temporary") and e.name not in self.recurrent and e.name in self.program.equations:
                 inner = self.program.equations[e.name]
-                if not isinstance(inner, (SumOver, Delta)):
+                if not inner.atoms(SumOver):  # its own t must not become j
                     time = {t: e.index} if isinstance(e, Timed) else {}
                     return self.plain(inner.xreplace(time)) if self._worth(inner) else e
             return e

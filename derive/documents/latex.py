@@ -34,6 +34,7 @@ from derive.algebra.nodes import (
     Slice,
     Softmax,
     SoftmaxCrossEntropy,
+    StepGradient,
     SumOver,
     Timed,
 )
@@ -102,6 +103,9 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
 
     def _print_MatrixSymbol(self, e: MatrixSymbol) -> str:
         return self.notation.tex(e.name)
+
+    def _print_StepGradient(self, e: StepGradient) -> str:
+        return rf"\frac{{dL_{{{index_tex(e.index)}}}}}{{d{self.notation.tex(e.name)}}}"
 
     def _print_Symbol(self, e: Symbol, style: str = "plain") -> str:
         return "[T > 0]" if e == NONEMPTY else tex_name(e.name)

@@ -9,7 +9,7 @@ from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr
 
 from derive.algebra.bound import Bound
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import Delta, FusedLoss, LogSoftmax, Loss, Scale, SigmoidCrossEntropy, SumOver
+from derive.algebra.nodes import Delta, FusedLoss, LogSoftmax, Loss, Scale, SigmoidCrossEntropy, StepGradient, SumOver
 from derive.algebra.shapes import is_scalar
 
 
@@ -69,8 +69,9 @@ def _(e: SumOver) -> Level:
     return level(e.arg) if e.axes == "b" else Level.SUM
 
 
-@level.register
-def _(e: LogSoftmax) -> Level:
+@level.register(LogSoftmax)
+@level.register(StepGradient)
+def _(e: MatrixExpr) -> Level:
     return Level.POWER
 
 

@@ -53,7 +53,7 @@ def derivative(program: Program, sample: Sample, directions: Mapping[str, Array]
 
 def directions(program: Program, sample: Sample, names: Iterable[str], seed: int = 5) -> dict[str, Array]:
     rng = np.random.default_rng(seed)
-    return {n: rng.normal(size=sample.arrays[n].shape) for n in names}
+    return {n: np.asarray(rng.normal(size=sample.arrays[n].shape)) for n in names}
 
 
 def given(program: Program) -> list[str]:

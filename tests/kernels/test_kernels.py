@@ -1,0 +1,323 @@
+"""NumPy kernels against complex step, central differences and the interpreter; and their interface."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import derive
+from derive.interpreter import Evaluation
+from derive.kernels.entry import entry_points
+from derive.kernels.gradcheck import TOLERANCE, Report, check, relative_error, size_sets
+from derive.kernels.runtime import Kernel
+from derive.kernels.samples import draw
+from derive.kernels.schedule import passes
+from derive.kernels.statements import Loop
+from tests.cells import CATALOGUE, FEATURES, model
+
+EVERY = (*CATALOGUE, *FEATURES)
+
+
+def arrays(kernel: Kernel, steps: int = 4, batch: int = 2, seed: int = 0) -> tuple[dict, dict, dict]:  # type: ignore[type-arg]
+    """Arguments for a kernel, in the interface's layout."""
+    from derive.kernels.gradcheck import _Case
+
+    sizes = size_sets(kernel.normal, 1)[0]
+    case = _Case(kernel, sizes, steps, batch, seed, ())
+    return case.params, case.inputs, case.initial
+
+
+def explain(report: Report) -> str:
+    return ", ".join(f"{q} {error:.1e}" for q, _, error, bound in report.rows() if not error <= bound)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_catalogue_gradients(name: str) -> None:
+    """Five sets of sizes, T = 4, and the edges T = 1, T = 0 and B = 0."""
+    report = check(model(name).compile(), sets=5)
+    assert report.ok, explain(report)
+    assert report.worst <= 1e-12
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_feature_gradients(name: str) -> None:
+    report = check(model(name).compile(), sets=2)
+    assert report.ok, explain(report)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_single_precision(name: str) -> None:
+    report = check(model(name).compile(dtype="float32"), sets=1)
+    assert report.ok, explain(report)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_pass_keeps_the_values(name: str) -> None:
+    """Lowering is a chain of programs: each must have the values of the entry point's own."""
+    normal = model(name).normal
+    sizes = size_sets(normal, 1)[0]
+    for entry in entry_points(normal):
+        given = [v for v in entry.program.variables.values() if v.role == "cotangent"]
+        for steps, batch in ((4, 2), (1, 1), (0, 2)):
+            sample = draw(normal, sizes, steps, batch, seed=3)
+            rng = np.random.default_rng(4)
+            bars = {}
+            for v in given:
+                lead = (steps,) * ("t" in v.axes) + (batch,) * ("b" in v.axes)
+                bars[v.name] = rng.normal(size=(*lead, *(int(n.subs(_numbers(normal, sizes))) for n in v.shape)))
+            values = {**sample.arrays, **bars}
+            truth = Evaluation(entry.program, sizes, steps, batch, values)
+            for label, program, _ in passes(entry):
+                run = Evaluation(program, sizes, steps, batch, values)
+                for result in entry.results():
+                    error = relative_error(run.value(result), truth.value(result))
+                    assert error <= 1e-12, f"{entry.name}, {label}: {result}"
+
+
+def _numbers(normal: derive.program.Program, sizes: dict[str, int]) -> dict:  # type: ignore[type-arg]
+    return {s: sizes[s.name] for s in normal.sizes}
+
+
+def test_the_check_can_fail() -> None:
+    """A kernel of another model, one wrong bound, NaN: none passes."""
+    kernel = model("elman").compile()
+    wrong = dataclasses.replace(kernel, backend=_Spoiled(kernel))
+    assert not check(wrong, sets=1).ok
+    report = Report("x", "numpy", "float64", {"dW": float("nan")})
+    assert not report.ok
+    assert not Report("x", "numpy", "float64").ok
+    assert not Report("x", "numpy", "float64", {"dW": 2 * TOLERANCE["float64"]}).ok
+
+
+class _Spoiled:
+    """A backend with one wrong entry in one gradient."""
+
+    def __init__(self, kernel: Kernel):
+        self.inner = kernel.backend
+
+    def call(self, function: str, *groups):  # type: ignore[no-untyped-def]
+        result = dict(self.inner.call(function, *groups))
+        if result["grads"] and result["grads"]["W"].size:
+            result["grads"]["W"][0, 1] *= 1 + 1e-10
+        return result
+
+
+# the schedule
+
+
+def loops(kernel: Kernel) -> list[Loop]:
+    return [s for s in kernel.schedule.statements if isinstance(s, Loop)]
+
+
+def products(statements) -> list[str]:  # type: ignore[no-untyped-def]
+    return [s.target.code for s in statements if s.kind in ("Gemm", "Gather", "Contract")]
+
+
+def test_lstm_has_one_product_per_step_and_direction() -> None:
+    kernel = model("lstm").compile()
+    assert [loop.direction for loop in loops(kernel)] == [1, -1]
+    assert [len(products(loop.body)) for loop in loops(kernel)] == [1, 1]
+    outside = [s.kind for s in kernel.schedule.statements if not isinstance(s, Loop)]
+    assert outside.count("Accumulate") == 3  # U, W and V: the gates of each are one product
+
+
+@pytest.mark.parametrize(("name", "inside"), [("elman", [1, 1]), ("gru", [2, 2]), ("gru_reset_after", [1, 1])])
+def test_products_inside_loops(name: str, inside: list[int]) -> None:
+    assert [len(products(loop.body)) for loop in loops(model(name).compile())] == inside
+
+
+def test_one_hot_inputs_are_gathered_and_scattered() -> None:
+    kinds = [s.kind for s in model("char_rnn").compile().schedule.walk()]
+    assert "Gather" in kinds
+    assert "ScatterAdd" in kinds
+    assert "np.eye" not in model("char_rnn").code()["char_rnn.py"]
+
+
+def test_wrt_prunes() -> None:
+    m = model("lstm")
+    everything, few = m.compile(), m.compile(wrt=["V", "h"])
+    assert len(list(few.schedule.walk())) < len(list(everything.schedule.walk()))
+    args = arrays(everything)
+    all_, some = everything.value_and_grad(*args), few.value_and_grad(*args)
+    assert list(some.grads) == ["V"]
+    assert list(some.initial) == ["h"]
+    assert not some.inputs
+    np.testing.assert_allclose(some.grads["V"], all_.grads["V"], rtol=1e-13)
+    np.testing.assert_allclose(some.initial["h"], all_.initial["h"], rtol=1e-12)
+    forward_only = m.compile(wrt=["V"])
+    assert len(loops(forward_only)) == 1  # nothing goes back through time for V
+
+
+# the interface
+
+
+def test_results_are_fresh_and_nothing_is_modified() -> None:
+    kernel = model("lstm").compile()
+    params, inputs, initial = arrays(kernel)
+    before = [{n: a.copy() for n, a in g.items()} for g in (params, inputs, initial)]
+    first = kernel.value_and_grad(params, inputs, initial)
+    kept = {n: a.copy() for n, a in first.grads.items()}
+    kernel.value_and_grad(params, {**inputs, "x": inputs["x"] + 1}, initial)
+    for old, new in zip(before, (params, inputs, initial), strict=True):
+        for n in old:
+            np.testing.assert_array_equal(old[n], new[n])
+    for n, a in kept.items():
+        np.testing.assert_array_equal(a, first.grads[n])
+        assert not any(np.shares_memory(first.grads[n], x) for x in (*params.values(), *inputs.values()))
+
+
+def test_any_strides_are_accepted() -> None:
+    kernel = model("elman").compile()
+    params, inputs, initial = arrays(kernel)
+    plain = kernel.value_and_grad(params, inputs, initial)
+    strided = {n: np.asfortranarray(a) for n, a in inputs.items()}
+    reversed_ = {n: a[::-1].copy()[::-1] for n, a in params.items()}
+    other = kernel.value_and_grad(reversed_, strided, initial)
+    np.testing.assert_allclose(plain.grads["W"], other.grads["W"], rtol=1e-13)
+
+
+def test_bind_runs_on_current_contents_and_returns_one_object() -> None:
+    kernel = model("gru").compile()
+    params, inputs, initial = arrays(kernel)
+    bound = kernel.bind(params, inputs, initial)
+    first = bound()
+    loss = float(first.loss)
+    name = next(iter(params))
+    params[name][...] *= 0.5
+    second = bound()
+    assert second is first
+    assert float(second.loss) != loss
+    expected = kernel.value_and_grad(params, inputs, initial)
+    assert second.loss == expected.loss
+    np.testing.assert_array_equal(second.grads[name], expected.grads[name])
+
+
+def test_fixed_sizes() -> None:
+    m = model("elman")
+    free = m.compile()
+    params, inputs, initial = arrays(free)
+    steps, batch, width = inputs["x"].shape
+    fixed = m.compile(sizes={"I": width, "T": steps, "B": batch})
+    assert f"I = {width}" in fixed.source
+    same = fixed.value_and_grad(params, inputs, initial)
+    np.testing.assert_array_equal(same.grads["U"], free.value_and_grad(params, inputs, initial).grads["U"])
+    with pytest.raises(derive.InputError, match="x"):
+        m.compile(sizes={"I": width + 1}).value_and_grad(params, inputs, initial)
+
+
+BAD = [
+    ("a missing parameter", lambda p, i, h: p.pop("W"), "W"),
+    ("an unknown name", lambda p, i, h: p.update(Q=p["W"]), "params"),
+    ("another dtype", lambda p, i, h: i.update(x=i["x"].astype("float32")), "x"),
+    ("integers", lambda p, i, h: p.update(W=p["W"].astype(int)), "W"),
+    ("a wrong shape", lambda p, i, h: p.update(W=p["W"][:-1]), "W"),
+    ("a wrong rank", lambda p, i, h: i.update(x=i["x"][0]), "x"),
+    ("another T", lambda p, i, h: i.update(x=i["x"][:-1]), "y"),
+    ("another B", lambda p, i, h: h.update(h=h["h"][:-1]), "h"),
+    ("no boundary value", lambda p, i, h: h.clear(), "h"),
+]
+
+
+@pytest.mark.parametrize(("what", "spoil", "name"), BAD, ids=[b[0] for b in BAD])
+def test_bad_arrays(what: str, spoil, name: str) -> None:  # type: ignore[no-untyped-def]
+    kernel = model("elman").compile()
+    params, inputs, initial = arrays(kernel)
+    spoil(params, inputs, initial)
+    for call in (kernel.value_and_grad, kernel.forward, kernel.vjp, kernel.bind):
+        with pytest.raises(derive.InputError) as caught:
+            call(params, inputs, initial)
+        assert caught.value.name in (name, "x", "y")
+        assert caught.value.expected
+        assert caught.value.got
+        assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("wrong", [-1, 100])
+def test_classes_out_of_range(wrong: int) -> None:
+    kernel = model("char_rnn").compile()
+    params, inputs, initial = arrays(kernel)
+    inputs["x"][1, 0] = wrong
+    with pytest.raises(derive.InputError, match="classes"):
+        kernel.forward(params, inputs, initial)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+def test_classes_may_have_any_integer_dtype(kind: type) -> None:
+    kernel = model("char_rnn").compile()
+    params, inputs, initial = arrays(kernel)
+    plain = kernel.value_and_grad(params, inputs, initial)
+    other = kernel.value_and_grad(params, {n: a.astype(kind) for n, a in inputs.items()}, initial)
+    assert plain.loss == other.loss
+    with pytest.raises(derive.InputError, match="int32"):
+        kernel.bind(params, {n: a.astype(np.int64) for n, a in inputs.items()}, initial)
+
+
+def test_options_are_checked() -> None:
+    m = model("elman")
+    for bad in (
+        {"dtype": "float16"},
+        {"sizes": {"Q": 3}},
+        {"sizes": {"H": 0}},
+        {"sizes": {"H": 2.5}},
+        {"wrt": ["y"]},
+        {"wrt": ["Q"]},
+    ):
+        with pytest.raises(derive.InputError):
+            m.compile(**bad)  # type: ignore[arg-type]
+    with pytest.raises(derive.InputError):
+        m.compile("fortran")
+
+
+def test_vjp_defaults_to_the_gradient_of_the_loss() -> None:
+    kernel = model("lstm").compile()
+    args = arrays(kernel)
+    np.testing.assert_allclose(kernel.vjp(*args).grads["V"], kernel.value_and_grad(*args).grads["V"], rtol=1e-13)
+    zero = kernel.vjp(*args, cotangents={"loss": 0.0})
+    assert not zero.grads["V"].any()
+
+
+def test_a_block_without_loss_has_a_vjp_only() -> None:
+    kernel = model("nested").compile()
+    args = arrays(kernel)
+    with pytest.raises(derive.InputError, match="vjp"):
+        kernel.value_and_grad(*args)
+    assert kernel.forward(*args).loss is None
+    assert kernel.forward(*args).final["h"].shape[0] == 2  # two lags, nearest first
+
+
+@pytest.mark.parametrize("name", ["elman", "char_rnn", "everything"])
+def test_logits_of_a_thousand(name: str) -> None:
+    """Losses composed with softmax or sigmoid stay finite, with finite gradients."""
+    kernel = model(name).compile()
+    params, inputs, initial = arrays(kernel)
+    head = {"elman": "V", "char_rnn": "V", "everything": "P"}[name]
+    params[head] = np.sign(params[head]) * 1e3
+    with np.errstate(over="raise", invalid="raise"):
+        result = kernel.value_and_grad(params, inputs, initial)
+    assert np.isfinite(result.loss)
+    assert all(np.isfinite(g).all() for g in (*result.grads.values(), *result.inputs.values()))
+
+
+def test_no_steps_and_no_sequences() -> None:
+    """With T = 0 the final state is the initial one and its cotangent passes through."""
+    kernel = model("elman").compile()
+    params, inputs, initial = arrays(kernel, steps=0)
+    bar = np.ones_like(initial["h"])
+    result = kernel.vjp(params, inputs, initial, final_cotangents={"h": bar})
+    np.testing.assert_array_equal(result.final["h"], initial["h"])
+    np.testing.assert_array_equal(result.initial["h"], bar)
+    assert result.loss == 0
+    assert not result.grads["W"].any()
+    empty = kernel.value_and_grad(*arrays(kernel, batch=0))
+    assert empty.loss == 0
+    assert not empty.grads["W"].any()
+
+
+def test_fresh_boundary_of_a_regulariser() -> None:
+    """A term without time counts once, whatever T and B."""
+    kernel = model("total_loss").compile()
+    params, inputs, initial = arrays(kernel, steps=0)
+    assert kernel.forward(params, inputs, initial).loss == pytest.approx(0.1 * (params["w"] ** 2).sum())
+    np.testing.assert_allclose(kernel.value_and_grad(params, inputs, initial).grads["w"], 0.2 * params["w"])
