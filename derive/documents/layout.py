@@ -6,24 +6,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Identity, MatAdd, MatMul, MatrixExpr, ZeroMatrix
+from sympy import Identity, MatrixExpr, ZeroMatrix
 
-from derive.algebra.bound import MatrixSum
-from derive.algebra.nodes import Blocks, SumOver
-from derive.algebra.shorthand import scalar_part
-from derive.documents.latex import MatrixPrinter
-from derive.documents.levels import Level
+from derive.algebra.nodes import Blocks
+from derive.documents.latex import MatrixPrinter, stacked
 
-LINE = 66  # letters of 11 pt mathematics on a line of 16 cm, room for the equation's number left out
+LINE = 72  # letters of 11 pt mathematics on a line of 16 cm, beside the equation's number
 _FRACTION = re.compile(r"\\frac\{[^{}]*\}\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
-_SCRIPT = re.compile(r"[_^]\{([^{}]*)\}|[_^](.)")
-_SILENT = re.compile(r"\\(?:left|right|mathrm|mathbf|mathop|limits|operatorname|hat|tilde|bar|dot|vec|overset|,)(?![a-z])")
+_SCRIPT = re.compile(r"[_^](?:\{([^{}]*)\}|(\\[A-Za-z]+|.))")
+_SILENT = re.compile(
+    r"\\(?:left|right|mathrm|mathbf|mathop|limits|operatorname|hat|tilde|bar|dot|vec|over\w+arrow|begin|end|,)(?![a-z])"
+)
 _WIDE = re.compile(r"\\(?:odot|oslash|sum|prod)(?![a-z])|[=+]| - ")
 
 
 @dataclass(frozen=True)
 class Display:
-    """left = rows, one numbered equation; every row but the first starts with an operator."""
+    """left = rows, one numbered equation; the rows after the first are indented."""
 
     left: str
     rows: tuple[str, ...]
@@ -32,15 +31,11 @@ class Display:
 
 def width(tex: str) -> float:
     """How many letters wide the TeX will be, roughly."""
-    while True:
-        shorter = _FRACTION.sub(lambda m: "".join(m.groups()), tex)
-        if shorter == tex:
-            break
+    while (shorter := _FRACTION.sub(lambda m: f"d{m[1]}", tex)) != tex:
         tex = shorter
-    scripts = 0.0
+    tex, scripts = tex.replace("bmatrix", ""), 0.0
     while found := _SCRIPT.search(tex):
-        inner = found.group(1) if found.group(1) is not None else found.group(2)
-        scripts += 0.65 * _letters(inner)
+        scripts += 0.65 * _letters(found[1] if found[1] is not None else found[2])
         tex = tex[: found.start()] + tex[found.end() :]
     return scripts + _letters(tex)
 
@@ -48,66 +43,84 @@ def width(tex: str) -> float:
 def _letters(tex: str) -> float:
     tex = _SILENT.sub("", tex)
     wide = len(_WIDE.findall(tex))
-    tex = re.sub(r"\\[A-Za-z]+", "x", tex)
-    return len(re.sub(r"[{}\s\\]", "", tex)) + 1.5 * wide
+    return len(re.sub(r"[{}\s\\]", "", re.sub(r"\\[A-Za-z]+", "x", tex))) + 1.5 * wide
 
 
-def displays(left: str, e: MatrixExpr, printer: MatrixPrinter, label: str = "") -> list[Display]:
+def displays(left: str, e: MatrixExpr, printer: MatrixPrinter, label: str = "") -> Iterator[Display]:
     """left = e; a block matrix too wide for a line is followed by its entries, one display each."""
-    rows = list(_rows(e, printer, LINE - width(left)))
-    if not isinstance(e, Blocks) or width(rows[0]) <= LINE - width(left):
-        return [Display(left, tuple(rows), label)]
-    named = [[_entry(left, e.block(i, j), i, j, printer) for j in range(e.block_cols)] for i in range(e.block_rows)]
-    table = r" \\ ".join(" & ".join(row) for row in named)
-    found = [Display(left, (rf"\begin{{bmatrix}} {table} \end{{bmatrix}}",), label)]
-    for i in range(e.block_rows):
-        for j in range(e.block_cols):
-            if not _plain(e.block(i, j)):
-                found += displays(named[i][j], e.block(i, j), printer)
-    return found
+    whole, room = printer.doprint(e), LINE - width(left)
+    if not isinstance(e, Blocks) or max(width(row) for row in _block_rows(e, printer)) <= room:
+        yield Display(left, rows(whole, room), label)
+        return
+    cells = [(i, j) for i in range(e.block_rows) for j in range(e.block_cols)]
+    short = {c: _entry(left, c, e, printer) for c in cells}
+    table = (" & ".join(short[i, j] for j in range(e.block_cols)) for i in range(e.block_rows))
+    yield Display(left, (stacked(table),), label)
+    for c in cells:
+        if not _plain(e.block(*c)):
+            yield from displays(short[c], e.block(*c), printer)
+
+
+def _block_rows(e: Blocks, printer: MatrixPrinter) -> list[str]:
+    return [" ".join(printer.doprint(e.block(i, j)) for j in range(e.block_cols)) for i in range(e.block_rows)]
 
 
 def _plain(block: MatrixExpr) -> bool:
     return isinstance(block, (ZeroMatrix, Identity))
 
 
-def _entry(left: str, block: MatrixExpr, i: int, j: int, printer: MatrixPrinter) -> str:
-    return printer.doprint(block) if _plain(block) else f"[{left}]_{{{i + 1}{j + 1}}}"
+def _entry(left: str, cell: tuple[int, int], e: Blocks, printer: MatrixPrinter) -> str:
+    block = e.block(*cell)
+    index = "".join(str(n + 1) for n, size in zip(cell, (e.block_rows, e.block_cols), strict=True) if size > 1)
+    return printer.doprint(block) if _plain(block) else f"[{left}]_{{{index}}}"
 
 
-def _rows(e: MatrixExpr, printer: MatrixPrinter, room: float) -> Iterator[str]:
-    """The right side cut at the signs of its outermost sum, or else between factors."""
-    whole = printer.doprint(e)
-    if width(whole) <= room:
-        yield whole
-        return
-    pieces, joint = _pieces(e, printer)
+_SIGNS = re.compile(r" [-+] ")
+_BREAKS = re.compile(r" (?:[-+]|\\odot|\\oslash) | (?=\(|\\Bigl|\\left|\\mathop|\\operatorname\{diag\})")
+_TOKEN = re.compile(r"\\(?:begin|end)|\\[A-Za-z]+|\\.|.", re.DOTALL)
+
+
+def rows(tex: str, room: float) -> tuple[str, ...]:
+    """The TeX on as many rows as it needs, cut at signs first, outside parentheses first."""
+    if width(tex) <= room:
+        return (tex,)
+    best: tuple[str, ...] = (tex,)
+    for depth in range(3):
+        # delimiters that grow with their contents may not span rows
+        cut = tex if depth == 0 else tex.replace(r"\left", r"\Bigl").replace(r"\right", r"\Bigr")
+        for breaks in (_SIGNS, _BREAKS):
+            found = tuple(_fill(_pieces(cut, breaks, depth), room))
+            if len(found) > 1:
+                best = found
+            if len(found) > 1 and max(width(row) for row in found) <= room + 2:
+                return found
+    return best
+
+
+def _pieces(tex: str, breaks: re.Pattern[str], depth: int) -> list[str]:
+    """The TeX cut before every break at most `depth` parentheses deep and in no group or matrix."""
+    cuts, group, nested, at = [0], 0, 0, 0
+    while at < len(tex):
+        token = _TOKEN.match(tex, at)
+        assert token is not None
+        text = token.group()
+        group += (text in ("{", r"\begin")) - (text in ("}", r"\end"))
+        nested += (text in ("(", "[")) - (text in (")", "]"))
+        if at and group == 0 and nested <= depth and breaks.match(tex, at):
+            cuts.append(at)
+        at = token.end()
+    return [tex[a:b].strip() for a, b in zip(cuts, [*cuts[1:], len(tex)], strict=True)]
+
+
+def _fill(pieces: list[str], room: float) -> Iterator[str]:
     row = pieces[0]
     for piece in pieces[1:]:
         if width(row) + width(piece) <= room:
             row += f" {piece}"
         else:
             yield row
-            row = rf"{joint}{piece}"
+            row = piece if _OPERATOR.match(piece) else rf"\cdot {piece}"
     yield row
 
 
-def _pieces(e: MatrixExpr, printer: MatrixPrinter) -> tuple[list[str], str]:
-    """Texts that may stand on rows of their own, and what stands before all but the first."""
-    if isinstance(e, MatAdd):
-        return printer.terms(e), r"\quad "
-    if isinstance(e, (MatrixSum, SumOver)) and printer.level(e) == Level.SUM:
-        inner, joint = _pieces(e.body if isinstance(e, MatrixSum) else e.arg, printer)
-        head = printer.doprint(e)
-        return _behind(head, inner), joint
-    if isinstance(e, MatMul) and scalar_part(e) is None:
-        return [printer.inside(a, Level.PRODUCT) for a in e.args], r"\quad \cdot "
-    return [printer.doprint(e)], ""
-
-
-def _behind(head: str, inner: list[str]) -> list[str]:
-    """The pieces of a sum's body, the first one with the sum's sign; whole, if the body is in parentheses."""
-    body = " ".join(inner)
-    if not head.endswith(body):
-        return [head]
-    return [head.removesuffix(body) + inner[0], *inner[1:]]
+_OPERATOR = re.compile(r"[-+]|\\odot|\\oslash")

@@ -1,0 +1,183 @@
+"""A derivation as a reader wants it: helper names folded away, a reason for each step, sections.
+
+Reasons are plain text.  A name in backquotes stands for its symbol (`h[t-1]`), and @name for the
+number of the equation that defines it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
+
+from derive.algebra import build as b
+from derive.algebra.bound import Bound
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Blocks, LogSoftmax, Scale, Softmax, Timed, is_reference, t
+from derive.calculus.adjoint import Adjoint, Step
+from derive.calculus.chain import Chain, readable
+from derive.calculus.pullback import rule_name
+from derive.errors import UnsupportedError
+from derive.program import Program, Variable, operands, rebuild, references
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a paragraph, and equations with their reasons."""
+
+    title: str
+    intro: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+def substitute(e: MatrixExpr, values: Mapping[str, MatrixExpr]) -> MatrixExpr:
+    """Names replaced by expressions at step t; what becomes a nested sum or product is flattened."""
+    if is_reference(e):
+        value = values.get(e.name)
+        return e if value is None else value.xreplace({t: e.index}) if isinstance(e, Timed) else value
+    if isinstance(e, Bound):
+        return e.func(substitute(e.body, values), *e.args[1:])
+    if not operands(e):
+        return e
+    parts = [substitute(a, values) for a in operands(e)]
+    join = {MatAdd: b.add, HadamardProduct: b.hadamard, MatMul: b.matmul}.get(e.func)
+    if isinstance(e, Blocks):
+        return Blocks(e.block_rows, e.block_cols, *parts)
+    return join(*parts) if join else rebuild(e, parts)
+
+
+def helpers(normal: Program) -> dict[str, MatrixExpr]:
+    """The temporaries that are a function of a named value, such as tanh(c[t]): better read in place."""
+    found: dict[str, MatrixExpr] = {}
+    for name, e in normal.equations.items():
+        if normal[name].role == "temporary" and isinstance(e, (Apply, Softmax, LogSoftmax)):
+            found[name] = substitute(e, found)
+    return found
+
+
+def fold_program(normal: Program) -> dict[str, MatrixExpr]:
+    """The equations of a normal form with the helpers in place."""
+    values = helpers(normal)
+    return {n: substitute(e, values) for n, e in normal.equations.items() if n not in values}
+
+
+def fold_steps(steps: Sequence[Step], adjoint: Adjoint, normal: Program) -> list[Step]:
+    """The steps with the helpers in place, and their adjoints too where those are used once."""
+    values = helpers(normal)
+    uses = Counter(r.name for s in steps for r in references(s.right))
+    by_name = {s.left.name: s.right for s in steps}
+    for name in [adjoint.cotangents[n] for n in values if n in adjoint.cotangents]:
+        if uses[name] == 1 and name in by_name:
+            values[name] = substitute(by_name[name], values)
+    return [replace(s, right=substitute(s.right, values)) for s in steps if s.left.name not in values]
+
+
+class Reasons:
+    """Why an adjoint is what it is: where its variable is used, and by which rules."""
+
+    def __init__(self, normal: Program):
+        self.normal = normal
+        self.uses: dict[str, dict[tuple[str, int | None], str]] = {}
+        for name, e in fold_program(normal).items():
+            for r, parent in _with_parents(e, e):
+                offset = r.offset if isinstance(r, Timed) else 0
+                later = None if offset is None else -offset
+                self.uses.setdefault(r.name, {}).setdefault((name, later), rule_name(parent))
+
+    def of(self, name: str) -> str:
+        """The reason of the adjoint of `name`; "" where nothing uses it."""
+        v = self.normal[name]
+        if v.role == "initial":
+            return self._boundary(v)
+        uses = self.uses.get(name, {})
+        if not uses:
+            return "The loss itself." if v.role == "total" else ""
+        where = [self._at(d, [n for n, later in uses if later == d]) for d in dict.fromkeys(d for _, d in uses)]
+        summed = " at every step: a sum over the steps" if not v.timed and v.role != "total" else ""
+        symbol = f"{name}[t]" if v.timed else name
+        return f"`{symbol}` is used {' and, '.join(where)}{summed} ({listed(_rules(uses.values()))})."
+
+    @staticmethod
+    def _at(later: int | None, names: Iterable[str]) -> str:
+        numbers = f"in {listed([f'@{n}' for n in names])}"
+        if later is None:
+            return f"at a single step, {numbers}"
+        count = "one step" if abs(later) == 1 else f"{abs(later)} steps"
+        return f"{count} {'later' if later > 0 else 'earlier'}, {numbers}" if later else numbers
+
+    def _boundary(self, v: Variable) -> str:
+        owner = self.normal[v.of]
+        k = owner.initial.index(v.name) + 1
+        users = [n for (n, later) in self.uses.get(v.of, {}) if later is None or abs(later) >= k]
+        edge = "after the last step" if owner.backward else "before the first step"
+        return f"`{v.name}` is the state {edge}, which {listed([f'@{n}' for n in dict.fromkeys(users)])} reads."
+
+
+def _with_parents(e: MatrixExpr, parent: MatrixExpr) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
+    """Every reference with the node whose rule passes a gradient to it."""
+    if is_reference(e):
+        yield e, parent
+    for a in operands(e):
+        silent = isinstance(e, (Scale, Transpose)) or (isinstance(e, MatAdd) and not is_reference(a))
+        yield from _with_parents(a, parent if silent and parent is not e else e)
+
+
+def _rules(names: Iterable[str]) -> list[str]:
+    return [n for n in dict.fromkeys(names) if n != "chain rule"] or ["sum"]
+
+
+def listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def sections(normal: Program, adjoint: Adjoint) -> tuple[Section, ...]:
+    """The derivation of every gradient: the recursion, the gradients it leads to, and their closed forms."""
+    why = Reasons(normal)
+    of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
+    steps = [
+        replace(s, reason=why.of(of[s.left.name])) if s.left.name in of else s
+        for s in fold_steps(readable(adjoint), adjoint, normal)
+    ]
+    roles = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
+    found: dict[str, list[Step]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
+    for s in steps:
+        role = normal[of[s.left.name]].role if s.left.name in of else ""
+        found[roles.get(role, RECURSION)].append(s)
+    made = [Section(title, INTROS[title], tuple(lines)) for title, lines in found.items() if lines]
+    closed = closed_forms(normal, adjoint)
+    return (*made, *([closed] if closed.steps else []))
+
+
+RECURSION = "Backward through time"
+PARAMETERS = "The gradients of the parameters"
+GIVEN = "The gradients of the inputs and the initial states"
+CLOSED = "The same gradients as sums over steps"
+INTROS = {
+    RECURSION: "The gradient of the loss with respect to a value is the sum of what comes back from every equation "
+    "that uses the value. The steps are taken from the last to the first; what is read beyond the ends is zero.",
+    PARAMETERS: "A parameter is the same at every step, so its gradient is a sum over the steps.",
+    GIVEN: "They are needed where the network is a part of a larger one.",
+    CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps j whose loss it is, and over "
+    "the steps k at which the parameter acted. The ordered product carries the one back to the other.",
+}
+
+
+def closed_forms(normal: Program, adjoint: Adjoint) -> Section:
+    """The parameters' gradients with the recursion unfolded, where that has a form worth reading."""
+    chain, values = Chain(adjoint), helpers(normal)
+    gradients: list[Step] = []
+    definitions: dict[str, Step] = {}
+    for v in normal.parameters:
+        if v.name not in adjoint.cotangents:
+            continue
+        try:
+            form = chain.closed_form(v.name)
+        except UnsupportedError:
+            continue
+        left = adjoint.program.ref(adjoint.cotangents[v.name])
+        gradients.append(Step(left, substitute(form.compact, values), "closed form", ""))
+        for d in form.definitions:
+            definitions[d.left.name] = replace(d, right=substitute(d.right, values), reason=f"Here {d.reason}:")
+    return Section(CLOSED, INTROS[CLOSED], (*gradients, *definitions.values()))
