@@ -168,6 +168,11 @@ def references(e: MatrixExpr) -> Iterator[MatrixExpr]:
         yield from references(a)
 
 
+def at_own_time(r: MatrixExpr) -> bool:
+    """Is the reference at the time of the equation it stands in?"""
+    return not isinstance(r, Timed) or r.offset == 0
+
+
 def rebuild(e: MatrixExpr, new: Iterable[MatrixExpr]) -> MatrixExpr:
     """The same node on other operands."""
     if isinstance(e, Bound):

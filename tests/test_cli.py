@@ -194,7 +194,7 @@ def test_errors_as_json(run, tmp_path: Path) -> None:  # type: ignore[no-untyped
 def test_paper(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     status, out, _ = run("paper", "elman")
     assert status == 0
-    assert out.startswith("\\documentclass") or out.startswith("%")
+    assert out.startswith(("\\documentclass", "%"))
     assert "\\end{document}" in out
     run("paper", "lstm", "--wrt", "W_f", "--unroll", "1", "--format", "tex", "-o", "papers")
     assert (tmp_path / "papers" / "lstm.tex").exists()

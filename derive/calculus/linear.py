@@ -6,6 +6,7 @@ An adjoint equation is linear in the cotangents it reads; its matrix is a transp
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose
 
@@ -15,8 +16,8 @@ from derive.algebra.shapes import is_scalar
 from derive.errors import UnsupportedError
 from derive.program import operands
 
-Matrix = MatrixExpr | None  # None is a zero matrix
-MatrixOf = Callable[[MatrixExpr], Matrix]
+Matrix: TypeAlias = "MatrixExpr | None"  # None is a zero matrix
+MatrixOf: TypeAlias = "Callable[[MatrixExpr], Matrix]"
 
 
 def linear(e: MatrixExpr, matrix_of: MatrixOf, columns: object) -> Matrix:

@@ -27,6 +27,14 @@ class Display:
     left: str
     rows: tuple[str, ...]
     label: str = ""
+    beside: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The rows of an `align`, numbered at the last one."""
+        joined = [f"{self.left} &= {self.rows[0]}", *(rf"&\quad {row}" for row in self.rows[1:])]
+        aside = rf" && \text{{{self.beside}}}" if self.beside else ""
+        return [*(rf"{row} \notag" for row in joined[:-1]), f"{joined[-1]}{aside}{self.label}"]
 
 
 def width(tex: str) -> float:

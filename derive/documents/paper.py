@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from sympy import HadamardProduct, Identity, MatrixExpr, OneMatrix
+from sympy import MatrixExpr, preorder_traversal
 
-from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import Apply
-from derive.algebra.names import Notation, index_tex
-from derive.algebra.nodes import Blocks, Delta, Detach, DiagPart, Node, Pad, Slice
-from derive.calculus.adjoint import Adjoint
+from derive.algebra.names import Notation
+from derive.calculus.adjoint import Adjoint, Step
 from derive.documents.escape import escape_tex
 from derive.documents.latex import MatrixPrinter
 from derive.documents.layout import Display, displays
-from derive.documents.reading import Section, fold_program, listed, sections
+from derive.documents.preliminaries import assumptions, conventions, symbol_rows
+from derive.documents.reading import Section, fold_program, sections
 from derive.documents.rules import Rule, rules
-from derive.program import Program, Variable, operands
+from derive.program import Program
 from derive.render import render
 
 
@@ -50,11 +49,11 @@ def latex_document(data: PaperData) -> str:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A sentence and the equations it speaks of."""
+class Block:
+    """A paragraph and the rows of the equations behind it."""
 
     words: str
-    displays: tuple[Display, ...]
+    rows: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,69 @@ class Contents:
 
     title: str
     symbols: tuple[tuple[str, str, str], ...]
-    model: tuple[Line, ...]
+    model: tuple[str, ...]
     conventions: tuple[str, ...]
-    normal: tuple[Line, ...]
+    normal: tuple[str, ...]
     rules: tuple[Rule, ...]
-    sections: tuple[tuple[str, str, tuple[Line, ...]], ...]
-    assumptions: tuple[str, ...] = field(default=())
+    sections: tuple[tuple[str, str, tuple[Block, ...]], ...]
+    assumptions: str
+
+
+class _Paper:
+    def __init__(self, data: PaperData):
+        self.data = data
+        self.printer = MatrixPrinter(Notation(data.names.variables))
+        self.equations = fold_program(data.normal)
+
+    def contents(self) -> Contents:
+        program = self.data.program
+        return Contents(
+            title=escape_tex(program.title or program.name),
+            symbols=symbol_rows(program, self.printer),
+            model=self._rows(self._define(program, program.equations, "")),
+            conventions=conventions(program, self._nodes(), self.printer),
+            normal=self._rows(self._define(self.data.normal, self.equations, "n:")),
+            rules=tuple(rules(self.data.normal)),
+            sections=tuple((escape_tex(s.title), self.prose(s.intro), self._blocks(s)) for s in self.data.sections),
+            assumptions=assumptions(program, self.printer),
+        )
+
+    def _nodes(self) -> set[type | str]:
+        """The kinds of nodes that the document shows, functions by name."""
+        shown = [*self.equations.values(), *(s.right for section in self.data.sections for s in section.steps)]
+        return {n.name if isinstance(n, Apply) else type(n) for e in shown for n in preorder_traversal(e)}
+
+    def _define(self, program: Program, equations: Mapping[str, MatrixExpr], prefix: str) -> Iterator[Display]:
+        for name, e in equations.items():
+            label = rf"\label{{{prefix}{name}}}" if prefix else ""
+            yield from displays(self.printer.doprint(program.ref(name)), e, self.printer, label)
+
+    @staticmethod
+    def _rows(shown: Iterable[Display]) -> tuple[str, ...]:
+        return tuple(row for display in shown for row in display.lines)
+
+    def _blocks(self, section: Section) -> tuple[Block, ...]:
+        if section.beside:
+            return (Block("", self._rows(d for s in section.steps for d in self._step(s, beside=True))),)
+        return tuple(Block(self.prose(s.reason), self._rows(self._step(s))) for s in section.steps)
+
+    def _step(self, step: Step, beside: bool = False) -> Iterator[Display]:
+        shown = list(displays(self.printer.doprint(step.left), step.right, self.printer))
+        yield from shown[:-1]
+        yield replace(shown[-1], beside=self.prose(step.reason)) if beside else shown[-1]
+
+    _MARK = re.compile(r"`([A-Za-z]\w*)(?:\[([-+0-9tTkjm]+)\])?`|@([A-Za-z]\w*)")
+
+    def prose(self, text: str) -> str:
+        """Plain text as TeX: `h[t]` is a symbol, @h the number of its equation, all else is escaped."""
+        out, at = "", 0
+        for mark in self._MARK.finditer(text):
+            out += escape_tex(text[at : mark.start()]) + self._marked(mark)
+            at = mark.end()
+        return out + escape_tex(text[at:])
+
+    def _marked(self, mark: re.Match[str]) -> str:
+        name, index, equation = mark.groups()
+        if equation:
+            return rf"\eqref{{n:{equation}}}" if equation in self.equations else escape_tex(equation)
+        return f"${self.printer.notation.tex(name, index)}$"

@@ -25,11 +25,12 @@ from derive.program import Program, Variable, operands, rebuild, references
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph, and equations with their reasons."""
+    """A heading, a paragraph, and equations with their reasons: before each, or `beside` it where they are short."""
 
     title: str
     intro: str = ""
     steps: tuple[Step, ...] = ()
+    beside: bool = False
 
 
 def substitute(e: MatrixExpr, values: Mapping[str, MatrixExpr]) -> MatrixExpr:
@@ -95,9 +96,8 @@ class Reasons:
         if not uses:
             return "The loss itself." if v.role == "total" else ""
         where = [self._at(d, [n for n, later in uses if later == d]) for d in dict.fromkeys(d for _, d in uses)]
-        summed = " at every step: a sum over the steps" if not v.timed and v.role != "total" else ""
         symbol = f"{name}[t]" if v.timed else name
-        return f"`{symbol}` is used {' and, '.join(where)}{summed} ({listed(_rules(uses.values()))})."
+        return f"`{symbol}` is used {' and, '.join(where)} ({listed(_rules(uses.values()))})."
 
     @staticmethod
     def _at(later: int | None, names: Iterable[str]) -> str:
@@ -106,6 +106,12 @@ class Reasons:
             return f"at a single step, {numbers}"
         count = "one step" if abs(later) == 1 else f"{abs(later)} steps"
         return f"{count} {'later' if later > 0 else 'earlier'}, {numbers}" if later else numbers
+
+    def short(self, name: str) -> str:
+        """The reason in a few words, to stand beside an equation."""
+        uses = self.uses.get(name, {})
+        numbers = listed([f"@{n}" for n in dict.fromkeys(n for n, _ in uses)]) if uses else ""
+        return f"by {numbers}, {listed(_rules(uses.values()))}" if uses else "it is used nowhere"
 
     def _boundary(self, v: Variable) -> str:
         owner = self.normal[v.of]
@@ -136,16 +142,14 @@ def sections(normal: Program, adjoint: Adjoint) -> tuple[Section, ...]:
     """The derivation of every gradient: the recursion, the gradients it leads to, and their closed forms."""
     why = Reasons(normal)
     of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
-    steps = [
-        replace(s, reason=why.of(of[s.left.name])) if s.left.name in of else s
-        for s in fold_steps(readable(adjoint), adjoint, normal)
-    ]
     roles = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
     found: dict[str, list[Step]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
-    for s in steps:
-        role = normal[of[s.left.name]].role if s.left.name in of else ""
-        found[roles.get(role, RECURSION)].append(s)
-    made = [Section(title, INTROS[title], tuple(lines)) for title, lines in found.items() if lines]
+    for s in fold_steps(readable(adjoint), adjoint, normal):
+        name = of.get(s.left.name, "")
+        title = roles.get(normal[name].role, RECURSION) if name else RECURSION
+        reason = s.reason if not name else why.short(name) if title == PARAMETERS else why.of(name)
+        found[title].append(replace(s, reason=reason))
+    made = [Section(title, INTROS[title], tuple(x), title == PARAMETERS) for title, x in found.items() if x]
     closed = closed_forms(normal, adjoint)
     return (*made, *([closed] if closed.steps else []))
 

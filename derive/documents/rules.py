@@ -13,7 +13,6 @@ from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
 from derive.algebra.nodes import (
     Concat,
-    Detach,
     Diag,
     DiagPart,
     FusedLoss,
@@ -102,7 +101,6 @@ def _(node: Scale) -> MatrixExpr | None:
 
 @generic.register(Softmax)
 @generic.register(LogSoftmax)
-@generic.register(Detach)
 @generic.register(Diag)
 def _(node: MatrixExpr) -> MatrixExpr:
     return node.func(a)
@@ -151,7 +149,7 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
         rule_name(sample).capitalize(),
         f"{printer.doprint(y)} = {printer.doprint(sample)}",
         tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs),
-        _note(sample, program),
+        f", {note}" if (note := _note(sample, program)) else "",
     )
 
 
@@ -169,4 +167,4 @@ def _note(sample: MatrixExpr, program: Program) -> str:
         return "since the components of the target sum to one"
     if isinstance(sample, Apply) and not sample.function.smooth:
         return "where the slope at a kink counts as 0"
-    return "no gradient passes" if isinstance(sample, Detach) else ""
+    return ""

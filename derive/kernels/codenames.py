@@ -68,7 +68,7 @@ class CodeNames:
     def _product(self, e: Expr, level: int) -> str:
         above, below = e.as_numer_denom() if level else (e, sympy.S.One)
         text = " * ".join(self._factor(a, level) for a in sympy.Mul.make_args(above))
-        if text.startswith("-1 * ") or text.startswith("-1.0 * "):
+        if text.startswith(("-1 * ", "-1.0 * ")):
             text = "-" + text.split(" * ", 1)[1]
         for a in sympy.Mul.make_args(below):
             if a != 1:

@@ -27,9 +27,11 @@ from derive.algebra.nodes import (
 )
 from derive.errors import UnsupportedError
 from derive.kernels import statements as ir
-from derive.kernels.statements import Leaf, Statement, Tree
+from derive.kernels import trees
+from derive.kernels.statements import Statement
 from derive.kernels.storage import Storage
-from derive.program import Program, operands
+from derive.kernels.trees import Leaf, Tree
+from derive.program import Program
 
 
 class Emitter:
@@ -143,7 +145,7 @@ class _One:
         terms = e.args if isinstance(e, MatAdd) else (e,)
         classes = [a for a in terms if self.is_class(b.split(a)[1])]
         dense = [a for a in terms if a not in classes]
-        value = self.tree(b.add(*dense)) if dense else ir.Constant("0.0")
+        value = self.tree(b.add(*dense)) if dense else trees.Constant("0.0")
         yield ir.Map(self.target, self.comment, value)
         for a in classes:
             c, r = b.split(a)
@@ -154,7 +156,7 @@ class _One:
 
     def tree(self, e: MatrixExpr) -> Tree:
         if isinstance(e, (OneMatrix, ZeroMatrix)):
-            return ir.Constant("1.0" if isinstance(e, OneMatrix) else "0.0")
+            return trees.Constant("1.0" if isinstance(e, OneMatrix) else "0.0")
         if is_reference(e):
             return self.leaf(e)
         if isinstance(e, Transpose):
@@ -164,23 +166,23 @@ class _One:
             signed.sort(key=lambda pair: pair[0] == "-" and all(s == "-" for s, _ in signed[:1]))
             if signed[0][0] == "-" and any(s == "+" for s, _ in signed):
                 signed.sort(key=lambda pair: pair[0] == "-")
-            return ir.Sum(tuple((s, _grouped(self.tree(a), in_sum=True)) for s, a in signed))
+            return trees.Sum(tuple((s, _grouped(self.tree(a), in_sum=True)) for s, a in signed))
         if isinstance(e, HadamardProduct):
-            return ir.Factors(tuple(_grouped(self.tree(a)) for a in e.args))
+            return trees.Factors(tuple(_grouped(self.tree(a)) for a in e.args))
         if isinstance(e, Scale):
             inner = self.tree(e.arg)
             if e.coefficient == -1:
-                return ir.Sum((("-", _grouped(inner, in_sum=True)),))
-            number = ir.Constant(self.names.coefficient(e.coefficient))
+                return trees.Sum((("-", _grouped(inner, in_sum=True)),))
+            number = trees.Constant(self.names.coefficient(e.coefficient))
             if not e.coefficient.is_number or str(number.text).startswith("-"):
-                number = ir.Group(number)  # type: ignore[assignment]
-            if inner == ir.Constant("1.0"):
+                number = trees.Group(number)  # type: ignore[assignment]
+            if inner == trees.Constant("1.0"):
                 return number
-            factors = inner.factors if isinstance(inner, ir.Factors) else (_grouped(inner),)
-            return ir.Factors((number, *factors))
+            factors = inner.factors if isinstance(inner, trees.Factors) else (_grouped(inner),)
+            return trees.Factors((number, *factors))
         if isinstance(e, Apply):
             args = tuple(self.tree(a) for a in e.matrices)
-            return ir.Call(e.name, args + tuple(ir.Constant(_numeral(n)) for n in e.numbers))
+            return trees.Call(e.name, args + tuple(trees.Constant(_numeral(n)) for n in e.numbers))
         scalar = b.broadcast_scalar(e)
         if scalar is None:
             raise UnsupportedError(f"{type(e).__name__} is not elementwise")
@@ -250,4 +252,4 @@ def _numeral(n: Expr) -> str:
 
 def _grouped(tree: Tree, in_sum: bool = False) -> Tree:
     """Parentheses around a sum that is a factor or a subtracted term."""
-    return ir.Group(tree) if isinstance(tree, ir.Sum) else tree
+    return trees.Group(tree) if isinstance(tree, trees.Sum) else tree

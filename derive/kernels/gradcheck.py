@@ -82,7 +82,10 @@ def relative_error(a: Array, reference: Array) -> float:
 
 
 def size_sets(program: Program, count: int) -> list[dict[str, int]]:
-    """Distinct sizes of at least 3 (a normalised pair has hardly any gradient), permuted from set to set, that every slice fits."""
+    """Distinct sizes, permuted from set to set, that every slice fits.
+
+    They begin at 3: a pair of numbers that is normalised has hardly any gradient.
+    """
     names = [s.name for s in program.sizes]
     found: list[dict[str, int]] = []
     for i in range(200):
@@ -121,7 +124,9 @@ def check(
 class _Case:
     """One sample of one kernel."""
 
-    def __init__(self, kernel: Kernel, sizes: dict[str, int], steps: int, batch: int, seed: int, wanted: tuple[str, ...]):
+    def __init__(
+        self, kernel: Kernel, sizes: dict[str, int], steps: int, batch: int, seed: int, wanted: tuple[str, ...]
+    ):
         self.kernel, self.wanted = kernel, wanted
         self.program, self.finals = with_finals(kernel.normal)
         self._draw(sizes, steps, batch, seed)
@@ -287,7 +292,7 @@ def _entries(run: Evaluation, program: Program, name: str) -> Array:
     """All entries of a name in one last axis, after any directions."""
     v, a = program[name], run.value(name)
     own = len(v.axes) + 2
-    return a.reshape(a.shape[: a.ndim - own] + (-1,)) if a.size else np.zeros((*a.shape[: a.ndim - own], 0))
+    return a.reshape((*a.shape[: a.ndim - own], -1)) if a.size else np.zeros((*a.shape[: a.ndim - own], 0))
 
 
 def _worst(errors: dict[str, float], name: str, error: float) -> None:

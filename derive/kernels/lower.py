@@ -114,7 +114,7 @@ class _Lowering(Builder):
         if len(factors) == 1:
             return factors[0]
         axes = tuple(self.view().axes(a) for a in factors)
-        dims = tuple(typical(a.shape[0]) for a in factors) + (typical(factors[-1].shape[1]),)
+        dims = (*(typical(a.shape[0]) for a in factors), typical(factors[-1].shape[1]))
         split = _best_split(dims, axes)[1]
         left, right = (self.associate(part) for part in (factors[:split], factors[split:]))
         return b.matmul(*(a if is_simple(a) else self._named_product(a) for a in (left, right)))

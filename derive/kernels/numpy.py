@@ -13,13 +13,15 @@ from typing import Any, ClassVar
 
 from derive.algebra.functions import FUNCTIONS
 from derive.kernels import statements as ir
+from derive.kernels import trees
 from derive.kernels.codenames import CodeNames
 from derive.kernels.entry import EntryPoint, entry_points
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.schedule import Schedule, schedule
 from derive.kernels.signature import Argument, Result, arguments, cotangents, results, sizes
-from derive.kernels.statements import Leaf, Loop, Statement, Tree
+from derive.kernels.statements import Loop, Statement
+from derive.kernels.trees import Leaf, Tree
 from derive.program import Program
 from derive.render import render
 
@@ -90,18 +92,18 @@ class FlatGemm(ir.Gemm):
 
 def bare(tree: Tree) -> Tree:
     """A tree that stands alone needs no parentheses."""
-    return tree.inner if isinstance(tree, ir.Group) else tree
+    return tree.inner if isinstance(tree, trees.Group) else tree
 
 
 def operations(tree: Tree) -> Iterator[Operation]:
     """What computes a tree into its target."""
-    if isinstance(tree, ir.Group):
+    if isinstance(tree, trees.Group):
         yield from operations(tree.inner)
-    elif isinstance(tree, ir.Call):
+    elif isinstance(tree, trees.Call):
         yield from _call(tree)
-    elif isinstance(tree, ir.Sum):
+    elif isinstance(tree, trees.Sum):
         yield from _sum(tree)
-    elif isinstance(tree, ir.Factors):
+    elif isinstance(tree, trees.Factors):
         first, second, *rest = tree.factors
         if compound(first):
             yield from operations(first)
@@ -113,7 +115,7 @@ def operations(tree: Tree) -> Iterator[Operation]:
         yield Assign(tree)
 
 
-def _call(tree: ir.Call) -> Iterator[Operation]:
+def _call(tree: trees.Call) -> Iterator[Operation]:
     function = FUNCTIONS[tree.function].code["numpy"]
     first, *rest = tree.args
     if compound(first) and FUNCTIONS[tree.function].arity == 1:
@@ -123,7 +125,7 @@ def _call(tree: ir.Call) -> Iterator[Operation]:
         yield Into(function, tree.args)
 
 
-def _sum(tree: ir.Sum) -> Iterator[Operation]:
+def _sum(tree: trees.Sum) -> Iterator[Operation]:
     (sign, first), *rest = tree.terms
     if sign == "-":
         yield Into("np.negative", (bare(first),))
@@ -138,20 +140,23 @@ def _sum(tree: ir.Sum) -> Iterator[Operation]:
 
 
 def compound(tree: Tree) -> bool:
-    return not isinstance(tree, (Leaf, ir.Constant))
+    return not isinstance(tree, (Leaf, trees.Constant))
 
 
 def prepare(s: Statement | Loop) -> Statement | Loop:
     """The statement as the templates print it."""
-    if isinstance(s, Loop):
-        return Loop(s.direction, tuple(prepare(inner) for inner in s.body), s.comment)  # type: ignore[arg-type]
+    return Loop(s.direction, tuple(map(_prepare, s.body)), s.comment) if isinstance(s, Loop) else _prepare(s)
+
+
+def _prepare(s: Statement) -> Statement:
     if isinstance(s, ir.Map):
         done = tuple(operations(s.value))
         return (InPlaceOnce if len(done) == 1 else InPlace)(s.target, s.comment, done)
-    whole = isinstance(s, ir.Gemm) and s.operand.buffer.steps and s.operand.where != "row"
-    if whole and s.target.buffer.view is None:  # a view can not be flattened in place
-        return FlatGemm(s.target, s.comment, s.weight, s.operand, s.transposed)
-    return s
+    if not isinstance(s, ir.Gemm):
+        return s
+    whole = s.operand.buffer.steps and s.operand.where != "row"
+    flat = whole and s.target.buffer.view is None  # a view can not be flattened in place
+    return FlatGemm(s.target, s.comment, s.weight, s.operand, s.transposed) if flat else s
 
 
 @dataclass(frozen=True)

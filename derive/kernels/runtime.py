@@ -9,7 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from derive.errors import InputError
-from derive.kernels.arrays import Array, infer_sizes, initial_groups, interface_shape, shape_words, size_value, slices_fit
+from derive.kernels.arrays import (
+    Array,
+    infer_sizes,
+    initial_groups,
+    interface_shape,
+    shape_words,
+    size_value,
+    slices_fit,
+)
 from derive.kernels.entry import with_finals
 from derive.kernels.schedule import Schedule
 from derive.program import Program, Variable
@@ -150,11 +158,13 @@ class Kernel:
         sizes = self._sizes(*groups)
         for group in groups[:2]:
             for name, a in group.items():
-                self._shape(name, a, interface_shape(normal[name], sizes, sizes["T"], sizes["B"]), shape_words(normal[name]))
+                expected = interface_shape(normal[name], sizes, sizes["T"], sizes["B"])
+                self._shape(name, a, expected, shape_words(normal[name]))
                 if normal[name].onehot:
                     self._classes(name, a, sizes)
         for name, group_names in initial_groups(normal).items():
-            self._shape(name, groups[2][name], self._stacked(normal[group_names[0]], len(group_names), sizes), "initial")
+            expected = self._stacked(normal[group_names[0]], len(group_names), sizes)
+            self._shape(name, groups[2][name], expected, "the boundary values")
         trouble = slices_fit(normal, sizes)
         if trouble:
             raise InputError("sizes", "sizes that every slice fits", trouble)
@@ -188,7 +198,7 @@ class Kernel:
 
     def _classes(self, name: str, a: Array, sizes: Mapping[str, int]) -> None:
         count = size_value(self.normal[name].shape[0], sizes)
-        if a.size and not (0 <= a.min() and a.max() < count):
+        if a.size and not (a.min() >= 0 and a.max() < count):
             raise InputError(name, f"classes in 0 … {count - 1}", f"{a.min()} … {a.max()}")
 
     def _sizes(self, params: Arrays, inputs: Arrays, initial: Arrays) -> dict[str, int]:

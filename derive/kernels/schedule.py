@@ -13,15 +13,16 @@ from sympy import MatrixExpr
 
 from derive.algebra.text import text
 from derive.errors import UnsupportedError
+from derive.graph import groups
 from derive.kernels.codenames import CodeNames
 from derive.kernels.emit import Emitter
 from derive.kernels.entry import EntryPoint
-from derive.graph import groups
 from derive.kernels.lower import lower
+from derive.kernels.pack import Packer
 from derive.kernels.passes import Origins, densify, hoist, inline
-from derive.kernels.stack import Stacker
-from derive.kernels.statements import Buffer, Loop, Statement
+from derive.kernels.statements import Loop, Statement
 from derive.kernels.storage import Storage
+from derive.kernels.trees import Buffer
 from derive.program import Program
 
 
@@ -75,7 +76,9 @@ def passes(entry: EntryPoint) -> Iterable[tuple[str, Program, Origins]]:
     yield "inline", program, origins
     program = hoist(program)
     yield "hoist", program, origins
-    program = Stacker(program, wanted, origins).run().restrict(wanted)
+    packer = Packer(program, wanted, origins)
+    packer.run()
+    program = packer.program().restrict(wanted)
     yield "stack", program, origins
     yield "densify", densify(program), origins
 

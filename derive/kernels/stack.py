@@ -1,4 +1,4 @@
-"""Stacking: products that share an operand become one, and so do maps of one shape over its slices."""
+"""Stacking: products that share an operand become one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose
+from sympy import Expr, MatAdd, MatMul, MatrixExpr, Transpose
 
 from derive.algebra import build as b
-from derive.algebra.functions import Apply
-from derive.algebra.nodes import Concat, Scale, Slice, SumOver, Timed, is_reference
+from derive.algebra.nodes import Concat, Slice, SumOver, is_reference
 from derive.graph import groups
-from derive.kernels.passes import Origins, is_map_root
-from derive.program import Builder, Program, Variable, operands, rebuild, references
+from derive.kernels.passes import Origins
+from derive.program import Builder, Program, Variable, at_own_time, references
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Term:
 
 
 class Stacker(Builder):
-    """The stacking passes, in order: sums of products, products, sums over steps, maps."""
+    """A program in which stacks are made; `stacks` remembers them, so that each is made once."""
 
     def __init__(self, program: Program, keep: Collection[str], origins: Origins):
         super().__init__(program)
@@ -34,14 +33,12 @@ class Stacker(Builder):
         self.stacks: dict[tuple[MatrixExpr, ...], MatrixExpr] = {}
         self.rank = {n: i for i, n in enumerate(program.variables)}
 
-    def run(self) -> Program:
+    def run(self) -> None:
+        """Sums of products, products, sums over steps."""
         self.place = self._places()
         self._sums_of_products()
         self._rows()
         self._sums_over_steps()
-        while self._pack():
-            pass
-        return self.program()
 
     def _places(self) -> dict[str, int]:
         """The loop that a name is in; −1 outside."""
@@ -88,11 +85,10 @@ class Stacker(Builder):
 
     def _is_column_product(self, a: MatrixExpr, uses: Counter[str]) -> bool:
         e = self.equations.get(a.name)
-        own_time = not isinstance(a, Timed) or a.offset == 0
-        if not (isinstance(e, MatMul) and own_time and uses[a.name] == 1 and a.name not in self.keep):
+        if not (isinstance(e, MatMul) and at_own_time(a) and uses[a.name] == 1 and a.name not in self.keep):
             return False
         left, right = e.args
-        return self._is_weight(left) and is_reference(right) and _now(right) and self._moving_column(right)
+        return self._is_weight(left) and is_reference(right) and at_own_time(right) and self._moving_column(right)
 
     def _is_weight(self, a: MatrixExpr) -> bool:
         """A given matrix without axes: what can be stacked ahead of everything."""
@@ -146,7 +142,7 @@ class Stacker(Builder):
             if not isinstance(e, SumOver) or self.place[name] != -1:
                 continue
             left, right = e.arg.args if isinstance(e.arg, MatMul) else (e.arg, None)
-            if is_reference(left) and _now(left) and self._moving_column(left):
+            if is_reference(left) and at_own_time(left) and self._moving_column(left):
                 born = self.place.get(left.name, -1)
                 found.setdefault((right, e.axes, born), []).append(Term(name, left, right))
         for (right, axes, born), terms in found.items():
@@ -184,107 +180,8 @@ class Stacker(Builder):
             self.equations[n] = Slice(self.ref(parent), low, high)
             low = high
 
-    # f(a₁, …), f(a₂, …) over consecutive slices  →  slices of f(a, …)
-
-    def _pack(self) -> bool:
-        """Pack one run of maps of the same shape; False when there is none left."""
-        self.place = self._places()
-        found: dict[object, list[str]] = {}
-        for name, e in self.equations.items():
-            if is_map_root(e) and self.variables[name].shape[1] == 1 and name not in self.keep:
-                key = self._pack_key(e)
-                if key is not None:
-                    found.setdefault((self.place[name], key), []).append(name)
-        for names in found.values():
-            run = self._consecutive(names)
-            if len(run) > 1:
-                self._pack_run(run)
-                return True
-        return False
-
-    def _pack_key(self, e: MatrixExpr) -> object | None:
-        """The shape of a map whose leaves are slices or weights; None if it has other leaves."""
-        leaves = [self._parent(r) for r in map_leaves(e)]
-        if None in leaves or not any(isinstance(p, tuple) for p in leaves):
-            return None
-        return _skeleton(e), tuple(p[0] if isinstance(p, tuple) else p for p in leaves)
-
-    def _parent(self, r: MatrixExpr) -> object | None:
-        """(parent, low, high) of a slice; "weight" for a given column without axes."""
-        if not is_reference(r):
-            return None
-        e = self.equations.get(r.name)
-        if isinstance(e, Slice) and _now(r) and e.shape[1] == 1:
-            return e.arg, e.low, e.high
-        v = self.variables[r.name]
-        return "weight" if v.given and not v.axes and r.shape[1] == 1 and r.shape[0] != 1 else None
-
-    def _slices(self, name: str) -> list[tuple[MatrixExpr, Expr, Expr]]:
-        leaves = (self._parent(r) for r in map_leaves(self.equations[name]))
-        return [p for p in leaves if isinstance(p, tuple)]
-
-    def _consecutive(self, names: list[str]) -> list[str]:
-        """The longest run in which every slice begins where the one before it ends."""
-        follows = {}
-        for first in names:
-            for second in names:
-                pairs = zip(self._slices(first), self._slices(second), strict=True)
-                if first != second and all(p[2] == q[1] for p, q in pairs):
-                    follows[first] = second
-        best: list[str] = []
-        for name in names:
-            run = [name]
-            while run[-1] in follows and follows[run[-1]] not in run:
-                run.append(follows[run[-1]])
-            best = run if len(run) > len(best) else best
-        return best
-
-    def _pack_run(self, names: list[str]) -> None:
-        leaves = [list(map_leaves(self.equations[n])) for n in names]
-        new = []
-        for column in zip(*leaves, strict=True):
-            parents = [self._parent(r) for r in column]
-            if parents[0] == "weight":
-                new.append(self.stack(tuple(column), -1))
-                continue
-            (parent, low, _), (_, _, high) = parents[0], parents[-1]  # type: ignore[misc]
-            whole = low == 0 and high == parent.shape[0]
-            new.append(parent if whole else self.name(Slice(parent, low, high), f"{parent.name}_part"))
-        replacement = iter(new)
-        rows = sum((self.variables[n].shape[0] for n in names[1:]), self.variables[names[0]].shape[0]).expand()
-        self._split(names, _replace_leaves(self.equations[names[0]], replacement, rows), self.place[names[0]])
-
-
 def _base(a: MatrixExpr) -> MatrixExpr:
     return a.arg if isinstance(a, Transpose) else a
-
-
-def _now(r: MatrixExpr) -> bool:
-    return not isinstance(r, Timed) or r.offset == 0
-
-
-def map_leaves(e: MatrixExpr) -> Iterable[MatrixExpr]:
-    """What a map is made of, left to right; constants are part of its shape."""
-    if isinstance(e, (MatAdd, HadamardProduct, Scale, Apply)):
-        for a in operands(e):
-            yield from map_leaves(a)
-    elif not isinstance(e, OneMatrix):
-        yield e
-
-
-def _skeleton(e: MatrixExpr) -> object:
-    if isinstance(e, (MatAdd, HadamardProduct, Scale, Apply)):
-        fixed = tuple(a for a in e.args if not isinstance(a, MatrixExpr))
-        return type(e).__name__, fixed, tuple(_skeleton(a) for a in operands(e))
-    return "one" if isinstance(e, OneMatrix) else "leaf"
-
-
-def _replace_leaves(e: MatrixExpr, new: Iterable[MatrixExpr], rows: Expr) -> MatrixExpr:
-    if isinstance(e, OneMatrix):
-        return OneMatrix(rows, e.shape[1])
-    if isinstance(e, (MatAdd, HadamardProduct, Scale, Apply)):
-        return rebuild(e, [_replace_leaves(a, new, rows) for a in operands(e)])
-    return next(iter(new))
 
 
 def stack_name(names: list[str]) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from sympy import Expr, MatrixExpr, Transpose
 
 from derive.algebra.nodes import Concat, Slice, T, Timed, is_reference
-from derive.kernels.codenames import CodeNames
 from derive.graph import Group
-from derive.kernels.statements import Buffer
+from derive.kernels.codenames import CodeNames
+from derive.kernels.trees import Buffer
 from derive.program import Program, Variable, references
 
 
@@ -65,9 +65,9 @@ class Storage:
                 continue
             parent = self.program[e.arg.name]
             same = parent.axes == self.program[name].axes and not parent.onehot
-            if same and (e.shape[1] == 1 or not parent.axes) and not (name in self.results and parent.axes):
-                if not (parent.given and name in self.results):  # results never alias arguments
-                    views[name] = (e.arg.name, e.low, e.high)
+            result = name in self.results and (parent.axes or parent.given)  # results never alias arguments
+            if same and (e.shape[1] == 1 or not parent.axes) and not result:
+                views[name] = (e.arg.name, e.low, e.high)
         return views
 
     def _born_in_place(self) -> dict[str, tuple[str, Expr, Expr]]:

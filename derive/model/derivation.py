@@ -78,8 +78,8 @@ class Derivation:
             terms = []
             for path in self.closed_form.paths:
                 reached = range(j, last + 1) if path.backward else range(j + 1)
-                for k in reached if path.double else (j,):
-                    terms.append(expand(path.summand.subs({J: Integer(j), K: Integer(k)}), last + 1))
+                at = [path.summand.subs({J: Integer(j), K: Integer(k)}) for k in (reached if path.double else (j,))]
+                terms += [expand(e, last + 1) for e in at]
             left = StepGradient(self.name, Integer(j), *shape)
             right = b.add(*terms) if terms else b.zeros(shape)
             reason = f"the paths from step {j} back to {self.name}, one term each"

@@ -132,6 +132,7 @@ def test_same_bytes_everywhere(setting: dict[str, str], tmp_path: Path) -> None:
         "    sys.stdout.buffer.write((m.code()[n + '.py'] + m.latex()).encode())\n"
     )
     environment = {**os.environ, **setting, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=True, env=environment)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, env=environment)
     here = "".join(source(n) + model(n).latex() for n in ("lstm", "char_rnn", "bidirectional"))
     assert done.stdout.decode() == here

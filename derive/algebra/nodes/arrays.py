@@ -1,0 +1,145 @@
+"""Stacking, slicing, diagonals and blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Basic, Expr, KroneckerDelta, MatrixExpr, S, Tuple
+
+from derive.algebra.nodes.core import Node, Unary, number
+from derive.algebra.shapes import conform, shape_text
+from derive.errors import ShapeError
+
+
+class Concat(Node):
+    """Operands stacked along the first axis."""
+
+    def __new__(cls, *parts: MatrixExpr) -> Concat:
+        conform("concat", *((S.One, p.shape[1]) for p in parts))
+        return Basic.__new__(cls, *parts)
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return sum((p.shape[0] for p in self.args), S.Zero).expand(), self.args[0].shape[1]
+
+    def bounds(self) -> list[tuple[Expr, Expr]]:
+        """The half-open row range of each part."""
+        low, ranges = S.Zero, []
+        for part in self.args:
+            ranges.append((low, (low + part.shape[0]).expand()))
+            low = ranges[-1][1]
+        return ranges
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        for part, (low, high) in zip(self.args, self.bounds(), strict=True):
+            if low <= i < high:
+                return part[i - low, j]
+        raise IndexError(i)
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"concat({', '.join(printer._print(a) for a in self.args)})"
+
+
+class Slice(Node):
+    """Rows lo … hi−1."""
+
+    def __new__(cls, a: MatrixExpr, low: Any, high: Any) -> Slice:
+        low, high = number(low), number(high)
+        if (low.is_negative) or (high - low).is_nonpositive or (a.shape[0] - high).is_negative:
+            raise ShapeError(f"slice {low}:{high} is empty or leaves {shape_text(a.shape)}")
+        return Basic.__new__(cls, a, low, high)
+
+    arg = property(lambda self: self.args[0])
+    low = property(lambda self: self.args[1])
+    high = property(lambda self: self.args[2])
+    shape = property(lambda self: ((self.args[2] - self.args[1]).expand(), self.args[0].shape[1]))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return self.arg[i + self.low, j]
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"slice({printer._print(self.arg)}, {self.low}, {self.high})"
+
+
+class Pad(Node):
+    """Its operand as rows lo … of an otherwise zero array with `rows` rows: the adjoint of a slice."""
+
+    def __new__(cls, a: MatrixExpr, low: Any, rows: Any) -> Pad:
+        return Basic.__new__(cls, a, number(low), number(rows))
+
+    arg = property(lambda self: self.args[0])
+    low = property(lambda self: self.args[1])
+    shape = property(lambda self: (self.args[2], self.args[0].shape[1]))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        inside = self.low <= i < self.low + self.arg.shape[0]
+        return self.arg[i - self.low, j] if inside else S.Zero
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"pad({printer._print(self.arg)}, {self.low})"
+
+
+class Diag(Unary):
+    """A column vector as a diagonal matrix."""
+
+    def __new__(cls, a: MatrixExpr) -> Diag:
+        if a.shape[1] != 1:
+            raise ShapeError(f"diag takes a column vector, not {shape_text(a.shape)}")
+        return Basic.__new__(cls, a)
+
+    shape = property(lambda self: (self.args[0].shape[0], self.args[0].shape[0]))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return self.arg[i, 0] * KroneckerDelta(i, j)  # SymPy's products ask with symbolic indices
+
+
+class DiagPart(Unary):
+    """The diagonal of a square matrix as a column: the adjoint of `Diag`."""
+
+    shape = property(lambda self: (self.args[0].shape[0], S.One))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return self.arg[i, i]
+
+
+class Blocks(Node):
+    """A block matrix: `entries` row by row; a zero block is a ZeroMatrix."""
+
+    def __new__(cls, rows: Any, cols: Any, *entries: MatrixExpr) -> Blocks:
+        entries_ = Tuple(*(entries[0] if len(entries) == 1 and isinstance(entries[0], Tuple) else entries))
+        return Basic.__new__(cls, number(rows), number(cols), entries_)
+
+    block_rows = property(lambda self: int(self.args[0]))
+    block_cols = property(lambda self: int(self.args[1]))
+
+    def block(self, i: int, j: int) -> MatrixExpr:
+        return self.args[2][i * self.block_cols + j]
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        rows = sum((self.block(i, 0).shape[0] for i in range(self.block_rows)), S.Zero)
+        cols = sum((self.block(0, j).shape[1] for j in range(self.block_cols)), S.Zero)
+        return rows.expand(), cols.expand()
+
+    @property
+    def matrices(self) -> tuple[MatrixExpr, ...]:
+        return tuple(self.args[2])
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        for row in range(self.block_rows):
+            height = self.block(row, 0).shape[0]
+            if i < height:
+                break
+            i -= height
+        for col in range(self.block_cols):
+            width = self.block(0, col).shape[1]
+            if j < width:
+                break
+            j -= width
+        return self.block(row, col)[i, j]
+
+    def _sympystr(self, printer: Any) -> str:
+        rows = (
+            ", ".join(printer._print(self.block(i, j)) for j in range(self.block_cols)) for i in range(self.block_rows)
+        )
+        return f"[{'; '.join(rows)}]"

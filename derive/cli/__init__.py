@@ -1,0 +1,45 @@
+"""The command line: data on standard output, progress and errors on standard error.
+
+Exit status: 0 fine; 1 a check failed; 2 bad input; 5 a tool is missing; 70 a bug of ours.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from derive.cli.commands import cli
+from derive.cli.terminal import BUG, error_json, print_json, report_error, status_of
+from derive.errors import DeriveError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; turn errors into messages and exit statuses."""
+    wants_json = "--json" in sys.argv[1:]
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except DeriveError as error:
+        if wants_json:
+            print_json({"errors": error_json(error)})
+        else:
+            report_error(error)
+        sys.exit(status_of(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a status and a word
+        import traceback
+
+        traceback.print_exc()
+        click.echo(f"error: a bug of derive ({type(error).__name__}): please report it with the text above", err=True)
+        sys.exit(BUG)

@@ -1,0 +1,221 @@
+"""One function per verb; what they share is in `terminal`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from derive.cli.terminal import (
+    FAILED,
+    error_json,
+    finish,
+    load_cell,
+    load_cells,
+    no_duplicates,
+    parse_sizes,
+    parse_targets,
+    print_json,
+    progress,
+    report_error,
+    status_of,
+    summary,
+    table,
+    warn,
+)
+from derive.errors import DeriveError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+folder = click.option("-o", "--output", type=click.Path(path_type=Path), help="Write below this folder.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="derive", prog_name="derive")
+def cli() -> None:
+    """Write the recurrence once; get the derivation and the kernel.
+
+    A CELL is the path of a .cell file, - for standard input, or a name from `derive list`.
+    """
+
+
+@cli.command()
+@click.argument("cells", metavar="CELL...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every cell of the catalogue.")
+@folder
+@as_json
+def run(cells: tuple[str, ...], every: bool, output: Path | None, as_json: bool) -> None:
+    """Derive, write derivation and kernels, and check them: the main job.
+
+    Writes DIR/<cell>/ (default DIR: derived).  With several cells the good ones are done and the
+    worst exit status counts.
+    """
+    from derive.language import names
+    from derive.model import work
+
+    chosen = (*cells, *(names() if every else ()))
+    if not chosen:
+        raise click.UsageError("name a CELL, or --all for the catalogue")
+    models, errors = load_cells(chosen)
+    no_duplicates(models)
+    outcomes = []
+    with progress("checking", work.CHECKS * len(models), as_json) as step:
+        for model in models:
+            try:
+                outcomes.append(work.run(model, output or Path("derived"), step))
+            except DeriveError as error:
+                errors.append(error)
+    if as_json:
+        print_json({"cells": [o.as_json() for o in outcomes], "errors": [d for e in errors for d in error_json(e)]})
+    else:
+        for model in models:
+            warn(model)
+        for outcome in outcomes:
+            summary(outcome)
+        for problem in errors:
+            report_error(problem)
+    finish(*(status_of(e) for e in errors), *(0 if o.ok else FAILED for o in outcomes))
+
+
+@cli.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the catalogue."""
+    from derive.language import names
+    from derive.model import load
+
+    titles = {name: load(name).program.title for name in names()}
+    if as_json:
+        print_json({"cells": [{"name": n, "title": title} for n, title in titles.items()]})
+        return
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        click.echo(f"{name:<{width}}  {title}")
+
+
+@cli.command()
+@click.argument("cell")
+@click.option("--wrt", multiple=True, metavar="NAME", help="Only this gradient (may be repeated).")
+@click.option("--steps", is_flag=True, help="Every step, with its rule and reason.")
+@click.option("--form", type=click.Choice(["sum", "recursion"]), help="The double sum or the BPTT recursion.")
+@click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out over the hidden states.")
+@click.option("--latex", is_flag=True, help="Print LaTeX.")
+@as_json
+def show(
+    cell: str, wrt: tuple[str, ...], steps: bool, form: str | None, unroll: int | None, latex: bool, as_json: bool
+) -> None:
+    """Show the gradients."""
+    from derive.model import show
+
+    model = load_cell(cell)
+    warn(model)
+    blocks = show.blocks(model, wrt, steps=steps, form=form, unroll=unroll, latex=latex)
+    if as_json:
+        print_json({"cell": model.name, "gradients": [b.as_json() for b in blocks]})
+    else:
+        click.echo("\n\n".join(str(b) for b in blocks))
+
+
+@cli.command()
+@click.argument("cell")
+@click.option("--to", "targets", default="numpy", metavar="TARGETS", help="Targets, separated by commas.")
+@click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
+@click.option("--sets", default=5, type=click.IntRange(1, 50), help="How many sets of sizes.")
+@as_json
+def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
+    """Check every gradient of every kernel against complex step and central differences."""
+    from derive.kernels.gradcheck import SHAPES, check
+
+    model = load_cell(cell)
+    warn(model)
+    kernels = [model.compile(name, dtype) for name in parse_targets(targets)]
+    with progress("checking", len(kernels) * (sets + len(SHAPES) - 1), as_json) as step:
+        reports = [check(kernel, sets=sets, progress=step) for kernel in kernels]
+    if as_json:
+        print_json({"cells": [r.as_json() for r in reports]})
+    else:
+        for report in reports:
+            table(report)
+    finish(*(0 if r.ok else FAILED for r in reports))
+
+
+@cli.command()
+@click.argument("cell")
+@click.option("--to", "targets", default="numpy", metavar="TARGETS", help="Targets, separated by commas.")
+@click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
+@click.option("--sizes", default="", metavar="H=64,I=8", help="Sizes fixed in the code; T and B may be among them.")
+@click.option("--wrt", default="", metavar="W,x,h", help="Only these gradients.")
+@folder
+@as_json
+def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path | None, as_json: bool) -> None:
+    """Write kernels, to standard output or below a folder."""
+    from derive.render import write_text
+
+    model = load_cell(cell)
+    warn(model)
+    wanted = [w.strip() for w in wrt.split(",")] if wrt else None
+    files: dict[str, str] = {}
+    for name in parse_targets(targets):
+        files |= model.code(name, dtype, parse_sizes(sizes), wanted)
+    for name, text in files.items():
+        if output is not None:
+            write_text(output / name, text)
+    if as_json:
+        shown = {n: str(output / n) for n in files} if output is not None else files
+        print_json({"cell": model.name, "files": shown})
+    elif output is not None:
+        for name in files:
+            click.echo(output / name)
+    else:
+        click.echo("\n".join(files.values()), nl=False)
+
+
+@cli.command()
+@click.argument("cell")
+@click.option("--wrt", multiple=True, metavar="NAME", help="Only this gradient (may be repeated).")
+@click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out as well.")
+@click.option("--format", "formats", default="tex", type=click.Choice(["tex"]), help="The document's format.")
+@folder
+@as_json
+def paper(
+    cell: str, wrt: tuple[str, ...], unroll: int | None, formats: str, output: Path | None, as_json: bool
+) -> None:
+    """Write the step-by-step derivation as a document."""
+    from derive.model.paper import document
+    from derive.render import write_text
+
+    model = load_cell(cell)
+    warn(model)
+    text = document(model, wrt or None, unroll)
+    if output is None and not as_json:
+        click.echo(text, nl=False)
+        return
+    path = (output or Path(".")) / f"{model.name}.tex"
+    write_text(path, text)
+    if as_json:
+        print_json({"cell": model.name, "files": [str(path)]})
+    else:
+        click.echo(path)
+
+
+@cli.command()
+@click.argument("code", metavar="CODE")
+def explain(code: str) -> None:
+    """Explain an error code."""
+    from derive.language import explain as explanation
+
+    click.echo(explanation(code))
+
+
+@cli.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Say what is installed that the work can use."""
+    from derive.model import doctor
+
+    found = doctor.findings()
+    if as_json:
+        print_json({"tools": [f.as_json() for f in found]})
+        return
+    width = max(len(f.name) for f in found)
+    for f in found:
+        click.echo(f"{f.name:<{width}}  {f.found or 'not found'}{'' if f.found else f'  ({f.use})'}")

@@ -1,0 +1,131 @@
+"""What the verbs share: reading cells and options, printing, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from derive.errors import CellError, DeriveError, Diagnostic, InputError, ToolError
+
+if TYPE_CHECKING:
+    from derive.kernels.gradcheck import Report
+    from derive.model import Model
+
+FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
+
+def load_cell(cell: str) -> Model:
+    from derive.model import load, parse
+
+    return parse(sys.stdin.buffer.read(), "<stdin>") if cell == "-" else load(cell)
+
+
+def load_cells(cells: tuple[str, ...]) -> tuple[list[Model], list[DeriveError]]:
+    models, errors = [], []
+    for cell in cells:
+        try:
+            models.append(load_cell(cell))
+        except DeriveError as error:
+            errors.append(error)
+    return models, errors
+
+
+def no_duplicates(models: list[Model]) -> None:
+    seen: set[str] = set()
+    for model in models:
+        if model.name in seen:
+            raise InputError("CELL", "cells of different names", f"two named {model.name}", "they would share a folder")
+        seen.add(model.name)
+
+
+def parse_targets(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_sizes(text: str) -> dict[str, int]:
+    sizes = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = item.partition("=")
+        if not value.strip().isdecimal():
+            raise InputError("--sizes", "NAME=NUMBER, separated by commas", repr(item))
+        sizes[name.strip()] = int(value)
+    return sizes
+
+
+
+
+def print_json(data: object) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def warn(model: Model) -> None:
+    for warning in model.warnings:
+        click.echo(f"{warning}\n", err=True)
+
+
+def summary(outcome: Any) -> None:
+    for report in outcome.reports:
+        verdict = "ok" if report.ok else "FAILED"
+        click.echo(
+            f"{outcome.name}: {verdict}, {len(report.gradients)} gradients of the {report.target} kernel "
+            f"within {report.worst:.1e} of complex step"
+        )
+        if not report.ok:
+            table(report)
+    for path in outcome.files:
+        click.echo(f"  {path}")
+
+
+def table(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{report.name}, {report.target}, {report.dtype}: {'ok' if report.ok else 'FAILED'}")
+    for heading in ("quantity", "against", "max relative error", "bound"):
+        table.add_column(heading)
+    for quantity, against, error, bound in report.rows():
+        good = error <= bound
+        table.add_row(quantity, against, f"{error:.1e}", f"{bound:.0e}", style=None if good else "bold red")
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+
+
+@contextmanager
+def progress(what: str, total: int, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def error_json(error: DeriveError) -> list[dict[str, object]]:
+    if isinstance(error, CellError):
+        return [d.as_json() for d in error.diagnostics if not d.warning]
+    return [Diagnostic(code_of(error), str(error), getattr(error, "help", "")).as_json()]
+
+
+def code_of(error: DeriveError) -> str:
+    return type(error).__name__
+
+
+def report_error(error: DeriveError) -> None:
+    click.echo(str(error) if isinstance(error, CellError) else f"error: {error}", err=True)
+
+
+def status_of(error: DeriveError) -> int:
+    return MISSING_TOOL if isinstance(error, ToolError) else BAD_INPUT
+
+
+def finish(*statuses: int) -> None:
+    worst = max(statuses, default=0)
+    if worst:
+        sys.exit(worst)

@@ -1,0 +1,122 @@
+"""What a paper says before it derives: the symbols, the conventions that it uses, the assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sympy import HadamardProduct, Integer, OneMatrix
+
+from derive.algebra.bound import OrderedProduct
+from derive.algebra.names import index_tex
+from derive.algebra.nodes import Blocks, Delta, Detach, Diag, DiagPart, Pad, Slice, T, t
+from derive.documents.latex import MatrixPrinter
+from derive.program import Assumption, Program, Variable
+
+MEANINGS = {
+    "input": "input",
+    "target": "target, given data",
+    "state": "state",
+    "param": "parameter",
+    "const": "constant",
+    "initial": "initial state",
+    "result": "result",
+    "total": "the total loss",
+}
+
+
+def symbol_rows(program: Program, printer: MatrixPrinter) -> tuple[tuple[str, str, str], ...]:
+    """(symbols, shape, meaning), names of one meaning and shape together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for v in sorted(program.variables.values(), key=lambda v: list(MEANINGS).index(v.role)):
+        groups.setdefault((_shape(v, printer), _meaning(v, program)), []).append(_symbol(v, printer))
+    return tuple((f"${', '.join(names)}$", f"${shape}$", meaning) for (shape, meaning), names in groups.items())
+
+
+def _symbol(v: Variable, printer: MatrixPrinter) -> str:
+    return printer.notation.tex(v.name, t if v.timed else None)
+
+
+def _shape(v: Variable, printer: MatrixPrinter) -> str:
+    rows, cols = (printer.doprint(n) for n in v.shape)
+    return "1" if rows == cols == "1" else rows if cols == "1" else rf"{rows} \times {cols}"
+
+
+def _meaning(v: Variable, program: Program) -> str:
+    if v.name == "loss":
+        return "the loss of one step"
+    words = MEANINGS[v.role]
+    if v.onehot:
+        words += ", one-hot"
+    if v.role in ("input", "target") and not v.timed:
+        words += ", one for the whole sequence"
+    return f"{words}, backward in time" if v.backward else words
+
+
+ALWAYS = (
+    "Time runs over $t = 0, 1, \\dots, T-1$. Vectors are columns. An empty sum is zero.",
+    "$dL/dA$ has the shape of $A$; its entry $rs$ is the derivative of $L$ by $A_{rs}$ through all that depends on it.",
+    "The equations are those of one sequence. For several sequences, the gradients of parameters are summed over them.",
+)
+_ARROWS = (
+    "An arrow over $\\prod$ points to where the index grows: $\\overrightarrow{\\prod}_{m=1}^{3} A_m = A_1 A_2 A_3$ "
+    "and $\\overleftarrow{\\prod}_{m=1}^{3} A_m = A_3 A_2 A_1$. An empty product is the identity $\\mathbf{I}$."
+)
+SOMETIMES: tuple[tuple[type | str, str], ...] = (
+    (HadamardProduct, "$a \\odot b$ multiplies entry by entry, and $a^{\\odot 2}$ is $a \\odot a$."),
+    ("reciprocal", "$a \\oslash b$ divides entry by entry."),
+    (OneMatrix, "$\\mathbf{1}$ is a vector of ones, of the length that its place needs."),
+    (Diag, "$\\operatorname{diag}(a)$ is the diagonal matrix with the entries of $a$."),
+    (DiagPart, "$\\operatorname{diagonal}(A)$ is the diagonal of $A$ as a vector."),
+    (Slice, "$[a]_{p:q}$ are the rows $p, \\dots, q-1$ of $a$, counted from 0."),
+    (Pad, "$\\operatorname{pad}_{p:q}(a)$ has the rows of $a$ as its rows $p, \\dots, q-1$; its other rows are zero."),
+    (Blocks, "$[A]_{rs}$ is the block in row $r$ and column $s$ of a block matrix."),
+    (Delta, "$[i = j]$ is 1 if $i = j$ and 0 otherwise."),
+    (Detach, "$\\operatorname{detach}(a)$ is $a$, counted as a constant: no gradient passes through it."),
+    ("step", "$\\operatorname{step}$ is 1 for positive entries and 0 for the others."),
+    ("sign", "$\\operatorname{sign}$ is 1, 0 or $-1$, as the entry is positive, zero or negative."),
+    (
+        OrderedProduct,
+        _ARROWS,
+    ),
+)
+
+
+def conventions(program: Program, used: set[type | str], printer: MatrixPrinter) -> tuple[str, ...]:
+    """The sentences that the equations shown need."""
+    return (*ALWAYS[:1], *_ends(program, printer), *ALWAYS[1:], *(words for what, words in SOMETIMES if what in used))
+
+
+def _ends(program: Program, printer: MatrixPrinter) -> Iterator[str]:
+    """What the states are before the first step, or after the last one."""
+    given = [f"${printer.notation.tex(v.name)}$" for v in program.roles("initial")]
+    if given:
+        verb = "is a given initial value" if len(given) == 1 else "are given initial values"
+        yield f"{', '.join(given)} {verb}."
+    zero = [
+        f"${printer.notation.tex(v.name, T if v.backward else Integer(-1))}$"
+        for v in program.states
+        if not any(v.initial)
+    ]
+    if zero:
+        yield f"{', '.join(zero)} {'is' if len(zero) == 1 else 'are'} zero."
+
+
+def assumptions(program: Program, printer: MatrixPrinter) -> str:
+    """What the model states about its data, as one paragraph."""
+    onehot = [f"${_symbol(v, printer)}$ is one-hot" for v in program.variables.values() if v.onehot]
+    stated = [*onehot, *(_assumption(a, program, printer) for a in program.assumptions)]
+    return rf"\paragraph{{Assumed of the data}} {'; '.join(stated)}." if stated else ""
+
+
+_RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "!=": r"\ne"}
+
+
+def _assumption(a: Assumption, program: Program, printer: MatrixPrinter) -> str:
+    v, value = program[a.name], printer.doprint(a.value)
+    relation = _RELATIONS.get(a.relation, a.relation)
+    if a.measure == "sum":
+        ones = "" if v.shape == (1, 1) else r"\mathbf{1}^{\top} "
+        return f"${ones}{_symbol(v, printer)} {relation} {value}$"
+    index = -a.lag if a.lag else t
+    symbol = printer.notation.tex(a.name, index_tex(index) if v.timed else None)
+    return f"${symbol} {relation} {value}$ in every entry"

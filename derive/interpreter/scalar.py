@@ -1,0 +1,101 @@
+"""Elementwise functions by their scalar definitions, on arrays of any dtype."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy import Expr, Symbol
+from sympy.codegen.cfunctions import expm1, log1p
+from sympy.core.relational import Relational
+
+from derive.algebra.functions import FUNCTIONS
+from derive.errors import UnsupportedError
+
+Array = np.ndarray[Any, Any]
+
+
+def apply_function(name: str, args: list[Array], numbers: list[float]) -> Array:
+    """An elementwise function by its scalar definition; piecewise ones branch on the real part."""
+    symbols, numerals, definition = _definition(name)
+    values: dict[Expr, Any] = dict(zip(symbols, args, strict=True)) | dict(zip(numerals, numbers, strict=True))
+    with np.errstate(all="ignore"):  # a branch that is not taken may overflow
+        return np.asarray(_scalar(definition, values))
+
+
+@cache
+def _definition(name: str) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...], Expr]:
+    entry = FUNCTIONS[name]
+    symbols = sympy.symbols(f"z0:{entry.arity}")
+    numerals = sympy.symbols(f"n0:{entry.parameters}")
+    return symbols, numerals, sympy.sympify(entry.scalar(*symbols, *numerals), strict=True)
+
+
+_UNARY: dict[Any, Callable[[Any], Any]] = {
+    sympy.exp: np.exp,
+    sympy.log: np.log,
+    sympy.tanh: np.tanh,
+    sympy.sin: np.sin,
+    sympy.cos: np.cos,
+    expm1: np.expm1,
+    log1p: np.log1p,
+    sympy.erf: lambda z: _erf(z),  # noqa: PLW0108 - it is defined below
+}
+
+
+def _scalar(e: Expr, values: Mapping[Expr, Any]) -> Any:
+    if e in values:
+        return values[e]
+    if e.is_number:
+        return float(e)
+    if isinstance(e, sympy.Add):
+        return sum((_scalar(a, values) for a in e.args[1:]), _scalar(e.args[0], values))
+    if isinstance(e, sympy.Mul):
+        return math.prod((_scalar(a, values) for a in e.args[1:]), start=_scalar(e.args[0], values))
+    if isinstance(e, sympy.Pow):
+        return _power(_scalar(e.base, values), _scalar(e.exp, values))
+    if isinstance(e, sympy.Piecewise):
+        return _piecewise(e, values)
+    return _UNARY[e.func](_scalar(e.args[0], values))
+
+
+def _power(base: Any, exponent: float) -> Any:
+    if exponent == 0.5:
+        return np.sqrt(base)
+    n = abs(int(exponent))
+    if n != abs(exponent):
+        raise UnsupportedError(f"a power must be an integer, not {exponent}")
+    result = 1.0
+    for _ in range(n):  # repeated products keep the tiny imaginary part of a complex step exact
+        result = result * base
+    return 1 / result if exponent < 0 else result
+
+
+def _piecewise(e: sympy.Piecewise, values: Mapping[Expr, Any]) -> Any:
+    result = None
+    for value, condition in reversed(e.args):
+        branch = _scalar(value, values)
+        result = branch if result is None else np.where(_condition(condition, values), branch, result)
+    return result
+
+
+def _condition(c: Any, values: Mapping[Expr, Any]) -> Any:
+    if not isinstance(c, Relational):
+        return bool(c)
+    left, right = (np.real(_scalar(a, values)) for a in c.args)
+    compare = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
+    return compare[c.rel_op](left, right)
+
+
+_real_erf = np.vectorize(math.erf, otypes=[float])
+
+
+def _erf(z: Array) -> Array:
+    """erf(x + iy) = erf(x) + iy·2/√π·exp(−x²), right to first order in y."""
+    x = np.real(z)
+    value = _real_erf(x)
+    return value + 1j * np.imag(z) * 2 / math.sqrt(math.pi) * np.exp(-x * x) if np.iscomplexobj(z) else value
