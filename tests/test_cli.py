@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import derive.cli
+import derive.kernels.report
 from derive.language import names
 
 Capture = pytest.CaptureFixture[str]
@@ -91,7 +92,7 @@ def test_run_json(run) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_a_failed_check_is_status_1(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setitem(derive.kernels.gradcheck.TOLERANCE, "float64", -1.0)
+    monkeypatch.setitem(derive.kernels.report.TOLERANCE, "float64", -1.0)
     status, out, _ = run("test", "elman", "--sets", "1")
     assert status == 1
     assert "FAILED" in out

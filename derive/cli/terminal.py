@@ -13,7 +13,7 @@ import click
 from derive.errors import CellError, DeriveError, Diagnostic, InputError, ToolError
 
 if TYPE_CHECKING:
-    from derive.kernels.gradcheck import Report
+    from derive.kernels.report import Report
     from derive.model import Model
 
 FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70

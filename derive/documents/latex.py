@@ -51,7 +51,7 @@ def latex(e: MatrixExpr, program: Program | None = None) -> str:
 
 
 LOG_SOFTMAX = r"\log\operatorname{softmax}"
-_TALL = re.compile(r"\\(?:frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
+_TALL = re.compile(r"\\(?:d?frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
 
 
 def parentheses(tex: str, left: str = "(", right: str = ")") -> str:
@@ -59,7 +59,9 @@ def parentheses(tex: str, left: str = "(", right: str = ")") -> str:
 
 
 def stacked(rows: Iterable[str]) -> str:
-    return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
+    cells = [row.replace(r"\frac{dL", r"\dfrac{dL") for row in rows]
+    gap = r" \\[6pt] " if any(r"\dfrac" in row for row in cells) else r" \\ "
+    return r"\begin{bmatrix} " + gap.join(cells) + r" \end{bmatrix}"
 
 
 def is_reciprocal(e: MatrixExpr) -> bool:

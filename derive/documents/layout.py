@@ -12,7 +12,7 @@ from derive.algebra.nodes import Blocks
 from derive.documents.latex import MatrixPrinter, stacked
 
 LINE = 72  # letters of 11 pt mathematics on a line of 16 cm, beside the equation's number
-_FRACTION = re.compile(r"\\frac\{[^{}]*\}\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
+_FRACTION = re.compile(r"\\d?frac\{[^{}]*\}\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _SCRIPT = re.compile(r"[_^](?:\{([^{}]*)\}|(\\[A-Za-z]+|.))")
 _SILENT = re.compile(
     r"\\(?:left|right|mathrm|mathbf|mathop|limits|operatorname|hat|tilde|bar|dot|vec|over\w+arrow|begin|end|,)(?![a-z])"

@@ -113,7 +113,7 @@ class _Paper:
         yield from shown[:-1]
         yield replace(shown[-1], beside=self.prose(step.reason)) if beside else shown[-1]
 
-    _MARK = re.compile(r"`([A-Za-z]\w*)(?:\[([-+0-9tTkjm]+)\])?`|@([A-Za-z]\w*)")
+    _MARK = re.compile(r"`([A-Za-z]\w*)(?:\[([-+0-9tTkjm]+)\])?`|@([A-Za-z]\w*)|dL/d([A-Za-z]\w*)")
 
     def prose(self, text: str) -> str:
         """Plain text as TeX: `h[t]` is a symbol, @h the number of its equation, all else is escaped."""
@@ -124,7 +124,9 @@ class _Paper:
         return out + escape_tex(text[at:])
 
     def _marked(self, mark: re.Match[str]) -> str:
-        name, index, equation = mark.groups()
+        name, index, equation, of = mark.groups()
+        if of:
+            return f"$dL/d{self.printer.notation.tex(of)}$"
         if equation:
             return rf"\eqref{{n:{equation}}}" if equation in self.equations else escape_tex(equation)
         return f"${self.printer.notation.tex(name, index)}$"

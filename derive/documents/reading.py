@@ -15,7 +15,7 @@ from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
 from derive.algebra import build as b
 from derive.algebra.bound import Bound
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import Blocks, LogSoftmax, Scale, Softmax, Timed, is_reference, t
+from derive.algebra.nodes import Blocks, FusedLoss, LogSoftmax, Scale, Softmax, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.chain import Chain, readable
 from derive.calculus.pullback import rule_name
@@ -78,10 +78,12 @@ def fold_steps(steps: Sequence[Step], adjoint: Adjoint, normal: Program) -> list
 class Reasons:
     """Why an adjoint is what it is: where its variable is used, and by which rules."""
 
-    def __init__(self, normal: Program):
-        self.normal = normal
+    def __init__(self, normal: Program, active: Iterable[str]):
+        self.normal, reached = normal, set(active)
         self.uses: dict[str, dict[tuple[str, int | None], str]] = {}
         for name, e in fold_program(normal).items():
+            if name not in reached:
+                continue
             for r, parent in _with_parents(e, e):
                 offset = r.offset if isinstance(r, Timed) else 0
                 later = None if offset is None else -offset
@@ -95,7 +97,8 @@ class Reasons:
         uses = self.uses.get(name, {})
         if not uses:
             return "The loss itself." if v.role == "total" else ""
-        where = [self._at(d, [n for n, later in uses if later == d]) for d in dict.fromkeys(d for _, d in uses)]
+        times = sorted({d for _, d in uses}, key=lambda d: (d is None, abs(d or 0)))
+        where = [self._at(d, [n for n, later in uses if later == d]) for d in times]
         symbol = f"{name}[t]" if v.timed else name
         return f"`{symbol}` is used {' and, '.join(where)} ({listed(_rules(uses.values()))})."
 
@@ -125,7 +128,7 @@ def _with_parents(e: MatrixExpr, parent: MatrixExpr) -> Iterator[tuple[MatrixExp
     """Every reference with the node whose rule passes a gradient to it."""
     if is_reference(e):
         yield e, parent
-    for a in operands(e):
+    for a in (e.target, e.logits) if isinstance(e, FusedLoss) else operands(e):
         silent = isinstance(e, (Scale, Transpose)) or (isinstance(e, MatAdd) and not is_reference(a))
         yield from _with_parents(a, parent if silent and parent is not e else e)
 
@@ -140,7 +143,7 @@ def listed(words: Sequence[str]) -> str:
 
 def sections(normal: Program, adjoint: Adjoint) -> tuple[Section, ...]:
     """The derivation of every gradient: the recursion, the gradients it leads to, and their closed forms."""
-    why = Reasons(normal)
+    why = Reasons(normal, adjoint.cotangents)
     of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
     roles = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
     found: dict[str, list[Step]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
@@ -163,8 +166,9 @@ INTROS = {
     "that uses the value. The steps are taken from the last to the first; what is read beyond the ends is zero.",
     PARAMETERS: "A parameter is the same at every step, so its gradient is a sum over the steps.",
     GIVEN: "They are needed where the network is a part of a larger one.",
-    CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps j whose loss it is, and over "
-    "the steps k at which the parameter acted. The ordered product carries the one back to the other.",
+    CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps `j` whose loss it is, and "
+    "over the steps `k` at which the parameter acted. The ordered product carries the one back to the other. Where "
+    "several states recur together, they are stacked.",
 }
 
 
@@ -183,5 +187,7 @@ def closed_forms(normal: Program, adjoint: Adjoint) -> Section:
         left = adjoint.program.ref(adjoint.cotangents[v.name])
         gradients.append(Step(left, substitute(form.compact, values), "closed form", ""))
         for d in form.definitions:
-            definitions[d.left.name] = replace(d, right=substitute(d.right, values), reason=f"Here {d.reason}:")
-    return Section(CLOSED, INTROS[CLOSED], (*gradients, *definitions.values()))
+            reason = f"`{d.left.name}[t]`: {d.reason}."
+            definitions[d.left.name] = replace(d, right=substitute(d.right, values), reason=reason)
+    ordered = sorted(definitions.values(), key=lambda s: (s.left.shape[0] != s.left.shape[1], s.left.shape[1] != 1))
+    return Section(CLOSED, INTROS[CLOSED], (*gradients, *ordered))

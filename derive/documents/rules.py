@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 
-from sympy import HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Symbol
+from sympy import HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Symbol, Transpose
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
@@ -27,6 +27,7 @@ from derive.algebra.nodes import (
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import scalar_part, total_part
 from derive.calculus.pullback import pullback, rule_name
+from derive.documents.escape import escape_tex
 from derive.documents.latex import MatrixPrinter
 from derive.program import SHARED, Program, Variable, operands
 
@@ -144,13 +145,17 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
     adjoints = {v: Variable(f"d{v}", "adjoint", sample.shape, SHARED, of=v) for v in names}
     printer = MatrixPrinter(Notation({**names, **{f"d{v}": x for v, x in adjoints.items()}}))
     y, g = MatrixSymbol(name, *sample.shape), MatrixSymbol(f"d{name}", *sample.shape)
-    pairs = [(x, h) for x, h in pullback(sample, y, g, program) if _moves(x, own)]
+    pairs = [_untransposed(x, h) for x, h in pullback(sample, y, g, program)]
     return Rule(
-        rule_name(sample).capitalize(),
+        escape_tex(rule_name(sample).capitalize()),
         f"{printer.doprint(y)} = {printer.doprint(sample)}",
-        tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs),
+        tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs if _moves(x, own)),
         f", {note}" if (note := _note(sample, program)) else "",
     )
+
+
+def _untransposed(x: MatrixExpr, h: MatrixExpr) -> tuple[MatrixExpr, MatrixExpr]:
+    return (x.arg, b.transpose(h)) if isinstance(x, Transpose) else (x, h)
 
 
 def _moves(x: MatrixExpr, own: Mapping[str, Variable]) -> bool:

@@ -9,7 +9,6 @@ interpreter's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,67 +17,13 @@ from derive.errors import UnsupportedError
 from derive.interpreter import Array, Evaluation
 from derive.kernels.arrays import component_shape, from_canonical, initial_groups, slices_fit, stack_lags
 from derive.kernels.entry import check_wrt, with_finals
+from derive.kernels.report import Report, note, relative_error
 from derive.kernels.runtime import Kernel, Result
 from derive.kernels.samples import Sample, draw
 from derive.program import Program
 
 STEP = 1e-40
-TOLERANCE = {"float64": 1e-12, "float32": 2e-4}
-VALUE_TOLERANCE = {"float64": 1e-12, "float32": 2e-4}
-DIFFERENCE_TOLERANCE = 1e-6
 SHAPES = ((4, 3), (1, 2), (0, 2), (3, 0))  # (T, B): the usual one, then the edges
-
-
-@dataclass
-class Report:
-    """The worst relative error per gradient, and per value compared, over all samples."""
-
-    name: str
-    target: str
-    dtype: str
-    gradients: dict[str, float] = field(default_factory=dict)
-    values: dict[str, float] = field(default_factory=dict)
-    differences: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Every error is within its bound; NaN is not."""
-        return bool(self.gradients) and all(error <= bound for _, _, error, bound in self.rows())
-
-    def rows(self) -> Iterator[tuple[str, str, float, float]]:
-        """(quantity, against what, error, bound)."""
-        for name, error in self.gradients.items():
-            yield name, "complex step", error, TOLERANCE[self.dtype]
-        for name, error in self.differences.items():
-            yield name, "central difference", error, DIFFERENCE_TOLERANCE
-        for name, error in self.values.items():
-            yield name, "interpreter", error, VALUE_TOLERANCE[self.dtype]
-
-    @property
-    def worst(self) -> float:
-        return max(self.gradients.values(), default=0.0, key=lambda e: np.inf if np.isnan(e) else e)
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "target": self.target,
-            "dtype": self.dtype,
-            "gradients": [{"name": n, "max_rel_error": e} for n, e in self.gradients.items()],
-            "values": [{"name": n, "max_rel_error": e} for n, e in self.values.items()],
-            "differences": [{"name": n, "max_rel_error": e} for n, e in self.differences.items()],
-            "ok": self.ok,
-        }
-
-
-def relative_error(a: Array, reference: Array) -> float:
-    """max|a − b| / max|b|; 0 if both are zero or empty; infinite if the shapes differ."""
-    if np.shape(a) != np.shape(reference):
-        return float("inf")
-    if np.size(reference) == 0:
-        return 0.0
-    error = float(np.max(np.abs(np.asarray(a, dtype=np.float64) - reference)))
-    scale = float(np.max(np.abs(reference)))
-    return error / scale if scale else error
 
 
 def size_sets(program: Program, count: int) -> list[dict[str, int]]:
@@ -249,7 +194,7 @@ class _Case:
             group = group or ("grads" if self.program[name].role == "param" else "inputs")
             error = relative_error(getattr(result, group)[name], reference)
             label = f"{prefix}d{name}" if group != "initial" else f"{prefix}d{name}[-1]"
-            _worst(report.gradients, label, error)
+            note(report.gradients, label, error)
 
     def _values(self, report: Report, result: Result) -> None:
         s = self.sample
@@ -259,12 +204,12 @@ class _Case:
             return from_canonical(self.program[name], run.value(name), s.sizes)
 
         if self.kernel.normal.total:
-            _worst(report.values, "loss", relative_error(result.loss, truth(self.kernel.normal.total)))
+            note(report.values, "loss", relative_error(result.loss, truth(self.kernel.normal.total)))
         for name in self.program.outputs:
-            _worst(report.values, name, relative_error(result.outputs[name], truth(name)))
+            note(report.values, name, relative_error(result.outputs[name], truth(name)))
         for name, group in self.finals.items():
             reference = stack_lags([truth(n) for n in group])
-            _worst(report.values, f"final {name}", relative_error(result.final[name], reference))
+            note(report.values, f"final {name}", relative_error(result.final[name], reference))
 
     def _differences(self, report: Report, result: Result) -> None:
         """⟨gradient, v⟩ against a central difference of the kernel's loss along a random direction v."""
@@ -273,7 +218,7 @@ class _Case:
             for name, gradient in getattr(result, group).items():
                 v = self.rng.normal(size=gradient.shape)
                 best = min(self._difference_error(arrays, name, gradient, v, h) for h in (1e-5, 1e-6))
-                _worst(report.differences, f"d{name}", best)
+                note(report.differences, f"d{name}", best)
 
     def _difference_error(self, arrays: dict[str, Array], name: str, gradient: Array, v: Array, h: float) -> float:
         kept = arrays[name]
@@ -293,9 +238,3 @@ def _entries(run: Evaluation, program: Program, name: str) -> Array:
     v, a = program[name], run.value(name)
     own = len(v.axes) + 2
     return a.reshape((*a.shape[: a.ndim - own], -1)) if a.size else np.zeros((*a.shape[: a.ndim - own], 0))
-
-
-def _worst(errors: dict[str, float], name: str, error: float) -> None:
-    """Keep the larger error; NaN counts as the largest."""
-    old = errors.get(name, 0.0)
-    errors[name] = float("nan") if np.isnan(error) or np.isnan(old) else max(old, error)

@@ -6,22 +6,21 @@ import importlib.machinery
 import importlib.util
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from derive.algebra.functions import FUNCTIONS
 from derive.kernels import statements as ir
-from derive.kernels import trees
 from derive.kernels.codenames import CodeNames
 from derive.kernels.entry import EntryPoint, entry_points
+from derive.kernels.inplace import Operation, operations
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.schedule import Schedule, schedule
 from derive.kernels.signature import Argument, Result, arguments, cotangents, results, sizes
 from derive.kernels.statements import Loop, Statement
-from derive.kernels.trees import Leaf, Tree
 from derive.program import Program
 from derive.render import render
 
@@ -33,44 +32,6 @@ RESERVED = frozenset(
     "except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield "
     "match case".split()
 )
-
-
-@dataclass(frozen=True)
-class Assign:
-    """target[...] = value."""
-
-    kind: ClassVar[str] = "assign"
-    value: Tree
-
-
-@dataclass(frozen=True)
-class Into:
-    """A ufunc on trees, with the target as its output."""
-
-    kind: ClassVar[str] = "into"
-    function: str
-    args: tuple[Tree, ...]
-
-
-@dataclass(frozen=True)
-class Again:
-    """A function of the target itself, in place."""
-
-    kind: ClassVar[str] = "again"
-    function: str
-    args: tuple[Tree, ...]
-
-
-@dataclass(frozen=True)
-class Update:
-    """target op= value."""
-
-    kind: ClassVar[str] = "update"
-    op: str
-    value: Tree
-
-
-Operation = Assign | Into | Again | Update
 
 
 @dataclass(frozen=True)
@@ -88,59 +49,6 @@ class InPlaceOnce(InPlace):
 @dataclass(frozen=True)
 class FlatGemm(ir.Gemm):
     """A product over all steps and sequences at once: one call on [T·B, n] arrays."""
-
-
-def bare(tree: Tree) -> Tree:
-    """A tree that stands alone needs no parentheses."""
-    return tree.inner if isinstance(tree, trees.Group) else tree
-
-
-def operations(tree: Tree) -> Iterator[Operation]:
-    """What computes a tree into its target."""
-    if isinstance(tree, trees.Group):
-        yield from operations(tree.inner)
-    elif isinstance(tree, trees.Call):
-        yield from _call(tree)
-    elif isinstance(tree, trees.Sum):
-        yield from _sum(tree)
-    elif isinstance(tree, trees.Factors):
-        first, second, *rest = tree.factors
-        if compound(first):
-            yield from operations(first)
-            rest = [second, *rest]
-        else:
-            yield Into("np.multiply", (bare(first), bare(second)))
-        yield from (Update("*", bare(a)) for a in rest)
-    else:
-        yield Assign(tree)
-
-
-def _call(tree: trees.Call) -> Iterator[Operation]:
-    function = FUNCTIONS[tree.function].code["numpy"]
-    first, *rest = tree.args
-    if compound(first) and FUNCTIONS[tree.function].arity == 1:
-        yield from operations(first)
-        yield Again(function, tuple(rest))
-    else:
-        yield Into(function, tree.args)
-
-
-def _sum(tree: trees.Sum) -> Iterator[Operation]:
-    (sign, first), *rest = tree.terms
-    if sign == "-":
-        yield Into("np.negative", (bare(first),))
-    elif compound(first):
-        yield from operations(first)
-    elif rest:
-        (sign, second), *rest = rest
-        yield Into("np.add" if sign == "+" else "np.subtract", (bare(first), bare(second)))
-    else:
-        yield Assign(first)
-    yield from (Update(sign, bare(term)) for sign, term in rest)
-
-
-def compound(tree: Tree) -> bool:
-    return not isinstance(tree, (Leaf, trees.Constant))
 
 
 def prepare(s: Statement | Loop) -> Statement | Loop:

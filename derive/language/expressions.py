@@ -6,6 +6,8 @@ None is a value that an error hides; whatever hangs on it is None too and causes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sympy import Add, Expr, Integer, MatrixExpr, S
 
 from derive.algebra import build as b
@@ -19,7 +21,7 @@ from derive.language.declarations import literal
 from derive.language.report import Report, Span
 from derive.language.table import KIND_TEXT, Entry, Table
 from derive.language.timing import DEEPEST_LAG, Time, time_of
-from derive.language.values import Run, Value, as_array, is_array, stretch, text_of
+from derive.language.values import Measure, Run, Value, as_array, is_array, stretch, text_of
 from derive.language.words import FUNCTION_NAMES, KEYWORDS
 from derive.program import Builder
 
@@ -38,28 +40,40 @@ class Translator:
         self.table, self.builder = table, builder
         self.report: Report = table.report
         self.constants = table.constants()
+        self.measure = Measure()
 
     def value(self, node: s.Node, row: bool = False) -> Value | None:
         """The value of an expression; `row` says that a transposed vector may stand here."""
+        v: Value | None
         match node:
             case s.Number(value=number):
                 return number
             case s.Name():
                 return self.name(node)
             case s.Sum():
-                return self.sum(node)
+                v = self.sum(node)
             case s.Product():
-                return self.product(node, row)
+                v = self.product(node, row)
             case s.Negative(arg=arg):
                 v = self.value(arg, row)
-                return None if v is None else b.negative(v) if is_array(v) else -v
+                v = None if v is None else b.negative(v) if is_array(v) else -v
             case s.Power():
-                return self.power(node)
+                v = self.power(node)
             case s.Transposed():
-                return self.transposed(node, row)
+                v = self.transposed(node, row)
             case s.Call():
-                return call(self, node)
-        raise TypeError(f"no rule reads {type(node).__name__}")
+                v = call(self, node)
+            case _:
+                raise TypeError(f"no rule reads {type(node).__name__}")
+        return v if self.fits([v], node.span) else None
+
+    def fits(self, values: Sequence[Value | None], span: Span) -> bool:
+        """Is an expression made of these small enough for everything that walks over it?"""
+        if self.measure.fits(*values):
+            return True
+        help = "give a part of it a name of its own: an equation for each"
+        self.error("E0107", span, "written out the expression is too large or too deep", help)
+        return False
 
     def array(self, node: s.Node) -> MatrixExpr | None:
         v = self.value(node)
@@ -184,7 +198,7 @@ class Translator:
                 message = f"'+' and '-' need equal shapes, got {text_of(wide[0][0])} and {text_of(v)}"
                 self.error("E0301", span, message, "a scalar or a number is added to every component")
                 return None
-        if any(v is None for _, v, _ in values):
+        if any(v is None for _, v, _ in values) or not self.fits([v for _, v, _ in values], node.span):
             return None
         signed = [(sign, v) for sign, v, _ in values if v is not None]
         if not arrays:
@@ -207,7 +221,7 @@ class Translator:
                 continue
             span = node.first.span.to(operand.span)
             hidden = not self.multiply(run, op or "*", v, span, operand.span)
-        return None if hidden else run.value()
+        return run.value() if not hidden and self.fits(run.factors, node.span) else None
 
     def multiply(self, run: Run, op: str, v: Value, span: Span, operand: Span) -> bool:
         """One more factor, or one reported: `span` is that of the product so far."""

@@ -9,6 +9,7 @@ from sympy import Expr, MatrixExpr, S
 
 from derive.algebra import build as b
 from derive.algebra.shapes import Shape, is_scalar, shape_text
+from derive.program import operands
 
 Value: TypeAlias = Expr  # a MatrixExpr or a coefficient
 
@@ -72,3 +73,32 @@ class Run:
             return self.coefficient
         fold = b.matmul if self.operator == "@" else b.hadamard
         return b.scale(self.coefficient, fold(*self.factors))
+
+
+LARGEST, DEEPEST = 30_000, 160
+
+
+class Measure:
+    """Size and depth of expressions as trees: `norm2` and `** 2` double what they are applied to."""
+
+    def __init__(self) -> None:
+        self._known: dict[MatrixExpr, tuple[int, int]] = {}
+
+    def __call__(self, e: MatrixExpr) -> tuple[int, int]:
+        todo = [e]
+        while todo:
+            a = todo[-1]
+            parts = operands(a) if a not in self._known else ()
+            if missing := [p for p in parts if p not in self._known]:
+                todo.extend(missing)
+                continue
+            todo.pop()
+            if a not in self._known:
+                sizes, depths = zip((1, 0), *(self._known[p] for p in parts), strict=True)
+                self._known[a] = sum(sizes), 1 + max(depths)
+        return self._known[e]
+
+    def fits(self, *values: Value | None) -> bool:
+        """May an expression be made of these?"""
+        found = [self(v) for v in values if v is not None and is_array(v)]
+        return sum(size for size, _ in found) <= LARGEST and all(depth <= DEEPEST for _, depth in found)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from sympy import Eq
 
 from derive.calculus.adjoint import Adjoint, adjoint
-from derive.calculus.normal import normalise
-from derive.errors import DeriveError, Diagnostic, InputError
+from derive.calculus.normal import NormalBuilder, normalise
+from derive.errors import Diagnostic, InputError
 from derive.language import names, read, text
 from derive.model.derivation import Derivation
-from derive.program import Program
+from derive.program import Program, Variable
 
 if TYPE_CHECKING:
-    from derive.kernels.gradcheck import Report
     from derive.kernels.options import Options
+    from derive.kernels.report import Report
     from derive.kernels.runtime import Kernel
 
 
@@ -56,12 +56,36 @@ class Model:
     def adjoint(self) -> Adjoint:
         """Every gradient of the total loss, as a program.
 
-        Raises:
-            DeriveError: the model has no loss.
+        For a model without a loss: of anything that depends on its outputs, whose cotangents are given.
         """
-        if not self.normal.total:
-            raise DeriveError(f"{self.name} has no loss: write `loss[t] = …`, or use kernel.vjp with cotangents")
-        return adjoint(self.normal)
+        return self._adjoint(None)
+
+    def _adjoint(self, wrt: list[str] | None) -> Adjoint:
+        if self.normal.total:
+            return adjoint(self.normal, wrt)
+        out = NormalBuilder(self.normal)
+        seeds = {}
+        for name in self.normal.outputs:
+            v = self.normal[name]
+            bar = out.declare(Variable(out.fresh(f"{name}_bar"), "cotangent", v.shape, v.axes, of=name))
+            seeds[name] = bar.name
+        return adjoint(out.program(), wrt, seeds)
+
+    def restricted(self, wrt: Iterable[str] | None) -> Model:
+        """The model with an adjoint of these gradients only.
+
+        Raises:
+            InputError: one of them does not exist.
+        """
+        if wrt is None:
+            return self
+        from derive.kernels.entry import check_wrt
+
+        chosen = check_wrt(self.normal, wrt)
+        flat = [i for n in chosen for i in (self.normal[n].initial if self.normal[n].role == "state" else (n,))]
+        model = Model(self.program, self.origin, self.warnings)
+        model.__dict__["adjoint"] = self._adjoint([n for n in flat if n])
+        return model
 
     def gradient(self, name: str) -> Derivation:
         """The derivation of dL/dname, for a parameter, an input or a state (its boundary values).
@@ -121,11 +145,11 @@ class Model:
 
         return check(self.compile(target, dtype), sets=sets)
 
-    def latex(self) -> str:
-        """The whole derivation as a LaTeX document."""
+    def latex(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
+        """The derivation as a LaTeX document."""
         from derive.model.paper import document
 
-        return document(self)
+        return document(self, wrt, unroll)
 
 
 def parse(source: str | bytes, origin: str = "<text>") -> Model:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from derive.kernels.gradcheck import SHAPES, Report, check
+from derive.kernels.gradcheck import SHAPES, check
+from derive.kernels.report import Report
 from derive.model.model import Model
 from derive.render import write_text
 

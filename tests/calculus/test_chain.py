@@ -14,7 +14,7 @@ from derive.algebra.bound import OrderedProduct
 from derive.calculus.chain import Chain, ClosedForm, expand, readable
 from derive.errors import UnsupportedError
 from derive.interpreter import Evaluation
-from derive.kernels.gradcheck import relative_error
+from derive.kernels.report import relative_error
 from derive.kernels.samples import Sample, draw
 from derive.language import names, text
 from derive.model import Model, parse

@@ -10,7 +10,8 @@ import pytest
 import derive
 from derive.interpreter import Evaluation
 from derive.kernels.entry import entry_points
-from derive.kernels.gradcheck import TOLERANCE, Report, check, relative_error, size_sets
+from derive.kernels.gradcheck import check, size_sets
+from derive.kernels.report import TOLERANCE, Report, relative_error
 from derive.kernels.runtime import Kernel
 from derive.kernels.samples import draw
 from derive.kernels.schedule import passes

@@ -1,0 +1,73 @@
+"""What a numeric check found: relative errors, and the bounds they are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+TOLERANCE = {"float64": 1e-12, "float32": 2e-4}
+VALUE_TOLERANCE = {"float64": 1e-12, "float32": 2e-4}
+DIFFERENCE_TOLERANCE = 1e-6
+
+
+@dataclass
+class Report:
+    """The worst relative error per gradient, and per value compared, over all samples."""
+
+    name: str
+    target: str
+    dtype: str
+    gradients: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Every error is within its bound; NaN is not."""
+        return bool(self.gradients) and all(error <= bound for _, _, error, bound in self.rows())
+
+    def rows(self) -> Iterator[tuple[str, str, float, float]]:
+        """(quantity, against what, error, bound)."""
+        for name, error in self.gradients.items():
+            yield name, "complex step", error, TOLERANCE[self.dtype]
+        for name, error in self.differences.items():
+            yield name, "central difference", error, DIFFERENCE_TOLERANCE
+        for name, error in self.values.items():
+            yield name, "interpreter", error, VALUE_TOLERANCE[self.dtype]
+
+    @property
+    def worst(self) -> float:
+        return max(self.gradients.values(), default=0.0, key=lambda e: np.inf if np.isnan(e) else e)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "target": self.target,
+            "dtype": self.dtype,
+            "gradients": [{"name": n, "max_rel_error": e} for n, e in self.gradients.items()],
+            "values": [{"name": n, "max_rel_error": e} for n, e in self.values.items()],
+            "differences": [{"name": n, "max_rel_error": e} for n, e in self.differences.items()],
+            "ok": self.ok,
+        }
+
+
+def relative_error(a: Array, reference: Array) -> float:
+    """max|a − b| / max|b|; 0 if both are zero or empty; infinite if the shapes differ."""
+    if np.shape(a) != np.shape(reference):
+        return float("inf")
+    if np.size(reference) == 0:
+        return 0.0
+    error = float(np.max(np.abs(np.asarray(a, dtype=np.float64) - reference)))
+    scale = float(np.max(np.abs(reference)))
+    return error / scale if scale else error
+
+
+def note(errors: dict[str, float], name: str, error: float) -> None:
+    """Keep the larger error; NaN counts as the largest."""
+    old = errors.get(name, 0.0)
+    errors[name] = float("nan") if np.isnan(error) or np.isnan(old) else max(old, error)
