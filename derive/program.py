@@ -19,7 +19,7 @@ from types import MappingProxyType
 from sympy import Expr, MatrixExpr, MatrixSymbol, Rational, Symbol
 
 from derive.algebra.bound import Bound
-from derive.algebra.nodes import Delta, Node, SumOver, Timed, is_reference, t
+from derive.algebra.nodes import Blocks, Delta, Node, SumOver, Timed, is_reference, t
 
 SEQUENCE, ONCE, SHARED = frozenset("tb"), frozenset("b"), frozenset("")
 GIVEN = ("input", "target", "param", "const", "initial", "cotangent", "direction")
@@ -177,6 +177,8 @@ def rebuild(e: MatrixExpr, new: Iterable[MatrixExpr]) -> MatrixExpr:
     """The same node on other operands."""
     if isinstance(e, Bound):
         raise TypeError("sums and products over an index have no place in a program")
+    if isinstance(e, Blocks):
+        return Blocks(e.block_rows, e.block_cols, *new)
     replacement = iter(new)
     return e.func(*(next(replacement) if isinstance(a, MatrixExpr) else a for a in e.args))
 

@@ -57,7 +57,7 @@ def test_help_is_fast_and_does_not_import_sympy() -> None:
 def test_run(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     status, out, err = run("run", "elman")
     assert (status, err) == (0, "")
-    assert "elman: ok, 10 gradients of the numpy kernel" in out
+    assert "elman: ok, 5 gradients of the numpy kernel" in out
     assert {p.name for p in (tmp_path / "derived" / "elman").iterdir()} == {"elman.py", "elman.tex"}
 
 
@@ -87,7 +87,7 @@ def test_run_json(run) -> None:  # type: ignore[no-untyped-def]
     cell = json.loads(out)["cells"][0]
     assert status == 0
     assert cell["ok"]
-    assert {g["name"] for g in cell["checks"][0]["gradients"]} >= {"dW", "dU", "dV", "dx", "dh[-1]"}
+    assert {g["name"] for g in cell["checks"][0]["gradients"]} == {"W", "U", "V", "x", "h"}
     assert all(g["max_rel_error"] <= 1e-12 for g in cell["checks"][0]["gradients"])
 
 
@@ -129,7 +129,7 @@ def test_show_unroll(run) -> None:  # type: ignore[no-untyped-def]
     status, out, _ = run("show", "elman", "--wrt", "W", "--unroll", "2")
     assert status == 0
     for j in range(3):
-        assert f"dL{'₀₁₂'[j]}/dW" in out or f"dL_{j}/dW" in out
+        assert f"dL[{j}]/dW = " in out
     data = json.loads(run("show", "elman", "--wrt", "W", "--unroll", "2", "--json")[1])
     assert len(data["gradients"][0]["equations"]) == 3
 

@@ -252,8 +252,6 @@ def _expand(e: MatrixExpr) -> MatrixExpr:
     if is_reference(e) or not operands(e):
         return e
     parts = [_expand(a) for a in operands(e)]
-    if isinstance(e, Blocks):
-        return Blocks(e.block_rows, e.block_cols, *parts)
     if isinstance(e, MatAdd):
         return b.add(*parts)
     return b.matmul(*parts) if e.is_MatMul else rebuild(e, parts)

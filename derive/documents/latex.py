@@ -87,9 +87,11 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
 
     def raised(self, e: MatrixExpr, power: str) -> str:
         """e to a power or transposed; a name's own superscript is kept apart from it."""
+        if isinstance(e, Apply) and e.function.arity == 1 and not e.numbers and power in ("2", r"\odot 2"):
+            return self.call(f"{e.function.tex}^{{2}}", e.arg)
         tex = self.inside(e, Level.ATOM)
         if isinstance(e, (Timed, MatrixSymbol)) and has_superscript(tex):
-            tex = f"{{{tex}}}" if power == r"\top" else f"({tex})"
+            tex = f"({tex})"  # braces would not do: TeX sees through them where they hold one accent
         return f"{tex}^{{{power}}}"
 
     def call(self, function: str, *args: MatrixExpr) -> str:

@@ -30,6 +30,11 @@ class Display:
     beside: str = ""
 
     @property
+    def fits(self) -> bool:
+        """Is there room for what stands beside it?"""
+        return len(self.rows) == 1 and width(self.left) + width(self.rows[0]) + width(self.beside) <= LINE
+
+    @property
     def lines(self) -> list[str]:
         """The rows of an `align`, numbered at the last one."""
         joined = [f"{self.left} &= {self.rows[0]}", *(rf"&\quad {row}" for row in self.rows[1:])]

@@ -10,7 +10,7 @@ from sympy import MatrixExpr, preorder_traversal
 
 from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
-from derive.calculus.adjoint import Adjoint, Step
+from derive.calculus.adjoint import Adjoint
 from derive.documents.escape import escape_tex
 from derive.documents.latex import MatrixPrinter
 from derive.documents.layout import Display, displays
@@ -104,14 +104,13 @@ class _Paper:
         return tuple(row for display in shown for row in display.lines)
 
     def _blocks(self, section: Section) -> tuple[Block, ...]:
+        shown = [(s, list(displays(self.printer.doprint(s.left), s.right, self.printer))) for s in section.steps]
         if section.beside:
-            return (Block("", self._rows(d for s in section.steps for d in self._step(s, beside=True))),)
-        return tuple(Block(self.prose(s.reason), self._rows(self._step(s))) for s in section.steps)
-
-    def _step(self, step: Step, beside: bool = False) -> Iterator[Display]:
-        shown = list(displays(self.printer.doprint(step.left), step.right, self.printer))
-        yield from shown[:-1]
-        yield replace(shown[-1], beside=self.prose(step.reason)) if beside else shown[-1]
+            beside = [replace(d[0], beside=self.prose(s.reason)) for s, d in shown if len(d) == 1]
+            if len(beside) == len(shown) and all(d.fits for d in beside):
+                return (Block("", self._rows(beside)),)
+        ends = ":" if section.beside else ""
+        return tuple(Block(self.prose(s.reason[:1].upper() + s.reason[1:] + ends), self._rows(d)) for s, d in shown)
 
     _MARK = re.compile(r"`([A-Za-z]\w*)(?:\[([-+0-9tTkjm]+)\])?`|@([A-Za-z]\w*)|dL/d([A-Za-z]\w*)")
 

@@ -29,6 +29,8 @@ def symbol_rows(program: Program, printer: MatrixPrinter) -> tuple[tuple[str, st
     groups: dict[tuple[str, str], list[str]] = {}
     for v in sorted(program.variables.values(), key=lambda v: list(MEANINGS).index(v.role)):
         groups.setdefault((_shape(v, printer), _meaning(v, program)), []).append(_symbol(v, printer))
+    for name, value in program.constants.items():
+        groups["1", f"constant, ${printer.doprint(value)}$"] = [printer.notation.tex(name)]
     return tuple((f"${', '.join(names)}$", f"${shape}$", meaning) for (shape, meaning), names in groups.items())
 
 

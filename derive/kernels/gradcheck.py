@@ -105,7 +105,7 @@ class _Case:
     def run(self, report: Report) -> None:
         if self.kernel.normal.total:
             result = self.kernel.value_and_grad(self.params, self.inputs, self.initial)
-            self._compare(report, result, self.truth, "")
+            self._compare(report, result, self.truth)
             self._values(report, result)
             if self._differences_apply():
                 self._differences(report, result)
@@ -113,7 +113,7 @@ class _Case:
         bars, final_bars = self._bars()
         result = self.kernel.vjp(self.params, self.inputs, self.initial, bars, final_bars)
         objective = self._vjp_objective(bars, final_bars)
-        self._compare(report, result, self._true(objective), "" if not self.kernel.normal.total else "vjp ")
+        self._compare(report, result, self._true(objective))
 
     def _differences_apply(self) -> bool:
         """Not in single precision, not on nothing, and not where a detached value would move with the loss."""
@@ -188,13 +188,12 @@ class _Case:
 
     # comparisons
 
-    def _compare(self, report: Report, result: Result, truth: Mapping[str, Array], prefix: str) -> None:
+    def _compare(self, report: Report, result: Result, truth: Mapping[str, Array]) -> None:
+        """One error per gradient: the worst of `value_and_grad` and `vjp`."""
         for name, reference in truth.items():
             group = "initial" if name in initial_groups(self.program) else None
             group = group or ("grads" if self.program[name].role == "param" else "inputs")
-            error = relative_error(getattr(result, group)[name], reference)
-            label = f"{prefix}d{name}" if group != "initial" else f"{prefix}d{name}[-1]"
-            note(report.gradients, label, error)
+            note(report.gradients, name, relative_error(getattr(result, group)[name], reference))
 
     def _values(self, report: Report, result: Result) -> None:
         s = self.sample
@@ -218,7 +217,7 @@ class _Case:
             for name, gradient in getattr(result, group).items():
                 v = self.rng.normal(size=gradient.shape)
                 best = min(self._difference_error(arrays, name, gradient, v, h) for h in (1e-5, 1e-6))
-                note(report.differences, f"d{name}", best)
+                note(report.differences, name, best)
 
     def _difference_error(self, arrays: dict[str, Array], name: str, gradient: Array, v: Array, h: float) -> float:
         kept = arrays[name]

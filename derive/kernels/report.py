@@ -34,9 +34,9 @@ class Report:
     def rows(self) -> Iterator[tuple[str, str, float, float]]:
         """(quantity, against what, error, bound)."""
         for name, error in self.gradients.items():
-            yield name, "complex step", error, TOLERANCE[self.dtype]
+            yield f"dL/d{name}", "complex step", error, TOLERANCE[self.dtype]
         for name, error in self.differences.items():
-            yield name, "central difference", error, DIFFERENCE_TOLERANCE
+            yield f"dL/d{name}", "central difference", error, DIFFERENCE_TOLERANCE
         for name, error in self.values.items():
             yield name, "interpreter", error, VALUE_TOLERANCE[self.dtype]
 

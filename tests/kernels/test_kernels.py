@@ -86,10 +86,10 @@ def test_the_check_can_fail() -> None:
     kernel = model("elman").compile()
     wrong = dataclasses.replace(kernel, backend=_Spoiled(kernel))
     assert not check(wrong, sets=1).ok
-    report = Report("x", "numpy", "float64", {"dW": float("nan")})
+    report = Report("x", "numpy", "float64", {"W": float("nan")})
     assert not report.ok
     assert not Report("x", "numpy", "float64").ok
-    assert not Report("x", "numpy", "float64", {"dW": 2 * TOLERANCE["float64"]}).ok
+    assert not Report("x", "numpy", "float64", {"W": 2 * TOLERANCE["float64"]}).ok
 
 
 class _Spoiled:
