@@ -7,7 +7,7 @@ number of the equation that defines it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
@@ -15,7 +15,7 @@ from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
 from derive.algebra import build as b
 from derive.algebra.bound import Bound
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import Blocks, FusedLoss, LogSoftmax, Scale, Softmax, Timed, is_reference, t
+from derive.algebra.nodes import Blocks, Detach, FusedLoss, LogSoftmax, Scale, Softmax, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.chain import Chain, readable
 from derive.calculus.pullback import rule_name
@@ -49,11 +49,18 @@ def substitute(e: MatrixExpr, values: Mapping[str, MatrixExpr]) -> MatrixExpr:
     return join(*parts) if join else rebuild(e, parts)
 
 
-def helpers(normal: Program) -> dict[str, MatrixExpr]:
-    """The temporaries that are a function of a named value, such as tanh(c[t]): better read in place."""
+IN_PLACE = (Apply, Softmax, LogSoftmax, FusedLoss, Detach)
+
+
+def helpers(program: Program, shown: Container[str] = ()) -> dict[str, MatrixExpr]:
+    """The temporaries better read in place: a function of named values, such as tanh(c[t]), and h[T-1].
+
+    With `shown`, the names that have an equation of their own in the document, every other temporary.
+    """
     found: dict[str, MatrixExpr] = {}
-    for name, e in normal.equations.items():
-        if normal[name].role == "temporary" and isinstance(e, (Apply, Softmax, LogSoftmax)):
+    for name, e in program.equations.items():
+        in_place = isinstance(e, IN_PLACE) or is_reference(e) or (shown and name not in shown)
+        if program[name].role == "temporary" and in_place:
             found[name] = substitute(e, found)
     return found
 
@@ -64,15 +71,15 @@ def fold_program(normal: Program) -> dict[str, MatrixExpr]:
     return {n: substitute(e, values) for n, e in normal.equations.items() if n not in values}
 
 
-def fold_steps(steps: Sequence[Step], adjoint: Adjoint, normal: Program) -> list[Step]:
-    """The steps with the helpers in place, and their adjoints too where those are used once."""
-    values = helpers(normal)
+def folded(steps: Sequence[Step], adjoint: Adjoint, normal: Program) -> dict[str, MatrixExpr]:
+    """The helpers of an adjoint program, and those of their adjoints that are used at most once."""
+    values = helpers(adjoint.program, normal.equations)
     uses = Counter(r.name for s in steps for r in references(s.right))
-    by_name = {s.left.name: s.right for s in steps}
-    for name in [adjoint.cotangents[n] for n in values if n in adjoint.cotangents]:
-        if uses[name] == 1 and name in by_name:
-            values[name] = substitute(by_name[name], values)
-    return [replace(s, right=substitute(s.right, values)) for s in steps if s.left.name not in values]
+    right = {s.left.name: s.right for s in steps}
+    for name in [adjoint.cotangents[n] for n in reversed(values) if n in adjoint.cotangents]:
+        if uses[name] <= 1 and name in right:
+            values[name] = substitute(right[name], values)
+    return values
 
 
 class Reasons:
@@ -107,7 +114,7 @@ class Reasons:
         numbers = f"in {listed([f'@{n}' for n in names])}"
         if later is None:
             return f"at a single step, {numbers}"
-        count = "one step" if abs(later) == 1 else f"{abs(later)} steps"
+        count = f"{_COUNTS[abs(later)]} step{'s' if abs(later) > 1 else ''}"
         return f"{count} {'later' if later > 0 else 'earlier'}, {numbers}" if later else numbers
 
     def short(self, name: str) -> str:
@@ -137,6 +144,9 @@ def _rules(names: Iterable[str]) -> list[str]:
     return [n for n in dict.fromkeys(names) if n != "chain rule"] or ["sum"]
 
 
+_COUNTS = "no one two three four five six seven eight".split()
+
+
 def listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
@@ -147,13 +157,17 @@ def sections(normal: Program, adjoint: Adjoint) -> tuple[Section, ...]:
     of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
     roles = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
     found: dict[str, list[Step]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
-    for s in fold_steps(readable(adjoint), adjoint, normal):
+    steps = readable(adjoint)
+    values = folded(steps, adjoint, normal)
+    for s in steps:
+        if s.left.name in values:
+            continue
         name = of.get(s.left.name, "")
         title = roles.get(normal[name].role, RECURSION) if name else RECURSION
         reason = s.reason if not name else why.short(name) if title == PARAMETERS else why.of(name)
-        found[title].append(replace(s, reason=reason))
+        found[title].append(replace(s, right=substitute(s.right, values), reason=reason))
     made = [Section(title, INTROS[title], tuple(x), title == PARAMETERS) for title, x in found.items() if x]
-    closed = closed_forms(normal, adjoint)
+    closed = closed_forms(normal, adjoint, values)
     return (*made, *([closed] if closed.steps else []))
 
 
@@ -172,9 +186,9 @@ INTROS = {
 }
 
 
-def closed_forms(normal: Program, adjoint: Adjoint) -> Section:
+def closed_forms(normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExpr]) -> Section:
     """The parameters' gradients with the recursion unfolded, where that has a form worth reading."""
-    chain, values = Chain(adjoint), helpers(normal)
+    chain = Chain(adjoint)
     gradients: list[Step] = []
     definitions: dict[str, Step] = {}
     for v in normal.parameters:

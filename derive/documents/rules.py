@@ -147,11 +147,20 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
     y, g = MatrixSymbol(name, *sample.shape), MatrixSymbol(f"d{name}", *sample.shape)
     pairs = [_untransposed(x, h) for x, h in pullback(sample, y, g, program)]
     return Rule(
-        escape_tex(rule_name(sample).capitalize()),
+        escape_tex(_title(sample).capitalize()),
         f"{printer.doprint(y)} = {printer.doprint(sample)}",
         tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs if _moves(x, own)),
         f", {note}" if (note := _note(sample, program)) else "",
     )
+
+
+def _title(sample: MatrixExpr) -> str:
+    """The name of a rule; the products that have a name of their own by that."""
+    if scalar_part(sample) is not None:
+        return "broadcast"
+    if total_part(sample) is not None:
+        return "sum of the components"
+    return "inner product" if isinstance(sample, MatMul) and is_scalar(sample.shape) else rule_name(sample)
 
 
 def _untransposed(x: MatrixExpr, h: MatrixExpr) -> tuple[MatrixExpr, MatrixExpr]:

@@ -115,7 +115,7 @@ def _dot(tr: Translator, node: s.Call) -> Value | None:
 
 def _norm2(tr: Translator, node: s.Call) -> Value | None:
     a = tr.array(node.args[0])
-    return None if a is None else b.dot(a, a)
+    return None if a is None or not tr.may_double(a, node.span) else b.dot(a, a)
 
 
 def _sum(tr: Translator, node: s.Call) -> Value | None:

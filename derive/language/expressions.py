@@ -69,8 +69,13 @@ class Translator:
 
     def fits(self, values: Sequence[Value | None], span: Span) -> bool:
         """Is an expression made of these small enough for everything that walks over it?"""
-        if self.measure.fits(*values):
-            return True
+        return self.measure.fits(*values) or self._too_large(span)
+
+    def may_double(self, a: MatrixExpr, span: Span) -> bool:
+        """May an operand be written twice, as in a * a for a ** 2?"""
+        return self.measure.may_double(a) or self._too_large(span)
+
+    def _too_large(self, span: Span) -> bool:
         help = "give a part of it a name of its own: an equation for each"
         self.error("E0107", span, "written out the expression is too large or too deep", help)
         return False
@@ -273,6 +278,8 @@ class Translator:
         if v is None:
             return None
         if is_array(v):
+            if abs(n) == 2 and not self.may_double(v, node.span):
+                return None
             raised = power(v, abs(int(n)))
             return raised if n >= 0 else Apply("reciprocal", raised)
         base = v if n >= 0 else self.reciprocal(v, node.base.span)

@@ -6,6 +6,8 @@ parameter, counts once.  Products are therefore multiplied out first.
 
 from __future__ import annotations
 
+from itertools import cycle
+
 from sympy import Integer, MatrixExpr
 
 from derive.algebra import build as b
@@ -18,7 +20,7 @@ from derive.language.table import Entry
 from derive.language.timing import DEEPEST_LAG, Time
 from derive.language.values import Run, Value, as_array, is_array
 
-_MOST_TERMS = 1024
+_MOST_FACTORS = 20_000
 Term = tuple[Value, Span]
 
 
@@ -28,7 +30,7 @@ class TotalTranslator(Translator):
     def total(self, body: s.Node) -> MatrixExpr | None:
         """The sum of the terms over what each varies with."""
         found = self.terms(body)
-        if found is None:
+        if found is None or not self.fits([v for v, _ in found], body.span):
             return None
         summed = [self._over_sequences(as_array(v), span) for v, span in found]
         return None if any(term is None for term in summed) else b.add(*summed)
@@ -50,33 +52,28 @@ class TotalTranslator(Translator):
         return None if v is None else [(v, node.span)]
 
     def _multiplied_out(self, first: s.Node, rest: tuple[tuple[str, s.Node], ...]) -> list[Term] | None:
-        left = self.terms(first)
-        for op, operand in rest:
-            right = self.terms(operand) if op == "*" else self._single(operand)
-            if left is None or right is None:
-                left = None
+        """The terms of a product: every term of each factor with every one of the others."""
+        runs: list[Run] | None = [Run()]
+        span = first.span
+        for op, operand in (("*", first), *rest):
+            span = first.span.to(operand.span)
+            factors = self.terms(operand) if op == "*" else self._single(operand)
+            if runs is None or factors is None:
+                runs = None
                 continue
-            if len(left) * len(right) > _MOST_TERMS:
-                help = "give a factor a name of its own, or sum it first"
-                self.error("E0107", operand.span, f"the loss has more than {_MOST_TERMS} terms", help)
+            if len(runs) * len(factors) * (len(rest) + 1) > _MOST_FACTORS:
+                message = f"multiplied out the loss has more than {_MOST_FACTORS:,} factors"
+                self.error("E0107", operand.span, message, "give a factor a name of its own, or sum it first")
                 return None
-            left = self._pairs(left, op, right, first.span.to(operand.span), operand.span)
-        return left
+            runs = [run.copy() for run in runs for _ in factors] if len(factors) > 1 else runs
+            pairs = zip(runs, cycle(factors), strict=False)
+            if not all(self.multiply(run, op, v, span, operand.span) for run, (v, _) in pairs):
+                runs = None
+        return None if runs is None else [(run.value(), span) for run in runs]
 
     def _single(self, node: s.Node) -> list[Term] | None:
         v = self.value(node)
         return None if v is None else [(v, node.span)]
-
-    def _pairs(self, left: list[Term], op: str, right: list[Term], span: Span, operand: Span) -> list[Term] | None:
-        result: list[Term] = []
-        for a, _ in left:
-            for c, _ in right:
-                run = Run()
-                run.times(a)
-                if not self.multiply(run, op, c, span, operand):
-                    return None
-                result.append((run.value(), span))
-        return result
 
     def _over_sequences(self, term: MatrixExpr, span: Span) -> MatrixExpr | None:
         if not is_scalar(term.shape):

@@ -43,6 +43,9 @@ class Run:
     operator: str = "*"
     factors: list[MatrixExpr] = field(default_factory=list)
 
+    def copy(self) -> Run:
+        return Run(self.coefficient, self.operator, list(self.factors))
+
     @property
     def shape(self) -> Shape:
         if not self.factors:
@@ -75,7 +78,7 @@ class Run:
         return b.scale(self.coefficient, fold(*self.factors))
 
 
-LARGEST, DEEPEST = 30_000, 160
+LARGEST, DEEPEST = 50_000, 160
 
 
 class Measure:
@@ -83,6 +86,7 @@ class Measure:
 
     def __init__(self) -> None:
         self._known: dict[MatrixExpr, tuple[int, int]] = {}
+        self._doubled = 0
 
     def __call__(self, e: MatrixExpr) -> tuple[int, int]:
         todo = [e]
@@ -102,3 +106,8 @@ class Measure:
         """May an expression be made of these?"""
         found = [self(v) for v in values if v is not None and is_array(v)]
         return sum(size for size, _ in found) <= LARGEST and all(depth <= DEEPEST for _, depth in found)
+
+    def may_double(self, e: MatrixExpr) -> bool:
+        """May `e` be written twice?  What all doublings of a cell add is limited too."""
+        self._doubled += self(e)[0]
+        return self._doubled <= LARGEST

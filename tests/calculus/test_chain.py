@@ -168,18 +168,21 @@ def test_readable_recursion_holds(name: str) -> None:
 
 
 def test_derivation_is_fast_whatever_the_cell() -> None:
-    """Less than 0.1 s for normal form, adjoint, recursion and every closed form; the best of three."""
+    """Less than 0.1 s for normal form, adjoint, recursion and every closed form.
+
+    The best of five, in CPU time: the machine may be busy with other tests.
+    """
     assert model("elman").gradient("W").expression  # warm caches
     for name in names():
-        best = min(_seconds(name) for _ in range(3))
+        best = min(_seconds(name) for _ in range(5))
         assert best < 0.1, name
 
 
 def _seconds(name: str) -> float:
     m = model(name)
-    start = time.perf_counter()
+    start = time.process_time()
     readable(m.adjoint)
     chain = Chain(m.adjoint)
     for v in m.normal.parameters:
         chain.closed_form(v.name)
-    return time.perf_counter() - start
+    return time.process_time() - start
