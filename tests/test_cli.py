@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -43,15 +43,16 @@ def test_help_is_fast_and_does_not_import_sympy() -> None:
         "try: derive.cli.main()\n"
         "finally: print('sympy' in sys.modules or 'numpy' in sys.modules, file=sys.stderr)\n"
     )
-    best = 9.0
-    for _ in range(3):
-        start = time.perf_counter()
+    seconds = []
+    for _ in range(3):  # CPU time: other tests keep the machine busy
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-        best = min(best, time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert done.stderr.strip() == "False"
     for verb in ("run", "list", "show", "test", "code", "paper", "explain", "doctor"):
         assert verb in done.stdout
-    assert best < 0.3
+    assert min(seconds) < 0.3
 
 
 def test_run(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -144,12 +144,13 @@ class _Reverse:
         for name in order:
             self._pull(name)
         carries = self._declare_carries()
+        owners = self._owners()
         for name in order + [n for n in self.cotangents if n not in self.program.equations]:
-            if self.program[name].role != "initial":
+            if name not in owners:
                 self._accumulate(name, carries)
         self._define_carries(carries)
-        for name in self.cotangents:
-            self._initials(name, carries)
+        for name in owners:
+            self._boundary(name, owners[name], carries)
         return Adjoint(self.out.program(), self.cotangents, carries, self.seeds, tuple(self.steps))
 
     def _pull(self, name: str) -> None:
@@ -172,10 +173,11 @@ class _Reverse:
             self._arrive(e, g, source, axes, rule)
         elif isinstance(e, SumOver):
             self._walk(e.arg, g, source, axes | set(e.axes), "sum over steps" if e.axes == "t" else "sum")
-        elif isinstance(e, Delta) and not e.at.has(t):
-            self._walk(e.arg, Delta(g, e.at, e.time), source, axes, rule)
-        elif isinstance(e, Delta):  # g at one step: a sum with one term
+        elif isinstance(e, Delta) and e.at.has(t) and "t" not in self.program.axes(e.arg):
+            # g at one step: a sum with one term
             self._walk(e.arg, SumOver(Delta(g, e.at, e.time), "t"), source, axes - {"t"}, rule)
+        elif isinstance(e, Delta):
+            self._walk(e.arg, Delta(g, e.at, e.time), source, axes, rule)
         else:
             for a, h in pullback(e, self.program.ref(source), g, self.program):
                 self._walk(a, h, source, axes, rule)
@@ -216,17 +218,25 @@ class _Reverse:
             reason = f"what {key[0]}[t] receives from step t{-key[1]:+d}, written at that step's own time"
             self.steps.append(Step(self.out.ref(carries[key]), b.add(*terms), "carry", reason, tuple(parts)))
 
-    def _initials(self, name: str, carries: Mapping[tuple[str, int], str]) -> None:
+    def _owners(self) -> dict[str, list[tuple[str, int]]]:
+        """Boundary value → the (name, k) that it is boundary value k of; several names may share one."""
+        owners: dict[str, list[tuple[str, int]]] = {}
+        for name in self.cotangents:
+            for k, boundary in enumerate(self.program[name].initial, 1):
+                if boundary in self.cotangents:
+                    owners.setdefault(boundary, []).append((name, k))
+        return owners
+
+    def _boundary(self, name: str, owners: list[tuple[str, int]], carries: Mapping[tuple[str, int], str]) -> None:
         """Boundary value k of x is read by lag d at step |d| − k, or by an absolute time beyond the edge."""
-        v = self.program[name]
-        for k, boundary in enumerate(v.initial, 1):
-            if boundary not in self.cotangents:
-                continue
+        terms: list[MatrixExpr] = []
+        for owner, k in owners:
+            v = self.program[owner]
             outside = T - 1 + k if v.backward else Integer(-k)
-            read_at = {d: T - 1 + k - d if v.backward else Integer(-d - k) for n, d in carries if n == name}
-            terms = [self.out.view().at(carries[name, d], i) for d, i in read_at.items() if abs(d) >= k]
-            terms += [Delta(g, outside, i) for n, g, i in self.absolute if n == name]
-            self._record(boundary, self.cotangents[boundary], terms + [c.value for c in self.terms[boundary]], ())
+            read_at = {d: T - 1 + k - d if v.backward else Integer(-d - k) for n, d in carries if n == owner}
+            terms += [self.out.view().at(carries[owner, d], i) for d, i in read_at.items() if abs(d) >= k]
+            terms += [Delta(g, outside, i) for n, g, i in self.absolute if n == owner]
+        self._record(name, self.cotangents[name], terms + [c.value for c in self.terms[name]], ())
 
     def _record(self, name: str, new: str, terms: list[MatrixExpr], parts: tuple[Contribution, ...]) -> None:
         right = b.add(*terms) if terms else b.zeros(self.program[name].shape)

@@ -85,11 +85,11 @@ def folded(steps: Sequence[Step], adjoint: Adjoint, normal: Program) -> dict[str
 class Reasons:
     """Why an adjoint is what it is: where its variable is used, and by which rules."""
 
-    def __init__(self, normal: Program, active: Iterable[str]):
-        self.normal, reached = normal, set(active)
+    def __init__(self, normal: Program, adjoint: Adjoint):
+        self.normal, self.seeds = normal, adjoint.seeds
         self.uses: dict[str, dict[tuple[str, int | None], str]] = {}
         for name, e in fold_program(normal).items():
-            if name not in reached:
+            if name not in adjoint.cotangents:
                 continue
             for r, parent in _with_parents(e, e):
                 offset = r.offset if isinstance(r, Timed) else 0
@@ -101,13 +101,21 @@ class Reasons:
         v = self.normal[name]
         if v.role == "initial":
             return self._boundary(v)
-        uses = self.uses.get(name, {})
+        uses, symbol = self.uses.get(name, {}), f"{name}[t]" if v.timed else name
+        given = self._given(name, symbol)
         if not uses:
-            return "The loss itself." if v.role == "total" else ""
+            return "The loss itself." if v.role == "total" else given
         times = sorted({d for _, d in uses}, key=lambda d: (d is None, abs(d or 0)))
         where = [self._at(d, [n for n, later in uses if later == d]) for d in times]
-        symbol = f"{name}[t]" if v.timed else name
-        return f"`{symbol}` is used {' and, '.join(where)} ({listed(_rules(uses.values()))})."
+        used = f"`{symbol}` is used {' and, '.join(where)} ({listed(_rules(uses.values()))})."
+        return f"{used} {given}".rstrip()
+
+    def _given(self, name: str, symbol: str) -> str:
+        seed = self.seeds.get(name)
+        if not seed:
+            return ""
+        index = "[t]" if symbol.endswith("]") else ""
+        return f"What a larger network passes back to `{symbol}` is given as `{seed}{index}`."
 
     @staticmethod
     def _at(later: int | None, names: Iterable[str]) -> str:
@@ -128,7 +136,7 @@ class Reasons:
         k = owner.initial.index(v.name) + 1
         users = [n for (n, later) in self.uses.get(v.of, {}) if later is None or abs(later) >= k]
         edge = "after the last step" if owner.backward else "before the first step"
-        return f"`{v.name}` is the state {edge}, which {listed([f'@{n}' for n in dict.fromkeys(users)])} reads."
+        return f"`{v.name}` is the state {edge}, read in {listed([f'@{n}' for n in dict.fromkeys(users)])}."
 
 
 def _with_parents(e: MatrixExpr, parent: MatrixExpr) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
@@ -153,7 +161,7 @@ def listed(words: Sequence[str]) -> str:
 
 def sections(normal: Program, adjoint: Adjoint) -> tuple[Section, ...]:
     """The derivation of every gradient: the recursion, the gradients it leads to, and their closed forms."""
-    why = Reasons(normal, adjoint.cotangents)
+    why = Reasons(normal, adjoint)
     of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
     roles = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
     found: dict[str, list[Step]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
@@ -177,7 +185,7 @@ GIVEN = "The gradients of the inputs and the initial states"
 CLOSED = "The same gradients as sums over steps"
 INTROS = {
     RECURSION: "The gradient of the loss with respect to a value is the sum of what comes back from every equation "
-    "that uses the value. The steps are taken from the last to the first; what is read beyond the ends is zero.",
+    "that uses the value. The steps are taken from the last to the first; a gradient outside the first and the last step is zero.",
     PARAMETERS: "A parameter is the same at every step, so its gradient is a sum over the steps.",
     GIVEN: "They are needed where the network is a part of a larger one.",
     CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps `j` whose loss it is, and "

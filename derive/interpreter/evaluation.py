@@ -18,6 +18,7 @@ import sympy
 from sympy import Expr, MatrixExpr, Symbol
 
 from derive.algebra.nodes import NONEMPTY, B, SumOver, T, Timed, is_reference, t
+from derive.errors import DeriveError
 from derive.interpreter.rules import evaluate
 from derive.program import Program, operands
 
@@ -89,13 +90,17 @@ class Evaluation:
     def _get(self, key: Key) -> Array:
         """Evaluate `key` and what it needs, with a stack of our own: time can be long."""
         todo = [key]
+        waiting: set[Key] = set()
         while todo:
             top = todo[-1]
             if top in self._memo:
                 todo.pop()
                 continue
             missing = [k for k in self._needs(top) if k not in self._memo]
+            if missing and top in waiting:
+                raise DeriveError(f"{top[0]} at step {top[1]} needs itself: no order of time evaluates the program")
             if missing:
+                waiting.add(top)
                 todo.extend(missing)
             else:
                 self._memo[top] = self._compute(top)

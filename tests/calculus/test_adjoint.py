@@ -17,7 +17,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Detach, Softmax, SoftmaxCrossEntropy, SumOver, T, Timed, t
 from derive.calculus.adjoint import Adjoint, active_names, adjoint
 from derive.calculus.normal import check_normal
-from derive.errors import UnsupportedError
+from derive.errors import DeriveError, UnsupportedError
 from derive.interpreter import Array
 from derive.kernels.samples import draw
 from derive.program import SHARED, Program, Variable, references
@@ -232,10 +232,19 @@ def test_part_of_the_gradients(wanted: list[str]) -> None:
     assert len(back.program.equations) < len(adjoint(program).program.equations)
 
 
+BLIND = """
+cell blind
+dims H
+input x : H
+param w, v : H
+z[t] = w * x[t]
+u[t] = v * x[t]
+loss[t] = sum(z[t])
+"""
+
+
 def test_what_the_loss_does_not_see_has_a_zero_gradient() -> None:
-    program = model(
-        "cell blind\ndims H\ninput x : H\nparam w, v : H\nz[t] = w * x[t]\nu[t] = v * x[t]\nloss[t] = sum(z[t])\n"
-    )
+    program = model(BLIND)
     back = adjoint(program)
     sample = draw(program, {"H": 3}, 3, 2, seed=0)
     assert not run(back.program, sample).value(back.cotangents["v"]).any()
@@ -258,7 +267,7 @@ def test_vector_jacobian_products() -> None:
 
     def inner(moved: Mapping[str, Array]) -> Array:
         at = run(wide, sample, **moved)
-        return np.sum([(at.value(n) * sample.arrays[s]).sum(axis=(-4, -3, -2, -1)) for n, s in seeds.items()], axis=0)
+        return sum((at.value(n) * sample.arrays[s]).sum(axis=(-4, -3, -2, -1)) for n, s in seeds.items())
 
     for n in given(program):
         base = sample.arrays[n]
@@ -276,12 +285,22 @@ def test_the_total_may_be_seeded_too() -> None:
     assert error(got, gradient(wide, sample, "W") * scale) <= GRADIENT
 
 
+def test_an_unseen_state_has_a_zero_gradient_at_its_start() -> None:
+    hand = Hand()
+    equations = elman(hand)
+    program = finish(hand, equations, b.dot(hand("x"), hand("x")))
+    back = adjoint(program)
+    values = run(back.program, draw(program, HAND_SIZES, 3, 2, seed=0))
+    assert not values.value(back.cotangents["h_1"]).any()
+    assert not values.value(back.cotangents["W"]).any()
+
+
 def test_what_moves_with_a_name() -> None:
     program, _ = named("mutual")
-    assert active_names(
-        program, ["d_init1"] if "d_init1" in program.variables else [program["d"].initial[0] or ""]
-    ) >= {"d"}
-    assert "a" not in active_names(program, [program["d"].initial[0] or ""])
+    start = program["d"].initial[0] or ""
+    assert active_names(program, [start]) == {start, "d", "loss", "L"} | {
+        n for n in program.variables if n.startswith("loss_")
+    }
     assert active_names(program, ["U"]) >= {"a", "c", "d", "L"}
 
 
@@ -360,12 +379,9 @@ def mistakes(back: Adjoint, program: Program) -> dict[str, Mapping[MatrixExpr, M
         w = program.ref(v.name)
         if v.shape[0] == v.shape[1] != 1:
             found[f"{v.name} for {v.name}.T"] = {w.T: w}
-    ones = {OneMatrix(*program[s.name].shape) for s in program.states}
-    found["1 for 1 - a*a"] = {
-        b.subtract(one, b.hadamard(program.ref(s.name), program.ref(s.name))): one
-        for s in program.states
-        for one in ones
-    }
+    for s in program.states:
+        one, a = OneMatrix(*s.shape), program.ref(s.name)
+        found[f"1 for 1 - {s.name}*{s.name}"] = {b.subtract(one, b.hadamard(a, a)): one}
     return found
 
 
@@ -380,10 +396,14 @@ def test_mistakes_are_caught(name: str) -> None:
         wrong = broken(back, program, change)
         if wrong is None:
             continue
-        values = run(wrong.program, sample)
-        worst = max(error(values.value(wrong.cotangents[n]), g) for n, g in true.items())
-        assert not worst <= 1e-3, f"{label} goes unseen"
         caught += 1
+        try:
+            values = run(wrong.program, sample)
+            worst = max(error(values.value(wrong.cotangents[n]), g) for n, g in true.items())
+        except DeriveError as refused:  # two carries that run against each other: a cycle
+            assert "needs itself" in str(refused)
+            continue
+        assert not worst <= 1e-3, f"{label} goes unseen"
     assert caught >= 3
 
 
