@@ -110,6 +110,7 @@ class _Reverse:
         self.absolute: list[tuple[str, MatrixExpr, Expr]] = []
         self.lagged = {r.name for e in program.equations.values() for r in references(e) if _shifted(r)}
         self.cotangents = self._declare(self._needed())
+        self.owners = self._owners()
 
     def _needed(self) -> set[str]:
         """The names between the wanted ones and the seeds."""
@@ -144,13 +145,12 @@ class _Reverse:
         for name in order:
             self._pull(name)
         carries = self._declare_carries()
-        owners = self._owners()
         for name in order + [n for n in self.cotangents if n not in self.program.equations]:
-            if name not in owners:
+            if name not in self.owners:
                 self._accumulate(name, carries)
         self._define_carries(carries)
-        for name in owners:
-            self._boundary(name, owners[name], carries)
+        for name in self.owners:
+            self._initials(name, carries)
         return Adjoint(self.out.program(), self.cotangents, carries, self.seeds, tuple(self.steps))
 
     def _pull(self, name: str) -> None:
@@ -185,17 +185,16 @@ class _Reverse:
     def _arrive(self, r: MatrixExpr, g: MatrixExpr, source: str, axes: frozenset[str], rule: str) -> None:
         if r.name not in self.cotangents:
             return
+        missing = "".join(a for a in "tb" if a in axes - self.program.axes(r))
+        value = SumOver(g, missing) if missing else g
         offset = r.offset if isinstance(r, Timed) else 0
         if offset is None:
-            self.absolute.append((r.name, g, r.index))
-            value = Delta(g, t, r.index)
-        elif offset:
-            self.carry_terms.setdefault((r.name, offset), []).append(Contribution(source, r, g, rule))
-            return
+            self.absolute.append((r.name, value, r.index))
+            value = Delta(value, t, r.index)
+        if offset:
+            self.carry_terms.setdefault((r.name, offset), []).append(Contribution(source, r, value, rule))
         else:
-            missing = "".join(a for a in "tb" if a in axes - self.program[r.name].axes)
-            value = SumOver(g, missing) if missing else g
-        self.terms[r.name].append(Contribution(source, r, value, rule))
+            self.terms[r.name].append(Contribution(source, r, value, rule))
 
     def _declare_carries(self) -> dict[tuple[str, int], str]:
         carries = {}
@@ -227,10 +226,10 @@ class _Reverse:
                     owners.setdefault(boundary, []).append((name, k))
         return owners
 
-    def _boundary(self, name: str, owners: list[tuple[str, int]], carries: Mapping[tuple[str, int], str]) -> None:
+    def _initials(self, name: str, carries: Mapping[tuple[str, int], str]) -> None:
         """Boundary value k of x is read by lag d at step |d| − k, or by an absolute time beyond the edge."""
         terms: list[MatrixExpr] = []
-        for owner, k in owners:
+        for owner, k in self.owners[name]:
             v = self.program[owner]
             outside = T - 1 + k if v.backward else Integer(-k)
             read_at = {d: T - 1 + k - d if v.backward else Integer(-d - k) for n, d in carries if n == owner}

@@ -72,7 +72,7 @@ class NormalBuilder(Builder):
 
     def inner(self, e: MatrixExpr, hint: str) -> MatrixExpr:
         """The normal form of an operand: what must stand at a root gets a name."""
-        if isinstance(e, Timed) and e.offset is None:
+        if is_absolute(e):
             return self.name(e, f"at_{e.name}")
         e = self.root(e, hint)
         if isinstance(e, NONLINEAR):
@@ -80,7 +80,8 @@ class NormalBuilder(Builder):
         return e
 
     def named(self, e: MatrixExpr, hint: str) -> MatrixExpr:
-        return e if is_reference(e) else self.name(self.inner(e, hint), hint)
+        e = e if is_reference(e) and not is_absolute(e) else self.inner(e, hint)
+        return e if is_reference(e) else self.name(e, hint)
 
     def product(self, factors: Iterable[MatrixExpr], hint: str) -> MatrixExpr:
         """A matrix product on references; diag(a) B is an elementwise product where B is a column."""
@@ -149,10 +150,14 @@ def is_apply(e: MatrixExpr, name: str) -> bool:
     return isinstance(e, Apply) and e.name == name
 
 
+def is_absolute(e: MatrixExpr) -> bool:
+    return isinstance(e, Timed) and e.offset is None
+
+
 def is_map(e: MatrixExpr) -> bool:
     """Is `e` elementwise in references of its own shape and in broadcast scalars?"""
     if is_reference(e) or isinstance(e, (OneMatrix, ZeroMatrix)):
-        return not (isinstance(e, Timed) and e.offset is None)
+        return not is_absolute(e)
     if isinstance(e, (MatAdd, HadamardProduct, Scale)):
         return all(is_map(a) for a in operands(e))
     scalar = b.broadcast_scalar(e)

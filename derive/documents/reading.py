@@ -135,6 +135,8 @@ class Reasons:
         owner = self.normal[v.of]
         k = owner.initial.index(v.name) + 1
         users = [n for (n, later) in self.uses.get(v.of, {}) if later is None or abs(later) >= k]
+        if not users:
+            return ""
         edge = "after the last step" if owner.backward else "before the first step"
         return f"`{v.name}` is the state {edge}, read in {listed([f'@{n}' for n in dict.fromkeys(users)])}."
 
@@ -185,7 +187,8 @@ GIVEN = "The gradients of the inputs and the initial states"
 CLOSED = "The same gradients as sums over steps"
 INTROS = {
     RECURSION: "The gradient of the loss with respect to a value is the sum of what comes back from every equation "
-    "that uses the value. The steps are taken from the last to the first; a gradient outside the first and the last step is zero.",
+    "that uses the value. The steps are taken from the last to the first, for states that run backward in time from "
+    "the first to the last; a gradient at a step outside them is zero.",
     PARAMETERS: "A parameter is the same at every step, so its gradient is a sum over the steps.",
     GIVEN: "They are needed where the network is a part of a larger one.",
     CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps `j` whose loss it is, and "

@@ -42,6 +42,7 @@ class Evaluation:
         self._numbers: dict[Expr, Any] = {**numbers, T: sympy.Integer(steps), B: sympy.Integer(batch)}
         self._numbers[NONEMPTY] = sympy.Integer(int(steps > 0))
         self._numbers |= {Symbol(n, real=True): c for n, c in program.constants.items()}
+        self._known: dict[Expr, Expr] = {}
         self._memo: dict[Key, Array] = {}
 
     def value(self, name: str) -> Array:
@@ -78,10 +79,15 @@ class Evaluation:
         """A coefficient; 1/T counts as 0 when T = 0."""
         if self.steps == 0 and e.has(T):
             e = e.subs(1 / T, 0)
-        return float(e.subs(self._numbers))
+        return float(self._fixed(e))
 
     def integer(self, e: Expr) -> int:
-        return int(e.subs(self._numbers))
+        return int(self._fixed(e))
+
+    def _fixed(self, e: Expr) -> Expr:
+        if e not in self._known:
+            self._known[e] = e.subs(self._numbers)
+        return self._known[e]
 
     def time(self, index: Expr, now: int | None) -> int:
         of_t, of_T, constant = _linear(index)

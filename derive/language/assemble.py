@@ -24,6 +24,7 @@ def assemble(
     assumptions = [_assumption(one, ways, table) for one in supposed]
     if table.report.errors:
         return None
+    assert len(found.written) == len(found.read) - (STEP_LOSS in found.read), "an equation got lost"
     _warn_of_unused(listed, ways, table)
     _add_boundaries(ways, table, builder)
     last = (STEP_LOSS, TOTAL)

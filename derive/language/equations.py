@@ -46,11 +46,16 @@ def define(statements: Iterable[s.Statement], table: Table) -> Equations:
                 found.written[statement.name.name] = statement
             else:
                 found.others.append(statement)
+    if table.heads <= table.entries.keys():  # else a line that could not be read may be the equation
+        _check_states(found, table)
+    return found
+
+
+def _check_states(found: Equations, table: Table) -> None:
     for name, entry in table.entries.items():
         if entry.kind == "state" and name not in found.written and name not in table.doubtful:
             help = f"write {name}[t] = ..., with {name}[t-1] on the right side"
             table.report.error("E0409", entry.span, f"the state '{name}' has no equation", help)
-    return found
 
 
 def _defines(equation: s.Equation, found: Equations, table: Table) -> bool:

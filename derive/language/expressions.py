@@ -12,33 +12,23 @@ from sympy import Add, Expr, Integer, MatrixExpr, S
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply, power
-from derive.algebra.nodes import T
 from derive.algebra.shapes import Shape, is_scalar, same, shape_text
 from derive.language import coefficients
 from derive.language import syntax as s
 from derive.language.calls import call
 from derive.language.declarations import literal
-from derive.language.report import Report, Span
-from derive.language.table import KIND_TEXT, Entry, Table
-from derive.language.timing import DEEPEST_LAG, Time, time_of
+from derive.language.references import References
+from derive.language.report import Span
+from derive.language.table import Table
 from derive.language.values import Measure, Run, Value, as_array, is_array, stretch, text_of
-from derive.language.words import FUNCTION_NAMES, KEYWORDS
 from derive.program import Builder
 
-_NOT_A_VALUE = {
-    "t": ("'t' is the time step, not a number", "declare an input that carries it, as in: input time : 1"),
-    "B": ("the number of sequences never appears in a cell", "equations speak of one sequence"),
-    "L": ("the total loss is no value to go on with", "it is what the gradients are taken of"),
-    "loss": ("the loss is no value to go on with", "name the expression: e[t] = ..., loss[t] = e[t]"),
-}
 
-
-class Translator:
+class Translator(References):
     """Turns the expressions of one cell into matrix expressions; errors go to the report."""
 
     def __init__(self, table: Table, builder: Builder):
-        self.table, self.builder = table, builder
-        self.report: Report = table.report
+        super().__init__(table, builder)
         self.constants = table.constants()
         self.measure = Measure()
 
@@ -84,10 +74,6 @@ class Translator:
         v = self.value(node)
         return None if v is None else as_array(v)
 
-    def error(self, code: str, span: Span, message: str, help: str = "") -> None:
-        """Report; the value of the faulty expression is None."""
-        self.report.error(code, span, message, help)
-
     def small(self, c: Expr, span: Span) -> Expr | None:
         """A coefficient that may be carried on, else an error."""
         if why := coefficients.fault(c):
@@ -103,96 +89,6 @@ class Translator:
     def over_components(self, a: MatrixExpr, mean: bool) -> MatrixExpr:
         rows, cols = a.shape
         return b.scale(1 / (rows * cols), b.total(a)) if mean else b.total(a)
-
-    # Names
-
-    def name(self, node: s.Name) -> Value | None:
-        if node.name == "T" and node.index is None:
-            return T
-        entry = self.table.entries.get(node.name)
-        if entry is None or entry.kind == "loss":
-            self._no_value(node)
-            return None
-        self.table.used.add(node.name)
-        if entry.kind in ("size", "number"):
-            return entry.symbol if self._untimed(node, entry) else None
-        if entry.shape is None or node.name not in self.builder.variables:
-            return None
-        return self._reference(node, entry)
-
-    def _no_value(self, node: s.Name) -> None:
-        if node.name in self.table.doubtful:
-            return
-        if node.name in _NOT_A_VALUE:
-            self.error("E0407", node.span, *_NOT_A_VALUE[node.name])
-            return
-        if node.name in FUNCTION_NAMES:
-            help = f"write {node.name}(...)"
-            self.error("E0407", node.span, f"'{node.name}' is a function and needs its arguments", help)
-            return
-        if node.name in KEYWORDS:
-            self.error("E0407", node.span, f"'{node.name}' is a word of this language")
-            return
-        self.table.get(node.name, node.span)
-        return
-
-    def _untimed(self, node: s.Name, entry: Entry) -> bool:
-        if node.index is None:
-            return True
-        what = "one value for the whole sequence" if entry.once else KIND_TEXT[entry.kind]
-        message = f"'{entry.name}' is {what} and has no time"
-        self.error("E0505", node.span, message, f"write {entry.name}")
-        return False
-
-    def _reference(self, node: s.Name, entry: Entry) -> MatrixExpr | None:
-        if not entry.timed:
-            return self.builder.ref(entry.name) if self._untimed(node, entry) else None
-        time = time_of(node.index)
-        if time is None:
-            help = f"a time is [t], [t-1], [t+1], and in 'loss = ...' [T-1] or [0]: {entry.name}[t]"
-            self.error("E0208", node.index.span if node.index else node.span, "this is no time", help)
-            return None
-        if time.anchor != "t":
-            return self.absolute(node, entry, time)
-        if entry.kind == "state":
-            self._check_state(node, time)
-        elif time.offset:
-            self._check_present(node, entry, time)
-            return self.builder.ref(entry.name)
-        return self.builder.ref(entry.name, time.offset)
-
-    def _check_state(self, node: s.Name, time: Time) -> None:
-        if node.index is None:
-            help = f"write {node.name}[t-1] for the value of the step before, {node.name}[t] for this step's"
-            self.error("E0505", node.span, f"the state '{node.name}' needs a time", help)
-        elif abs(time.offset) > DEEPEST_LAG:
-            message = f"a state is read at most {DEEPEST_LAG} steps away, not {abs(time.offset)}"
-            help = "carry the value in a second state"
-            self.error("E0506", node.span, message, help)
-
-    def _check_present(self, node: s.Name, entry: Entry, time: Time) -> None:
-        what = KIND_TEXT[entry.kind]
-        if time.offset > 0:
-            message = f"a look into the future: '{node.name}' is {what}, read at [{time}]"
-            help = "only a state that runs backward in time is read at [t+1]"
-            self.error("E0502", node.span, message, help)
-            return
-        assert entry.shape is not None
-        shape = " x ".join(str(n) for n in entry.shape if n != 1) or "1"
-        p = next(p for p in ("p", "q", "past", f"{node.name}_past") if p not in self.table.entries)
-        help = f"write 'state {p} : {shape}' and '{p}[t] = {node.name}[t]', then read {p}[{time}]"
-        if entry.kind == "result":
-            help = f"declare it as a state: state {node.name} : {shape}"
-        self.error("E0501", node.span, f"only states have a past, and '{node.name}' is {what}", help)
-        return
-
-    def absolute(self, node: s.Name, entry: Entry, time: Time) -> MatrixExpr | None:
-        """name[T-1] or name[0]: only the total loss knows these."""
-        help = "an equation says what holds at every step t; the last step is read in 'loss = ...' only"
-        self.error("E0507", node.span, f"'{node.name}[{time}]' is one step of the sequence", help)
-        return None
-
-    # Operators
 
     def sum(self, node: s.Sum) -> Value | None:
         values = [(sign, self.value(term), term.span) for sign, term in node.terms]

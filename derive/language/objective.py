@@ -105,6 +105,8 @@ class TotalTranslator(Translator):
             message = f"[{time}] is none of the steps [T-1] ... [T-{DEEPEST_LAG}] and [0] ... [{DEEPEST_LAG - 1}]"
             self.error("E0507", node.span, message, help)
             return None
+        if entry.shape is None or entry.name not in self.builder.variables:
+            return None
         return self.builder.view().at(entry.name, T + time.offset if time.anchor else Integer(time.offset))
 
 

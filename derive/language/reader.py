@@ -19,6 +19,7 @@ from derive.language.report import Problem, Report, Span
 from derive.language.source import check_visible, lines_of
 from derive.language.table import Entry, Table
 from derive.language.tokens import MOST_NAMES, MOST_TOKENS, names_in, span_of, tokens_of
+from derive.language.words import STATEMENTS
 from derive.program import ONCE, SEQUENCE, SHARED, Builder, Program, Variable
 
 
@@ -85,7 +86,10 @@ def _statements(lines: Sequence[str], table: Table) -> tuple[list[s.Statement], 
             report.take(problem)
             faulty.add(number)
     for number in faulty:
-        table.doubtful.update(names_in(lines[number - 1]))
+        found = names_in(lines[number - 1])
+        table.doubtful.update(found)
+        if "=" in lines[number - 1] and not (found and found[0] in STATEMENTS):
+            table.heads.add(found[0] if found else "")
     return statements, faulty
 
 

@@ -57,6 +57,7 @@ class Table:
     report: Report
     entries: dict[str, Entry] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
+    heads: set[str] = field(default_factory=set)  # the left sides of equations that could not be read
     used: set[str] = field(default_factory=set)
     _unknown: set[str] = field(default_factory=set)
 

@@ -35,6 +35,11 @@ def text_of(v: Value) -> str:
     return shape_text(v.shape) if is_array(v) else "a number"
 
 
+def size_text(shape: Shape) -> str:
+    """A shape as a declaration writes it."""
+    return str(shape[0]) if shape[1] == 1 else f"{shape[0]} x {shape[1]}"
+
+
 @dataclass
 class Run:
     """Factors of one kind of product, folded at once: pairwise would be quadratic in their number."""

@@ -45,10 +45,14 @@ def gradient(program: Program, sample: Sample, name: str, total: str = "") -> Ar
     return np.asarray(np.broadcast_to(np.imag(moved), (base.size, 1, 1)).reshape(base.shape) / STEP)
 
 
-def derivative(program: Program, sample: Sample, directions: Mapping[str, Array], name: str) -> Array:
-    """The derivative of the value of `name` along `directions`, by complex step."""
-    moved = {n: sample.arrays[n] + 1j * STEP * d for n, d in directions.items()}
-    return np.asarray(np.imag(run(program, sample, **moved).value(name)) / STEP)
+class Derivatives:
+    """The derivative of every name of a program along `directions`, by one complex step."""
+
+    def __init__(self, program: Program, sample: Sample, directions: Mapping[str, Array]):
+        self.run = run(program, sample, **{n: sample.arrays[n] + 1j * STEP * d for n, d in directions.items()})
+
+    def value(self, name: str) -> Array:
+        return np.asarray(np.imag(self.run.value(name)) / STEP)
 
 
 def directions(program: Program, sample: Sample, names: Iterable[str], seed: int = 5) -> dict[str, Array]:

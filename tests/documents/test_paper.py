@@ -1,0 +1,199 @@
+"""The paper: complete, inert, the same bytes on every run, and accepted by pdflatex where there is one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from derive.algebra.names import Notation
+from derive.calculus.adjoint import adjoint
+from derive.calculus.normal import normalise
+from derive.documents.escape import escape_tex
+from derive.documents.latex import MatrixPrinter
+from derive.documents.layout import LINE, displays, rows, width
+from derive.documents.paper import latex_document, paper_data
+from derive.documents.reading import sections
+from derive.documents.rules import rules
+from derive.language import catalogue, read
+
+HOSTILE = r"100% \input{/etc/passwd} $x$ #1 } { ~ ^ _ & \write18{id} ^^5c <b> `ls` | γ 中文 é “q”"
+ODD = """cell odd "TITLE"
+dims I, H, O
+input x : I
+input c : H once
+target y : O where sum(y) == 1
+state h : H as "\\tilde{h}^1"
+state s : H = 0
+state g : H
+param W : 2*H x I
+param A : H x H
+param u : H
+param V : O x H
+param beta
+const tau = 0.1
+z[t] = W @ x[t]
+p[t] = relu(slice(z[t], 0, H)) + leaky_relu(slice(z[t], H, 2*H), 0.01)
+h[t] = tanh(p[t] + A @ h[t-1] + 0.5 * (A.T @ h[t-2]) + c * beta) * tau
+s[t] = s[t-1] / (1 + exp(s[t-1])) + detach(h[t]) * sum(h[t]) + u ** 3
+g[t] = abs(g[t+1]) + h[t]
+q[t] = softmax(V @ s[t])
+e[t] = cross_entropy(y[t], q[t]) + 0.1 * norm2(u)
+loss = mean(e[t]) + 0.25 * norm2(u) + sum(h[T-1]) + sum(g[0])
+"""
+
+
+def document(source: str) -> str:
+    program = read(source, "test.cell").program
+    normal = normalise(program)
+    return latex_document(paper_data(program, normal, adjoint(normal)))
+
+
+@pytest.fixture(scope="module")
+def papers() -> dict[str, str]:
+    cells = {name: catalogue.text(name) for name in catalogue.names()}
+    return {name: document(source) for name, source in (cells | {"odd": ODD}).items()}
+
+
+def test_every_gradient_is_in_the_paper(papers: dict[str, str]) -> None:
+    for name in catalogue.names():
+        program = read(catalogue.text(name), name).program
+        notation = Notation(program.variables)
+        for v in program.variables.values():
+            if v.differentiable:
+                assert rf"\frac{{dL}}{{d{notation.tex(v.name, 't' if v.timed else None)}}} &=" in papers[name]
+
+
+def test_references_and_environments_match(papers: dict[str, str]) -> None:
+    for tex in papers.values():
+        labels = re.findall(r"\\label\{([^}]*)\}", tex)
+        assert len(labels) == len(set(labels))
+        assert set(re.findall(r"\\eqref\{([^}]*)\}", tex)) <= set(labels)
+        begun, ended = (sorted(re.findall(rf"\\{word}\{{(\w+\*?)\}}", tex)) for word in ("begin", "end"))
+        assert begun == ended
+        assert tex.endswith("\\end{document}\n")
+        assert "None" not in tex
+        assert "``" not in tex
+
+
+def test_no_helper_of_the_calculus_is_left_undefined(papers: dict[str, str]) -> None:
+    """What the adjoint program calls z_dz_… or tanh_h is printed as what it stands for."""
+    for tex in papers.values():
+        assert not re.search(
+            r"z_\{dz|\\mathrm\{(?:tanh|softmax|softmaxcrossentropy|step|detach|exp)\}_|overleftarrow\{h", tex
+        )
+
+
+def test_the_lstm_reads_as_in_a_textbook(papers: dict[str, str]) -> None:
+    for line in (
+        r"h_{t} &= o_{t} \odot \tanh(c_{t})",
+        r"L_{t} &= -y_{t}^{\top} \log \hat{y}_{t}",
+        r"\frac{dL}{dz_{\hat{y},t}} &= \hat{y}_{t} - y_{t}",
+        r"\odot o_{t} \odot (\mathbf{1} - \tanh^{2}(c_{t})) + \frac{dL}{dc_{t+1}} \odot f_{t+1}",
+        r"\frac{dL}{dz_{g,t}} &= \frac{dL}{dg_{t}} \odot (\mathbf{1} - g_{t}^{\odot 2})",
+        r"\frac{dL}{dW_{f}} &= \sum_{t=0}^{T-1} \frac{dL}{dz_{f,t}} h_{t-1}^{\top}",
+        r"\frac{dL}{dc_{-1}} &= \frac{dL}{dc_{0}} \odot f_{0}",
+        r"\paragraph{Assumed of the data} $\mathbf{1}^{\top} y_{t} = 1$.",
+    ):
+        assert line in papers["lstm"]
+
+
+def test_the_elman_network_has_the_double_sum(papers: dict[str, str]) -> None:
+    assert (
+        r"\frac{dL}{dW} &= \sum_{j=0}^{T-1} \sum_{k=0}^{j} \operatorname{diag}(\mathbf{1} - h_{k}^{\odot 2}) "
+        r"\left(\mathop{\overrightarrow{\prod}}\limits_{m=k+1}^{j} W^{\top} \operatorname{diag}"
+        r"(\mathbf{1} - h_{m}^{\odot 2})\right) V^{\top} (\hat{y}_{j} - y_{j}) h_{k-1}^{\top}"
+    ) in papers["elman"].replace("\\notag \\\\\n&\\quad \\cdot ", "")
+
+
+def test_reasons_point_to_the_equations_that_use_a_value() -> None:
+    normal = normalise(read(catalogue.text("lstm"), "x").program)
+    recursion = sections(normal, adjoint(normal))[0]
+    reasons = {s.left.name: s.reason for s in recursion.steps}
+    assert (
+        reasons["dh"] == "`h[t]` is used in @z_yhat and, one step later, in @z_i, @z_f, @z_o and @z_g (matrix product)."
+    )
+    assert reasons["dc"] == "`c[t]` is used in @h and, one step later, in @c (elementwise product and slope of tanh)."
+
+
+def test_each_rule_is_listed_once() -> None:
+    found = rules(normalise(read(catalogue.text("lstm"), "x").program))
+    assert [r.title for r in found].count("Matrix product") == 1
+    tanh = next(r for r in found if r.title == "Slope of tanh")
+    assert tanh.definition == r"y = \tanh(a)"
+    assert tanh.consequences == (r"\frac{dL}{da} = \frac{dL}{dy} \odot (\mathbf{1} - y^{\odot 2})",)
+
+
+@pytest.mark.parametrize("character", [chr(c) for c in range(32, 127) if not chr(c).isalnum()])
+def test_what_tex_acts_on_is_spelled_out(character: str) -> None:
+    tex = escape_tex(f"a{character}b")
+    bare = re.sub(r"\\text\w+\{\}|\\[{}$&#%_]", "", tex)
+    assert not set(bare) & set("\\{}$&#%_^~")
+
+
+def test_a_hostile_title_is_inert() -> None:
+    tex = document(ODD.replace("TITLE", HOSTILE))
+    title = next(line for line in tex.splitlines() if line.startswith(r"\title{"))
+    assert r"\textbackslash{}input\{/etc/passwd\}" in title
+    assert r"\input{" not in tex
+    assert r"\write18" not in tex
+    assert escape_tex("a\nb\\par\tc\x00\u202e") == r"a b\textbackslash{}par c "
+
+
+def test_long_equations_fit_the_line(papers: dict[str, str]) -> None:
+    for tex in papers.values():
+        for block in re.findall(r"\\begin\{align\}\n(.*?)\n\\end\{align\}", tex, re.DOTALL):
+            for row in re.sub(r"\\label\{[^}]*\}| \\notag", "", block).split(" \\\\\n"):
+                assert width(row.replace("&", "")) <= LINE + 8, row
+
+
+def test_a_row_is_cut_at_signs_first_and_never_in_a_group() -> None:
+    long = " + ".join(rf"W_{{{n}}} \operatorname{{diag}}(a_{{{n}}} - b + c)" for n in "abcdefgh")
+    found = rows(long, 30)
+    assert len(found) > 2
+    assert all(row.startswith("+ ") and row.count("(") == row.count(")") for row in found[1:])
+    nested = r"\left(" + long + r"\right) x"
+    cut = rows(nested, 40)
+    assert all(r"\left" not in row and row.count("{") == row.count("}") for row in cut)
+    assert rows("a + b", 30) == ("a + b",)
+
+
+def test_a_wide_block_matrix_is_followed_by_its_entries() -> None:
+    normal = normalise(read(catalogue.text("lstm"), "x").program)
+    step = next(s for s in sections(normal, adjoint(normal))[-1].steps if s.left.name == "K")
+    shown = list(displays("K_{t}", step.right, MatrixPrinter()))
+    assert shown[0].rows == (
+        r"\begin{bmatrix} [K_{t}]_{11} & [K_{t}]_{12} \\ [K_{t}]_{21} & [K_{t}]_{22} \end{bmatrix}",
+    )
+    assert [d.left for d in shown[1:]] == ["[K_{t}]_{11}", "[K_{t}]_{12}", "[K_{t}]_{21}", "[K_{t}]_{22}"]
+
+
+def test_the_same_bytes_whatever_the_hash_seed() -> None:
+    code = "import derive; import sys; sys.stdout.write(derive.load('gru').latex())"
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1
+    assert b"\\begin{document}" in outputs.pop()
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here")
+@pytest.mark.parametrize("name", ["elman", "lstm", "bidirectional", "odd"])
+def test_pdflatex_accepts_it_without_a_complaint(name: str, papers: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "paper.tex").write_text(papers[name].replace("TITLE", escape_tex(HOSTILE)), encoding="utf-8")
+    command = ["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]
+    environment = {**os.environ, "openin_any": "p", "openout_any": "p"}
+    for _ in range(2):
+        done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, timeout=120, env=environment)
+    log = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, log[-2000:]
+    assert "Overfull" not in log
+    assert "undefined" not in log
