@@ -13,8 +13,8 @@ from derive.cli.terminal import (
     load_cell,
     load_cells,
     no_duplicates,
+    parse_names,
     parse_sizes,
-    parse_targets,
     print_json,
     progress,
     report_error,
@@ -25,6 +25,7 @@ from derive.cli.terminal import (
 )
 from derive.errors import DeriveError
 
+only = click.option("--wrt", default="", metavar="W,x,h", help="Only these gradients.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 folder = click.option("-o", "--output", type=click.Path(path_type=Path), help="Write below this folder.")
 
@@ -94,21 +95,21 @@ def list_(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("cell")
-@click.option("--wrt", multiple=True, metavar="NAME", help="Only this gradient (may be repeated).")
+@only
 @click.option("--steps", is_flag=True, help="Every step, with its rule and reason.")
 @click.option("--form", type=click.Choice(["sum", "recursion"]), help="The double sum or the BPTT recursion.")
 @click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out over the hidden states.")
 @click.option("--latex", is_flag=True, help="Print LaTeX.")
 @as_json
 def show(
-    cell: str, wrt: tuple[str, ...], steps: bool, form: str | None, unroll: int | None, latex: bool, as_json: bool
+    cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None, latex: bool, as_json: bool
 ) -> None:
     """Show the gradients."""
     from derive.model import show
 
     model = load_cell(cell)
     warn(model)
-    blocks = show.blocks(model, wrt, steps=steps, form=form, unroll=unroll, latex=latex)
+    blocks = show.blocks(model, parse_names(wrt), steps=steps, form=form, unroll=unroll, latex=latex)
     if as_json:
         print_json({"cell": model.name, "gradients": [b.as_json() for b in blocks]})
     else:
@@ -127,7 +128,7 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
 
     model = load_cell(cell)
     warn(model)
-    kernels = [model.compile(name, dtype) for name in parse_targets(targets)]
+    kernels = [model.compile(name, dtype) for name in parse_names(targets)]
     with progress("checking", len(kernels) * (sets + len(SHAPES) - 1), as_json) as step:
         reports = [check(kernel, sets=sets, progress=step) for kernel in kernels]
     if as_json:
@@ -143,7 +144,7 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
 @click.option("--to", "targets", default="numpy", metavar="TARGETS", help="Targets, separated by commas.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sizes", default="", metavar="H=64,I=8", help="Sizes fixed in the code; T and B may be among them.")
-@click.option("--wrt", default="", metavar="W,x,h", help="Only these gradients.")
+@only
 @folder
 @as_json
 def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path | None, as_json: bool) -> None:
@@ -152,9 +153,9 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
 
     model = load_cell(cell)
     warn(model)
-    wanted = [w.strip() for w in wrt.split(",")] if wrt else None
+    wanted = parse_names(wrt) or None
     files: dict[str, str] = {}
-    for name in parse_targets(targets):
+    for name in parse_names(targets):
         files |= model.code(name, dtype, parse_sizes(sizes), wanted)
     for name, text in files.items():
         if output is not None:
@@ -171,13 +172,13 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
 
 @cli.command()
 @click.argument("cell")
-@click.option("--wrt", multiple=True, metavar="NAME", help="Only this gradient (may be repeated).")
+@only
 @click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out as well.")
 @click.option("--format", "formats", default="tex", type=click.Choice(["tex"]), help="The document's format.")
 @folder
 @as_json
 def paper(
-    cell: str, wrt: tuple[str, ...], unroll: int | None, formats: str, output: Path | None, as_json: bool
+    cell: str, wrt: str, unroll: int | None, formats: str, output: Path | None, as_json: bool
 ) -> None:
     """Write the step-by-step derivation as a document."""
     from derive.model.paper import document
@@ -185,7 +186,7 @@ def paper(
 
     model = load_cell(cell)
     warn(model)
-    text = document(model, wrt or None, unroll)
+    text = document(model, parse_names(wrt) or None, unroll)
     if output is None and not as_json:
         click.echo(text, nl=False)
         return

@@ -42,7 +42,8 @@ def no_duplicates(models: list[Model]) -> None:
         seen.add(model.name)
 
 
-def parse_targets(text: str) -> list[str]:
+def parse_names(text: str) -> list[str]:
+    """Names separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 

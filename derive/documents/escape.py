@@ -12,7 +12,7 @@ _SPECIAL: Mapping[str, str] = {
     "$": r"\$",
     "&": r"\&",
     "#": r"\#",
-
+    "%": r"\%",
     "_": r"\_",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",

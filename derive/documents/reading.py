@@ -93,7 +93,7 @@ class Reasons:
                 continue
             for r, parent in _with_parents(e, e):
                 offset = r.offset if isinstance(r, Timed) else 0
-                later = None if offset is None else -offset
+                later = None if offset is None else offset
                 self.uses.setdefault(r.name, {}).setdefault((name, later), rule_name(parent))
 
     def of(self, name: str) -> str:
