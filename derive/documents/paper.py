@@ -84,7 +84,7 @@ class _Paper:
             model=self._rows(self._define(program, program.equations, "")),
             conventions=conventions(program, self._nodes(), self.printer),
             normal=self._rows(self._define(self.data.normal, self.equations, "n:")),
-            rules=tuple(rules(self.data.normal)),
+            rules=tuple(rules(self.data.normal, {v.of for v in self.data.names.roles("adjoint")})),
             sections=tuple((escape_tex(s.title), self.prose(s.intro), self._blocks(s)) for s in self.data.sections),
             assumptions=assumptions(program, self.printer),
         )

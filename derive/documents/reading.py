@@ -93,7 +93,7 @@ class Reasons:
                 continue
             for r, parent in _with_parents(e, e):
                 offset = r.offset if isinstance(r, Timed) else 0
-                later = None if offset is None else offset
+                later = None if offset is None else -offset
                 self.uses.setdefault(r.name, {}).setdefault((name, later), rule_name(parent))
 
     def of(self, name: str) -> str:
@@ -187,13 +187,11 @@ GIVEN = "The gradients of the inputs and the initial states"
 CLOSED = "The same gradients as sums over steps"
 INTROS = {
     RECURSION: "The gradient of the loss with respect to a value is the sum of what comes back from every equation "
-    "that uses the value. The steps are taken from the last to the first, for states that run backward in time from "
-    "the first to the last; a gradient at a step outside them is zero.",
+    "that uses the value. Time runs the other way; a gradient at a step outside the sequence is zero.",
     PARAMETERS: "A parameter is the same at every step, so its gradient is a sum over the steps.",
     GIVEN: "They are needed where the network is a part of a larger one.",
     CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps `j` whose loss it is, and "
-    "over the steps `k` at which the parameter acted. The ordered product carries the one back to the other. Where "
-    "several states recur together, they are stacked.",
+    "over the steps `k` at which the parameter acted. The ordered product carries the one back to the other.",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -47,10 +47,10 @@ A, a, c, s = MatrixSymbol("A", n, m), MatrixSymbol("a", n, 1), MatrixSymbol("c",
 INNER, WIDE = MatrixSymbol("b", m, 1), MatrixSymbol("B", m, n)
 
 
-def rules(program: Program) -> list[Rule]:
-    """One rule for each kind of node in the equations of a normal form, in the order of first use."""
+def rules(program: Program, active: Container[str]) -> list[Rule]:
+    """One rule for each kind of node in the equations of the active names, in the order of first use."""
     found: dict[str, Rule] = {}
-    for e in program.equations.values():
+    for e in (e for name, e in program.equations.items() if name in active):
         for node in _nodes(e):
             sample = generic(node)
             if sample is not None:

@@ -55,6 +55,8 @@ def check(
     """Compare a kernel with complex step, central differences and the interpreter."""
     normal = kernel.normal
     report = Report(normal.name, kernel.target, kernel.dtype)
+    for state in initial_groups(normal):
+        report.symbols[state] = f"dL/d{state}[{'T' if normal[state].backward else '-1'}]"
     wanted = check_wrt(normal, wrt)
     for number, sizes in enumerate(size_sets(normal, sets)):
         for steps, batch in SHAPES if number == 0 else SHAPES[:1]:

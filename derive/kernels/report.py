@@ -25,6 +25,7 @@ class Report:
     gradients: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
+    symbols: dict[str, str] = field(default_factory=dict)  # how a gradient is written, where not dL/dname
 
     @property
     def ok(self) -> bool:
@@ -34,11 +35,14 @@ class Report:
     def rows(self) -> Iterator[tuple[str, str, float, float]]:
         """(quantity, against what, error, bound)."""
         for name, error in self.gradients.items():
-            yield f"dL/d{name}", "complex step", error, TOLERANCE[self.dtype]
+            yield self.symbol(name), "complex step", error, TOLERANCE[self.dtype]
         for name, error in self.differences.items():
-            yield f"dL/d{name}", "central difference", error, DIFFERENCE_TOLERANCE
+            yield self.symbol(name), "central difference", error, DIFFERENCE_TOLERANCE
         for name, error in self.values.items():
             yield name, "interpreter", error, VALUE_TOLERANCE[self.dtype]
+
+    def symbol(self, name: str) -> str:
+        return self.symbols.get(name, f"dL/d{name}")
 
     @property
     def worst(self) -> float:

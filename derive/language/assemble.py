@@ -67,7 +67,7 @@ def _assumption(one: Supposed, ways: Mapping[str, Course], table: Table) -> Assu
     lag = one.lag
     if lag is None:
         left = f"sum({one.name})" if one.measure == "sum" else one.name
-        return Assumption(one.name, one.measure, one.relation, one.value, f"{left} {one.relation} {one.value}")
+        return Assumption(one.name, one.measure, one.relation, one.value, f"{left} {one.relation} {one.shown}")
     way = ways.get(one.name)
     if way is None:  # the state has errors of its own
         return None
@@ -80,7 +80,7 @@ def _assumption(one: Supposed, ways: Mapping[str, Course], table: Table) -> Assu
         help = f"it runs {'backward' if way.backward else 'forward'} in time: the nearest one is {one.name}[{first}]"
         table.report.error("E0602", one.span, message, help)
     index = f"T+{lag - 1}" if one.ahead and lag > 1 else "T" if one.ahead else f"-{lag}"
-    return Assumption(one.name, one.measure, one.relation, one.value, f"{one.name}[{index}] == {one.value}", lag)
+    return Assumption(one.name, one.measure, one.relation, one.value, f"{one.name}[{index}] == {one.shown}", lag)
 
 
 def _add_boundaries(ways: Mapping[str, Course], table: Table, builder: Builder) -> None:

@@ -32,6 +32,7 @@ class Supposed:
     measure: str
     relation: str
     value: Rational
+    shown: str
     span: Span
     lag: int | None = None
     ahead: bool = False
@@ -103,6 +104,16 @@ def literal(node: s.Node) -> Rational | None:
     return None
 
 
+def literal_text(node: s.Node) -> str:
+    """A number with its sign, as written."""
+    match node:
+        case s.Number(text=text):
+            return text
+        case s.Negative(arg=s.Number(text=text)):
+            return f"-{text}"
+    raise TypeError(type(node).__name__)
+
+
 def _value(statement: s.Declaration, clause: s.Clause | None, report: Report) -> Rational | None:
     if clause is None or clause.value is None:
         return None
@@ -151,14 +162,15 @@ def _assumption(condition: s.Condition) -> Supposed | None:
     value, relation, span = literal(condition.right), condition.relation, condition.span
     if value is None:
         return None
+    shown = literal_text(condition.right)
     match condition.left:
         case s.Call(function="sum", args=(s.Name(name=name, index=index),)) if relation == "==" and _now(index):
-            return Supposed(name, "sum", relation, value, span)
+            return Supposed(name, "sum", relation, value, shown, span)
         case s.Name(name=name, index=index) if _now(index):
-            return Supposed(name, "entries", relation, value, span)
+            return Supposed(name, "entries", relation, value, shown, span)
         case s.Name(name=name, index=s.Node() as index) if relation == "==":
             lag, ahead = _boundary(index)
-            return Supposed(name, "entries", relation, value, span, lag, ahead) if lag else None
+            return Supposed(name, "entries", relation, value, shown, span, lag, ahead) if lag else None
     return None
 
 
