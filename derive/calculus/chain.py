@@ -211,8 +211,10 @@ class Chain:
         index = self._groups.index(tuple(part.names)) + 1
         tail = str(index) if len(self._groups) > 1 else ""
         made = []
+        of = self.program[name].of
+        reached = f"dL/d{of}" if of else name
         for letter, e, meaning in (
-            (f"P_{name[1:]}", part.row(name), f"from what arrives at the states to dL/d{name[1:]}"),
+            (f"P_{of or name}", part.row(name), f"from what arrives at the states to {reached}"),
             (f"K{tail}", part.step(), "the transposed Jacobian of one step"),
             (f"e{tail}", self.plain(part.source()), "what arrives at step t from outside the recurrence"),
         ):

@@ -96,4 +96,8 @@ class Derivation:
             return latex(self.recursion[-1].right, self.adjoint.program)
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle \\frac{{dL}}{{d{self.name}}} = {self.latex()}$"
+        from derive.documents.latex import latex
+
+        program = self.adjoint.program
+        left = latex(program.ref(self.adjoint.cotangents[self.targets[0]]), program)
+        return f"$\\displaystyle {left} = {self.latex()}$"
