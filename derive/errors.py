@@ -29,7 +29,8 @@ class Diagnostic:
         if not self.line:
             return head + (f"\n  = help: {self.help}" if self.help else "")
         place = f"{visible(self.file)}:{self.line}:{self.column}"
-        text, column = _clip(visible(self.source), self.column)
+        text, column = _clip(self.source, self.column)
+        text = visible(text)
         gutter = " " * len(str(self.line))
         marks = "^" * max(1, min(self.width, len(text) - column + 1))
         lines = [

@@ -53,7 +53,7 @@ class Translator(References):
                 v = self.transposed(node, row)
             case s.Call():
                 v = call(self, node)
-            case _:
+            case _:  # a new kind of node
                 raise TypeError(f"no rule reads {type(node).__name__}")
         return v if self.fits([v], node.span) else None
 

@@ -12,7 +12,7 @@ from derive.language.report import Span
 from derive.language.table import KIND_TEXT, Entry, Table
 from derive.language.timing import DEEPEST_LAG, Time, time_of
 from derive.language.values import Value, size_text
-from derive.language.words import FUNCTION_NAMES, KEYWORDS
+from derive.language.words import FUNCTION_NAMES
 from derive.program import Builder
 
 _NOT_A_VALUE = {
@@ -56,9 +56,6 @@ class References:
         if node.name in FUNCTION_NAMES:
             help = f"write {node.name}(...)"
             self.error("E0407", node.span, f"'{node.name}' is a function and needs its arguments", help)
-            return
-        if node.name in KEYWORDS:
-            self.error("E0407", node.span, f"'{node.name}' is a word of this language")
             return
         self.table.get(node.name, node.span)
 

@@ -10,7 +10,7 @@ from lark import Token
 
 from derive.language.report import Problem, Span
 from derive.language.source import describe
-from derive.language.words import DECLARATIONS, KEYWORDS, ascii_name
+from derive.language.words import KEYWORDS, ascii_name
 
 MOST_TOKENS, MOST_NAMES, DEEPEST = 20_000, 512, 64
 
@@ -135,7 +135,3 @@ def _shape_separators(tokens: list[Token]) -> list[Token]:
         separator = shape and (token == "×" or (token.type == "NAME" and token == "x" and width == 1))
         result.append(Token.new_borrow_pos("X", token, token) if separator else token)
     return result
-
-
-def is_declaration(token: Token) -> bool:
-    return token.type == "KIND" and token in DECLARATIONS

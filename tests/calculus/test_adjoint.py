@@ -222,7 +222,7 @@ def test_an_absolute_time_within_a_step(index: Expr | int) -> None:
     equations["alone"] = last
     equations["inside"] = Apply("sin", last)
     equations["among"] = b.add(b.hadamard(last, hand("x")), Apply("tanh", b.add(last, hand("x"))))
-    loss = b.add(b.dot(hand("alone"), hand("x")), b.dot(hand("inside"), hand("among")))
+    loss = b.add(b.dot(hand("alone"), hand("x")), b.dot(hand("inside"), hand("among")), b.dot(hand("h"), hand("h")))
     check_gradients(finish(hand, equations, loss), HAND_SIZES)
 
 

@@ -100,7 +100,7 @@ class _Spoiled:
 
     def call(self, function: str, *groups):  # type: ignore[no-untyped-def]
         result = dict(self.inner.call(function, *groups))
-        if result["grads"] and result["grads"]["W"].size:
+        if result.get("grads") and result["grads"]["W"].size:
             result["grads"]["W"][0, 1] *= 1 + 1e-10
         return result
 

@@ -76,6 +76,7 @@ LINES: dict[str, list[tuple[str, int, int]]] = {
     "z = " + "1" * 41: [("E0108", 1, 5)],
     "z = ((10 ** 64) ** 64) * x": [("E0108", 1, 5)],
     "z = (((H + I) ** 10) ** 10) ** 10 * x": [("E0108", 1, 6)],
+    "z = H ** 60 * H ** 60 * x": [("E0108", 1, 5)],
     # shapes
     "z = x + h[t]": [("E0301", 1, 9)],
     "z = U * x[t]": [("E0301", 1, 5)],
@@ -89,6 +90,8 @@ LINES: dict[str, list[tuple[str, int, int]]] = {
     "z = 2 @ x": [("E0302", 1, 5)],
     "z = x @ 2": [("E0302", 1, 5)],
     "z = s @ x": [("E0302", 1, 5)],
+    "z = x @ U": [("E0302", 1, 5)],
+    "z = concat(Q, x) + outer(x, R)": [("E0401", 1, 12), ("E0401", 1, 29)],
     "z = diag(W)": [("E0303", 1, 10)],
     "z = outer(x, W)": [("E0303", 1, 14)],
     "z = concat(x, W)": [("E0303", 1, 15)],
@@ -200,6 +203,9 @@ LINES: dict[str, list[tuple[str, int, int]]] = {
     "loss = s[t]": [("E0509", 1, 8)],
     "loss = sum(s[t]) + 2 * s": [("E0509", 1, 20)],
     "loss = tanh(s)": [("E0509", 1, 8)],
+    "loss = Q * sum(s) * R": [("E0401", 1, 8), ("E0401", 1, 21)],
+    "loss = (sum(s) + sum(x)) * sum(h[t])": [("E0301", 1, 8)],
+    "r = Q\nloss = r[T-1] + r[0]": [("E0401", 1, 5)],
     # clauses
     "param q once\nz = q": [("E0601", 1, 9)],
     "state g once\ng[t] = g[t-1]": [("E0601", 1, 9)],
@@ -234,6 +240,7 @@ LINES: dict[str, list[tuple[str, int, int]]] = {
     "state g : Q\ng[t] = W @ g[t-1] + h[t] * g[t]": [("E0401", 1, 11), ("E0504", 2, 28)],
     "z = Q @ x\nr = z + h[t]\nloss[t] = r": [("E0401", 1, 5)],
     "state g : H\ng[t] = tanh(W @ g[t-1]\nz = g[t-1] + g[t+1]": [("E0203", 2, 12)],
+    "param W2 : (H\nz = W2(x) + 1": [("E0203", 1, 12)],
     "g[t] = tanh(x[t]\nz = g[t-1] + h[t]": [("E0203", 1, 12)],
 }
 

@@ -42,11 +42,11 @@ def test_a_limit(name: str) -> None:
 WITHIN = {
     "brackets": "(" * 64 + "x" + ")" * 64,
     "calls": "tanh(" * 64 + "x" + ")" * 64,
-    "terms": " + ".join(f"{k} * x * x" for k in range(1, 2000)),
-    "factors": " * ".join(["x"] * 5000),
-    "quotients": " / ".join(["x"] * 5000),
+    "terms": " + ".join(f"tanh({k} * x)" for k in range(1, 1000)),
+    "factors": " * ".join(["x"] * 3000),
+    "quotients": " / ".join(["x"] * 3000),
     "numbers": " + ".join(["1"] * 9000),
-    "stacked": f"concat({', '.join(['x'] * 2000)})",
+    "stacked": f"concat({', '.join(['x'] * 800)})",
 }
 
 
@@ -78,11 +78,12 @@ def test_a_cell_is_read_fast() -> None:
         "import time; from derive.language import read, text; cell = text('lstm')\n"
         "start = time.process_time(); read(cell); print(time.process_time() - start)"
     )
-    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in "123"]
+    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in "12"]
     assert min(times) < 0.2, "0.1 s on an idle machine, the grammar included"
 
 
 def test_many_unknown_names_are_no_trouble() -> None:
     start = time.process_time()
     assert len(found(*(f"a{k} = b{k}" for k in range(200)))) == 200
-    assert time.process_time() - start < 5
+    assert len(found("z = " + " + ".join([f"b{k}" for k in range(400)] + ["x"] * 9000))) == 400
+    assert time.process_time() - start < 10

@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derive.errors import CellError
+from derive.errors import CellError, Diagnostic
 from derive.language import read
 from tests.language.cells_text import CELLS, PREAMBLE
 
@@ -22,11 +22,12 @@ PIECES = [
 
 
 def check(text: str | bytes) -> None:
+    shown: tuple[Diagnostic, ...] = ()
     try:
-        program, shown = read(text, "mutant").program, ()
+        equations = dict(read(text, "mutant").program.equations)
     except CellError as error:
-        program, shown = None, error.diagnostics
-    assert program.equations if program else shown
+        equations, shown = {}, error.diagnostics
+    assert bool(equations) != bool(shown)
     for d in shown:
         assert d.line >= 1
         assert 1 <= d.column <= len(d.source) + 1
