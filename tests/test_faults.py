@@ -87,6 +87,11 @@ def no_boundary(patch: Patch) -> None:
     patch.setattr(adjoint_module._Reverse, "_initials", nothing)
 
 
+def _register(node: Any, rule: Any) -> None:
+    register: Any = pullback.register
+    register(node)(rule)
+
+
 def _replace_rule(node: Any, rule: Callable[..., Any]) -> None:
     original: Callable[..., Any] = pullback.dispatch(node)
 
@@ -94,7 +99,7 @@ def _replace_rule(node: Any, rule: Callable[..., Any]) -> None:
         plain = len(n.args) == 2 and all(a.is_symbol or hasattr(a, "name") for a in n.args)
         return rule(n, y, g, program) if plain else original(n, y, g, program)
 
-    pullback.register(node)(dispatching)
+    _register(node, dispatching)
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +107,7 @@ def restore():  # type: ignore[no-untyped-def]
     """singledispatch has no undo: put MatMul's rule back after each fault."""
     original = pullback.dispatch(MatMul)
     yield
-    pullback.register(MatMul)(original)
+    _register(MatMul, original)
 
 
 FAULTS = [

@@ -257,5 +257,3 @@ def _expand(e: MatrixExpr) -> MatrixExpr:
     if isinstance(e, MatAdd):
         return b.add(*parts)
     return b.matmul(*parts) if e.is_MatMul else rebuild(e, parts)
-
-

@@ -107,9 +107,7 @@ class Component:
             for i, size in enumerate(self.lengths):
                 blocks[(lag - 1) * n + i, lag * n + i] = Identity(size)
         sizes = self.lengths * d
-        every = [
-            blocks.get((i, j), ZeroMatrix(sizes[i], sizes[j])) for i in range(n * d) for j in range(n * d)
-        ]
+        every = [blocks.get((i, j), ZeroMatrix(sizes[i], sizes[j])) for i in range(n * d) for j in range(n * d)]
         return _blocks(n * d, n * d, every)
 
 

@@ -101,9 +101,7 @@ def list_(as_json: bool) -> None:
 @click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out over the hidden states.")
 @click.option("--latex", is_flag=True, help="Print LaTeX.")
 @as_json
-def show(
-    cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None, latex: bool, as_json: bool
-) -> None:
+def show(cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None, latex: bool, as_json: bool) -> None:
     """Show the gradients."""
     from derive.model import show
 
@@ -177,9 +175,7 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
 @click.option("--format", "formats", default="tex", type=click.Choice(["tex"]), help="The document's format.")
 @folder
 @as_json
-def paper(
-    cell: str, wrt: str, unroll: int | None, formats: str, output: Path | None, as_json: bool
-) -> None:
+def paper(cell: str, wrt: str, unroll: int | None, formats: str, output: Path | None, as_json: bool) -> None:
     """Write the step-by-step derivation as a document."""
     from derive.model.paper import document
     from derive.render import write_text

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
 
+
 def load_cell(cell: str) -> Model:
     from derive.model import load, parse
 
@@ -55,8 +56,6 @@ def parse_sizes(text: str) -> dict[str, int]:
             raise InputError("--sizes", "NAME=NUMBER, separated by commas", repr(item))
         sizes[name.strip()] = int(value)
     return sizes
-
-
 
 
 def print_json(data: object) -> None:

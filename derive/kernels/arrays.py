@@ -121,7 +121,7 @@ def shape_words(v: Variable) -> str:
 
 
 def slices_fit(program: Program, sizes: Mapping[str, int]) -> str:
-    """"" if every slice lies inside its operand at these sizes, else what does not."""
+    """ "" if every slice lies inside its operand at these sizes, else what does not."""
     for name, e in program.equations.items():
         for node in _slices(e):
             low, high, rows = (size_value(x, sizes) for x in (node.low, node.high, node.arg.shape[0]))

@@ -154,5 +154,3 @@ def entry_points(normal: Program, wrt: Iterable[str] | None = None) -> tuple[Ent
     if normal.total:
         entries.insert(1, value_and_grad(normal, wrt))
     return tuple(entries)
-
-

@@ -179,9 +179,7 @@ class _Case:
             pairs += [(name, np.asarray(a, np.float64)) for name, a in zip(group, parts, strict=True)]
 
         def objective(run: Evaluation) -> Array:
-            total = sum(
-                (_entries(run, self.program, n) @ a.ravel() for n, a in pairs), np.zeros((), dtype=complex)
-            )
+            total = sum((_entries(run, self.program, n) @ a.ravel() for n, a in pairs), np.zeros((), dtype=complex))
             if "loss" in bars:
                 total = total + float(bars["loss"]) * run.value(self.kernel.normal.total)[..., 0, 0]
             return np.asarray(total)

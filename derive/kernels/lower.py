@@ -178,5 +178,3 @@ def _best_split(dims: tuple[int, ...], axes: tuple[frozenset[str], ...]) -> tupl
         if cost < best[0]:
             best = (cost, k)
     return best
-
-

@@ -112,8 +112,6 @@ class _Hoist:
         return b.add(*result)
 
 
-
-
 def densify(program: Program) -> Program:
     """Write one-hot arrays out where classes do not serve.
 

@@ -142,5 +142,3 @@ def _left(program: Program, name: str) -> str:
 
 def equation_text(left: str, e: MatrixExpr) -> str:
     return f"{left} = {text(e)}"
-
-

@@ -34,7 +34,6 @@ class Argument:
     classes: str = ""
 
 
-
 @dataclass(frozen=True)
 class Size:
     """`code` = `value`, read off an array or fixed."""

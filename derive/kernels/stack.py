@@ -180,6 +180,7 @@ class Stacker(Builder):
             self.equations[n] = Slice(self.ref(parent), low, high)
             low = high
 
+
 def _base(a: MatrixExpr) -> MatrixExpr:
     return a.arg if isinstance(a, Transpose) else a
 

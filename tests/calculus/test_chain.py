@@ -39,9 +39,7 @@ def with_definitions(program: Program, form: ClosedForm) -> Program:
     """The program with the closed form's symbols as equations of their own, so that each is computed once."""
     variables = {s.left.name: Variable(s.left.name, "temporary", s.left.shape, SEQUENCE) for s in form.definitions}
     equations = {s.left.name: s.right for s in form.definitions}
-    return replace(
-        program, variables={**program.variables, **variables}, equations={**program.equations, **equations}
-    )
+    return replace(program, variables={**program.variables, **variables}, equations={**program.equations, **equations})
 
 
 def closed_form_error(m: Model, name: str, steps: int = STEPS, explicit: bool = False) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def softmax(z: Array) -> Array:
 
 
 # By hand, of the target and of what the loss takes: probabilities, logits or any values.
-DEFINITIONS = {
+DEFINITIONS: dict[str, Callable[[Array, Array], float]] = {
     "cross_entropy": lambda y, p: -(y * np.log(p)).sum(),
     "cross_entropy_with_logits": lambda y, z: -(y * np.log(softmax(z))).sum(),
     "squared_error": lambda y, a: 0.5 * ((a - y) ** 2).sum(),
