@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from sympy import Expr, MatrixExpr, MatrixSymbol, Rational, Symbol
+from sympy import Expr, MatrixExpr, MatrixSymbol, Rational, Symbol, Transpose
 
 from derive.algebra.bound import Bound
+from derive.algebra.build import transpose
 from derive.algebra.nodes import Blocks, Delta, Node, SumOver, Timed, is_reference, t
 
 SEQUENCE, ONCE, SHARED = frozenset("tb"), frozenset("b"), frozenset("")
@@ -179,6 +180,8 @@ def rebuild(e: MatrixExpr, new: Iterable[MatrixExpr]) -> MatrixExpr:
         raise TypeError("sums and products over an index have no place in a program")
     if isinstance(e, Blocks):
         return Blocks(e.block_rows, e.block_cols, *new)
+    if isinstance(e, Transpose):
+        return transpose(*new)
     replacement = iter(new)
     return e.func(*(next(replacement) if isinstance(a, MatrixExpr) else a for a in e.args))
 

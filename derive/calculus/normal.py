@@ -35,7 +35,10 @@ CONSTANT = (OneMatrix, ZeroMatrix, Identity)
 
 def normalise(program: Program) -> Program:
     """The normal form of a model as it was read."""
-    normal = NormalBuilder(Program(**{**vars(program), "equations": {}}))
+    used = {s for v in program.variables.values() for n in v.shape for s in n.free_symbols}
+    used |= {s for e in program.equations.values() for s in e.free_symbols}
+    sizes = tuple(s for s in program.sizes if s in used)  # one that nothing uses can be told by nothing
+    normal = NormalBuilder(Program(**{**vars(program), "sizes": sizes, "equations": {}}))
     for name, e in program.equations.items():
         normal.define(name, e)
     return normal.program()

@@ -45,6 +45,8 @@ def no_duplicates(models: list[Model]) -> None:
 
 def parse_names(text: str) -> list[str]:
     """Names separated by commas."""
+    if text.strip() and not text.strip(" ,"):
+        raise InputError("option", "names separated by commas", repr(text))
     return [name.strip() for name in text.split(",") if name.strip()]
 
 

@@ -77,7 +77,9 @@ class CodeNames:
 
     def _denominator(self, a: Expr) -> str:
         text = self._factor(a, 1)
-        return f"max({text}, 1)" if a == T else text
+        if a == T:
+            return f"max({text}, 1)"
+        return text if a.is_Symbol or a.is_number else f"({text})"  # a / b * b is not a / (b * b)
 
     def _factor(self, a: Expr, level: int) -> str:
         if isinstance(a, sympy.Pow) and not a.is_number:

@@ -90,6 +90,8 @@ def functions(normal: Program, wrt: Iterable[str] | None) -> tuple[Function, ...
     made = []
     for entry in entry_points(normal, wrt):
         plan = schedule(entry, normal, RESERVED)
+        if entry.loss_cotangent:  # an argument even where no gradient depends on it
+            plan.names.add(entry.loss_cotangent)
         statements = tuple(prepare(s) for s in plan.statements)
         made.append(Function(plan, cotangents(plan), results(plan), statements))
     return tuple(made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
 
@@ -11,7 +11,7 @@ from derive.algebra import build as b
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import FusedLoss, Scale, SumOver, Timed, is_reference
 from derive.graph import groups
-from derive.program import Builder, Program, Variable, operands, rebuild, references
+from derive.program import SEQUENCE, Builder, Program, Variable, operands, rebuild, references
 
 ARITHMETIC = (MatAdd, HadamardProduct, Scale)  # functions keep their names: gates are read, and stacked
 Origins = dict[str, tuple[str, ...]]  # lowered name → the names of the equations it implements
@@ -136,17 +136,22 @@ def densify(program: Program) -> Program:
             return e
         return rebuild(e, (replace(a) for a in operands(e)))
 
-    def keep(e: MatrixExpr) -> MatrixExpr:
+    def alike(a: MatrixExpr, axes: frozenset[str]) -> bool:
+        """A class array with these axes: one that has fewer would have to be broadcast."""
+        return is_class(a) and program[a.name].axes == axes
+
+    def keep(e: MatrixExpr, axes: frozenset[str]) -> MatrixExpr:
         if isinstance(e, FusedLoss):
-            return rebuild(e, (e.target, replace(e.logits), replace(e.companion)))
+            target = e.target if alike(e.target, axes) else replace(e.target)
+            return rebuild(e, (target, replace(e.logits), replace(e.companion)))
         if isinstance(e, MatAdd):
-            return b.add(*(a if is_class(b.split(a)[1]) else replace(a) for a in e.args))
-        if is_class(b.split(e)[1]) or _gathers(program, e) or _scatters(e, is_class):
+            return b.add(*(a if alike(b.split(a)[1], axes) else replace(a) for a in e.args))
+        if alike(b.split(e)[1], axes) or _gathers(program, e) or _scatters(program, e):
             return e
         return replace(e)
 
     for name, e in program.equations.items():
-        out.define(name, keep(e))
+        out.define(name, keep(e, program[name].axes))
     return out.program()
 
 
@@ -157,9 +162,12 @@ def _gathers(program: Program, e: MatrixExpr) -> bool:
     return weight.shape[1] != 1 and is_reference(e.args[1]) and not program[weight.name].axes
 
 
-def _scatters(e: MatrixExpr, is_class: Callable[[MatrixExpr], bool]) -> bool:
+def _scatters(program: Program, e: MatrixExpr) -> bool:
     if not (isinstance(e, SumOver) and isinstance(e.arg, MatMul) and e.axes == "tb"):
         return False
     left, right = e.arg.args
-    column = is_reference(left) and not is_class(left) and left.shape[1] == 1 and left.shape[0] != 1
-    return column and isinstance(right, Transpose) and is_class(right.arg)
+    if not (is_reference(left) and isinstance(right, Transpose) and is_reference(right.arg)):
+        return False
+    sequences = program[left.name].axes == program[right.arg.name].axes == SEQUENCE
+    column = not program[left.name].onehot and left.shape[1] == 1 and left.shape[0] != 1
+    return sequences and column and program[right.arg.name].onehot

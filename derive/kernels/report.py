@@ -30,7 +30,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Every error is within its bound; NaN is not."""
-        return bool(self.gradients) and all(error <= bound for _, _, error, bound in self.rows())
+        return bool(self.gradients or self.values) and all(error <= bound for _, _, error, bound in self.rows())
 
     def rows(self) -> Iterator[tuple[str, str, float, float]]:
         """(quantity, against what, error, bound)."""

@@ -19,6 +19,7 @@ from derive.kernels.arrays import (
     slices_fit,
 )
 from derive.kernels.entry import with_finals
+from derive.kernels.options import DTYPES
 from derive.kernels.schedule import Schedule
 from derive.program import Program, Variable
 
@@ -175,21 +176,22 @@ class Kernel:
         return (lags, *shape) if lags > 1 else shape
 
     def _take(self, group: str, arrays: Arrays, wanted: Mapping[str, Variable]) -> dict[str, Array]:
-        for name in arrays:
+        for name in _mapping(group, arrays):
             if name not in wanted:
                 raise InputError(group, f"names out of {', '.join(wanted) or 'none'}", repr(name))
         taken = {}
         for name, v in wanted.items():
             if name not in arrays:
                 raise InputError(name, f"an array in {group}", "nothing", f"shape {shape_words(v)}")
-            taken[name] = self._dtype(name, np.asarray(arrays[name]), v.onehot)
+            taken[name] = self._dtype(name, _array(name, arrays[name]), v.onehot)
         return taken
 
     def _dtype(self, name: str, a: Array, onehot: bool = False) -> Array:
         if onehot and a.dtype.kind not in "iu":
             raise InputError(name, "integer classes", str(a.dtype))
         if not onehot and a.dtype != np.dtype(self.dtype):
-            raise InputError(name, self.dtype, str(a.dtype), f"convert it, or compile with dtype={str(a.dtype)!r}")
+            other = f", or compile with dtype={str(a.dtype)!r}" if str(a.dtype) in DTYPES else ""
+            raise InputError(name, self.dtype, str(a.dtype), f"convert it{other}")
         return a
 
     def _shape(self, name: str, a: Array, expected: tuple[int, ...], words: str) -> None:
@@ -216,11 +218,11 @@ class Kernel:
         wanted = {n: self.normal[n] for n in self.normal.outputs}
         names = [*wanted] + (["loss"] if self.normal.total else [])
         bars = {}
-        for name, a in given.items():
+        for name, a in _mapping("cotangents", given).items():
             if name not in names:
                 raise InputError("cotangents", f"names out of {', '.join(names)}", repr(name))
             expected = interface_shape(wanted[name], sizes, sizes["T"], sizes["B"]) if name in wanted else ()
-            array = np.asarray(a, dtype=self.dtype) if name == "loss" else self._dtype(name, np.asarray(a))
+            array = _number(name, a, self.dtype) if name == "loss" else self._dtype(name, _array(name, a))
             self._shape(name, array, expected, "the cotangent")
             bars[name] = array
         return bars
@@ -228,13 +230,33 @@ class Kernel:
     def _final_cotangents(self, given: Arrays, sizes: Mapping[str, int]) -> dict[str, Array]:
         finals = with_finals(self.normal)[1]
         bars = {}
-        for name, a in given.items():
+        for name, a in _mapping("final_cotangents", given).items():
             if name not in finals:
                 raise InputError("final_cotangents", f"names out of {', '.join(finals) or 'none'}", repr(name))
-            array = self._dtype(name, np.asarray(a))
+            array = self._dtype(name, _array(name, a))
             lead = (len(finals[name]),) if len(finals[name]) > 1 else ()
             batch = (sizes["B"],)
             component = interface_shape(self.normal[name], sizes, 0, sizes["B"])[2:]
             self._shape(name, array, lead + batch + component, "the final state's cotangent")
             bars[name] = array
         return bars
+
+
+def _mapping(group: str, arrays: Arrays) -> Arrays:
+    if not isinstance(arrays, Mapping):
+        raise InputError(group, "a dictionary of arrays", type(arrays).__name__)
+    return arrays
+
+
+def _array(name: str, a: Any) -> Array:
+    try:
+        return np.asarray(a)
+    except (TypeError, ValueError) as error:
+        raise InputError(name, "an array", f"{type(a).__name__} that is none ({error})") from error
+
+
+def _number(name: str, a: Any, dtype: str) -> Array:
+    array = _array(name, a)
+    if array.dtype.kind not in "fiu":
+        raise InputError(name, "a number", repr(a))
+    return array.astype(dtype)

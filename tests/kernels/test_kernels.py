@@ -322,3 +322,37 @@ def test_fresh_boundary_of_a_regulariser() -> None:
     params, inputs, initial = arrays(kernel, steps=0)
     assert kernel.forward(params, inputs, initial).loss == pytest.approx(0.1 * (params["w"] ** 2).sum())
     np.testing.assert_allclose(kernel.value_and_grad(params, inputs, initial).grads["w"], 0.2 * params["w"])
+
+
+@pytest.mark.parametrize("loss", ["3", "detach(norm2(h[t] * w))", "sum(y[t] * a)", "0 * norm2(w) + 3"])
+def test_a_loss_that_nothing_moves(loss: str) -> None:
+    """All gradients are zero, and the check says so."""
+    text = (
+        "cell flat\ndims H\ninput x : H\ntarget y : H\nconst a : H\nstate h : H\nparam w : H\n"
+        f"h[t] = tanh(w * h[t-1] + x[t])\nloss[t] = {loss}\n"
+    )
+    report = check(derive.parse(text).compile(), sets=1)
+    assert report.ok, explain(report)
+
+
+def test_nothing_wanted() -> None:
+    kernel = model("elman").compile(wrt=[])
+    result = kernel.value_and_grad(*arrays(kernel))
+    assert not result.grads
+    assert np.isfinite(result.loss)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda k, p, i, h: k.value_and_grad(None, i, h),
+        lambda k, p, i, h: k.forward({**p, "W": [[1.0], [1.0, 2.0]]}, i, h),
+        lambda k, p, i, h: k.vjp(p, i, h, cotangents={"loss": "a"}),
+        lambda k, p, i, h: k.vjp(p, i, h, cotangents={"loss": 1j}),
+        lambda k, p, i, h: k.vjp(p, i, h, cotangents="loss"),
+    ],
+)
+def test_what_is_no_array_is_refused(call) -> None:  # type: ignore[no-untyped-def]
+    kernel = model("elman").compile()
+    with pytest.raises(derive.InputError):
+        call(kernel, *arrays(kernel))
