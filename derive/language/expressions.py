@@ -157,12 +157,10 @@ class Translator(References):
 
     def reciprocal(self, v: Value, span: Span) -> Value | None:
         """1 / v, elementwise; a scalar is inverted before it is broadcast."""
-        if is_array(v):
-            return Apply("reciprocal", v)
-        if coefficients.is_zero(v, self.constants):
+        if b.is_zero(v) if is_array(v) else coefficients.is_zero(v, self.constants):
             self.error("E0604", span, "a division by zero")
             return None
-        return 1 / v
+        return Apply("reciprocal", v) if is_array(v) else 1 / v
 
     def power(self, node: s.Power) -> Value | None:
         v, n = self.value(node.base), literal(node.exponent)
@@ -177,7 +175,7 @@ class Translator(References):
             if abs(n) == 2 and not self.may_double(v, node.span):
                 return None
             raised = power(v, abs(int(n)))
-            return raised if n >= 0 else Apply("reciprocal", raised)
+            return raised if n >= 0 else self.reciprocal(raised, node.base.span)
         base = v if n >= 0 else self.reciprocal(v, node.base.span)
         return None if base is None else self.small(base ** Integer(abs(n)), node.span)
 
