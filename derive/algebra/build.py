@@ -194,4 +194,6 @@ def outer(a: MatrixExpr, b: MatrixExpr) -> MatrixExpr:
 
 def dot(a: MatrixExpr, b: MatrixExpr) -> MatrixExpr:
     conform("dot", a.shape, b.shape)
+    if is_scalar(a.shape):  # a product of matrices would be flattened, and double with every level
+        return hadamard(a, b)
     return total(hadamard(a, b)) if a.shape[1] != 1 else matmul(transpose(a), b)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, MatrixExpr, Piecewise, S, pi, sqrt
+from sympy import Basic, Expr, HadamardProduct, MatrixExpr, Piecewise, S, pi, sqrt
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.symbol import Str
 
@@ -94,13 +94,31 @@ def _power_slope(z: MatrixExpr, n: Expr, y: MatrixExpr) -> MatrixExpr:
     return b.scale(n, power(z, int(n) - 1))
 
 
+HIGHEST_POWER = 64  # of one node
+
+
 def power(z: MatrixExpr, n: int) -> MatrixExpr:
-    """z to an integer power, elementwise; 0, 1 and 2 need no function."""
+    """z to an integer power, elementwise; 0, 1 and the square of a plain factor need no function.
+
+    A power of a power is one power: written out as a product it would double with every level.
+    """
     if n == 0:
         return one(z)
     if n == 1:
         return z
-    return b.hadamard(z, z) if n == 2 else Apply("power", z, n)
+    c, z = b.split(z)
+    return b.scale(c**n, _plain_power(z, n))
+
+
+def _plain_power(z: MatrixExpr, n: int) -> MatrixExpr:
+    inner, m = z, 1
+    if isinstance(z, Apply) and z.name == "power":
+        inner, m = z.arg, int(z.numbers[0])
+    elif isinstance(z, HadamardProduct) and len(set(z.args)) == 1:
+        inner, m = z.args[0], len(z.args)
+    if m > 0 and 0 < m * n <= HIGHEST_POWER:
+        z, n = inner, m * n
+    return b.hadamard(z, z) if n == 2 and not isinstance(z, HadamardProduct) else Apply("power", z, n)
 
 
 def _gauss(z: MatrixExpr, c: Expr) -> MatrixExpr:

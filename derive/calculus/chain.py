@@ -27,6 +27,7 @@ from derive.program import operands, rebuild, references
 
 J, K = Symbol("j", integer=True), Symbol("k", integer=True)
 M = Symbol("m", integer=True)
+READABLE = 24  # a cotangent that takes more names than this to write out keeps its own
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Chain:
         self.recurrent = frozenset(n for g in found for n in g.names)
         self._groups = [tuple(g.names) for g in found]
         self._components: dict[int, Component] = {}
+        self._meanings: dict[str, MatrixExpr | None] = {}
 
     def component_of(self, name: str) -> Component | None:
         """The component whose cotangents `name` is computed from, directly or through this step's equations."""
@@ -138,15 +140,10 @@ class Chain:
         return seen
 
     def plain(self, e: MatrixExpr) -> MatrixExpr:
-        """Cotangents outside every recurrence replaced by what they are (ŷ − y)."""
+        """Cotangents outside every recurrence replaced by what they are (ŷ − y), where that is short."""
         if is_reference(e):
-            v = self.program[e.name]
-            if v.role in ("adjoint", "temporary") and e.name not in self.recurrent and e.name in self.program.equations:
-                inner = self.program.equations[e.name]
-                if not inner.atoms(SumOver):  # its own t must not become j
-                    time = {t: e.index} if isinstance(e, Timed) else {}
-                    return self.plain(inner.xreplace(time)) if self._worth(inner) else e
-            return e
+            meaning = self._meaning(e.name)
+            return e if meaning is None else meaning.xreplace({t: e.index} if isinstance(e, Timed) else {})
         if isinstance(e, Bound) or not operands(e):
             return e
         parts = [self.plain(a) for a in operands(e)]
@@ -154,8 +151,21 @@ class Chain:
             return b.add(*parts)
         return rebuild(e, parts)
 
-    def _worth(self, e: MatrixExpr) -> bool:
-        return all(self.program[r.name].role != "carry" for r in references(e))
+    def _meaning(self, name: str) -> MatrixExpr | None:
+        """What a name stands for at its own step; None where the name tells a reader more."""
+        if name not in self._meanings:
+            self._meanings[name] = self._short(name)
+        return self._meanings[name]
+
+    def _short(self, name: str) -> MatrixExpr | None:
+        inside = self.program[name].role not in ("adjoint", "temporary") or name in self.recurrent
+        if inside or name not in self.program.equations:
+            return None
+        e = self.program.equations[name]
+        if e.atoms(SumOver) or any(self.program[r.name].role == "carry" for r in references(e)):
+            return None  # the t of a sum must not become j
+        meaning = self.plain(e)
+        return meaning if sum(1 for _ in references(meaning)) <= READABLE else None
 
     def closed_form(self, name: str) -> ClosedForm:
         """The gradient with respect to `name` (a parameter) as sums over steps.

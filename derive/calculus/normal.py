@@ -8,6 +8,7 @@ The user's equations are kept elsewhere, for reading; this form is for computing
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
@@ -47,6 +48,10 @@ def normalise(program: Program) -> Program:
 class NormalBuilder(Builder):
     """A builder whose equations are brought to normal form as they are defined."""
 
+    def __init__(self, base: Program):
+        super().__init__(base)
+        self._inner: dict[MatrixExpr, MatrixExpr] = {}  # an operand that occurs twice is worked on once
+
     def define(self, name: str, e: MatrixExpr) -> MatrixExpr:
         return super().define(name, self.root(e, name))
 
@@ -66,7 +71,8 @@ class NormalBuilder(Builder):
         if isinstance(e, MatMul):
             return self.product(args, hint)
         if isinstance(e, HadamardProduct):
-            return b.hadamard(*(a if is_map(a) else self.named(a, f"m_{hint}") for a in args))
+            twice = {a for a, n in Counter(args).items() if n > 1 and operands(a)}  # written once, not n times
+            return b.hadamard(*(a if is_map(a) and a not in twice else self.named(a, f"m_{hint}") for a in args))
         if isinstance(e, MatAdd):
             return b.add(*args)
         if isinstance(e, Scale):
@@ -77,6 +83,11 @@ class NormalBuilder(Builder):
         """The normal form of an operand: what must stand at a root gets a name."""
         if is_absolute(e):
             return self.name(e, f"at_{e.name}")
+        if e not in self._inner:
+            self._inner[e] = self._new_inner(e, hint)
+        return self._inner[e]
+
+    def _new_inner(self, e: MatrixExpr, hint: str) -> MatrixExpr:
         e = self.root(e, hint)
         if isinstance(e, NONLINEAR):
             return self.name(e, f"{e.name if isinstance(e, Apply) else type(e).__name__.lower()}_{hint}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sympy import Integer, MatrixExpr
 
 from derive.algebra import build as b
-from derive.algebra.functions import FUNCTIONS, Apply, Function
+from derive.algebra.functions import FUNCTIONS, Apply, Function, power
 from derive.algebra.losses import LOSSES
 from derive.algebra.nodes import Concat, Detach, Diag, LogSoftmax, Loss, Slice, Softmax
 from derive.algebra.shapes import is_scalar, same, shape_text
@@ -115,7 +115,9 @@ def _dot(tr: Translator, node: s.Call) -> Value | None:
 
 def _norm2(tr: Translator, node: s.Call) -> Value | None:
     a = tr.array(node.args[0])
-    return None if a is None or not tr.may_double(a, node.span) else b.dot(a, a)
+    if a is None or not tr.may_double(a, node.span):
+        return None
+    return power(a, 2) if is_scalar(a.shape) else b.dot(a, a)
 
 
 def _sum(tr: Translator, node: s.Call) -> Value | None:

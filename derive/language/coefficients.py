@@ -6,7 +6,9 @@ from math import prod
 
 from sympy import Add, Expr, Mul, Number, Pow, Rational, Symbol
 
-_MOST_TERMS, _MOST_BITS, HIGHEST_POWER = 1000, 1100, 64
+from derive.algebra.functions import HIGHEST_POWER
+
+_MOST_TERMS, _MOST_BITS = 1000, 1100
 
 
 def fault(c: Expr) -> str:

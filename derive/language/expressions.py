@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sympy import Add, Expr, Integer, MatrixExpr, S
 
 from derive.algebra import build as b
-from derive.algebra.functions import Apply, power
+from derive.algebra.functions import HIGHEST_POWER, Apply, power
 from derive.algebra.shapes import Shape, is_scalar, same, shape_text
 from derive.language import coefficients
 from derive.language import syntax as s
@@ -55,6 +55,8 @@ class Translator(References):
                 v = call(self, node)
             case _:  # a new kind of node
                 raise TypeError(f"no rule reads {type(node).__name__}")
+        if v is not None and is_array(v) and self.small(b.split(v)[0], node.span) is None:
+            return None
         return v if self.fits([v], node.span) else None
 
     def fits(self, values: Sequence[Value | None], span: Span) -> bool:
@@ -164,9 +166,9 @@ class Translator(References):
 
     def power(self, node: s.Power) -> Value | None:
         v, n = self.value(node.base), literal(node.exponent)
-        if n is None or not n.is_Integer or abs(n) > coefficients.HIGHEST_POWER:
+        if n is None or not n.is_Integer or abs(n) > HIGHEST_POWER:
             help = "a square root is sqrt(a), any other power exp(p * log(a))"
-            message = f"a power is a whole number from -{coefficients.HIGHEST_POWER} to {coefficients.HIGHEST_POWER}"
+            message = f"a power is a whole number from -{HIGHEST_POWER} to {HIGHEST_POWER}"
             self.error("E0209", node.exponent.span, message, help)
             return None
         if v is None:
