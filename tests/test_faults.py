@@ -158,5 +158,5 @@ def test_a_fault_in_the_kernel_is_seen(right: str, wrong: str) -> None:
 
     kernel = load("elman").compile()
     assert right in kernel.source
-    broken = dataclasses.replace(kernel, backend=Module("elman", kernel.source.replace(right, wrong)))
+    broken = dataclasses.replace(kernel, backend=Module("elman", kernel.source.replace(right, wrong), ()))
     assert not check(broken, sets=1).ok

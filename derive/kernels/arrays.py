@@ -92,7 +92,8 @@ def infer_sizes(program: Program, shapes: Mapping[str, tuple[int, ...]], fixed: 
         todo = rest
     for s in ("T", "B", *(s.name for s in program.sizes)):
         if s not in known:
-            raise InputError(s, "a size that an array tells, or one that is fixed", "neither", "compile with sizes={…}")
+            help = f"no array of {program.name} tells {s}: call with sizes={{'{s}': …}}, or fix it when compiling"
+            raise InputError(s, "a size", "nothing", help)
     return known
 
 
@@ -113,9 +114,9 @@ def _learn(known: dict[str, int], name: str, e: Expr, n: int) -> bool:
     return True
 
 
-def shape_words(v: Variable) -> str:
-    """[T, B, H] as the user is told."""
-    lead = ["T"] * ("t" in v.axes) + ["B"] * ("b" in v.axes)
+def shape_words(v: Variable, lags: int = 1) -> str:
+    """[T, B, H] as the user is told; [2, B, H] for two stacked boundary values."""
+    lead = [str(lags)] * (lags > 1) + ["T"] * ("t" in v.axes) + ["B"] * ("b" in v.axes)
     dims = [] if v.onehot or v.shape == (1, 1) else list(v.shape if v.shape[1] != 1 else v.shape[:1])
     return f"[{', '.join([*lead, *map(str, dims)])}]"
 

@@ -79,11 +79,13 @@ def check_wrt(normal: Program, wrt: Iterable[str] | None) -> tuple[str, ...]:
     known = gradient_names(normal)
     if wrt is None:
         return known
-    chosen = tuple(dict.fromkeys(wrt))
+    if isinstance(wrt, str) or not isinstance(wrt, Iterable):
+        raise InputError("wrt", "a list of names, such as ['W', 'h']", repr(wrt))
+    chosen = tuple(wrt)
     for name in chosen:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise InputError("wrt", f"names out of {', '.join(known)}", repr(name))
-    return chosen
+    return tuple(dict.fromkeys(chosen))
 
 
 def forward(normal: Program) -> EntryPoint:

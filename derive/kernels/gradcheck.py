@@ -79,6 +79,7 @@ class _Case:
         self._draw(sizes, steps, batch, seed)
         self.rng = np.random.default_rng([seed, 1])
         self.params, self.inputs, self.initial = self._interface(self.sample.arrays)
+        self.arguments = (self.params, self.inputs, self.initial, {**sizes, "T": steps, "B": batch})
 
     def _draw(self, sizes: dict[str, int], steps: int, batch: int, seed: int) -> None:
         """Set a sample in the kernel's precision whose gradients are not all zero, where that can be."""
@@ -106,14 +107,14 @@ class _Case:
 
     def run(self, report: Report) -> None:
         if self.kernel.normal.total:
-            result = self.kernel.value_and_grad(self.params, self.inputs, self.initial)
+            result = self.kernel.value_and_grad(*self.arguments)
             self._compare(report, result, self.truth)
             self._values(report, result)
             if self._differences_apply():
                 self._differences(report, result)
-        self._values(report, self.kernel.forward(self.params, self.inputs, self.initial))
+        self._values(report, self.kernel.forward(*self.arguments))
         bars, final_bars = self._bars()
-        result = self.kernel.vjp(self.params, self.inputs, self.initial, bars, final_bars)
+        result = self.kernel.vjp(*self.arguments[:3], bars, final_bars, self.arguments[3])
         objective = self._vjp_objective(bars, final_bars)
         self._compare(report, result, self._true(objective))
 
@@ -224,7 +225,7 @@ class _Case:
         losses = []
         for sign in (1, -1):
             arrays[name] = kept + sign * h * v
-            losses.append(self.kernel.forward(self.params, self.inputs, self.initial).loss)
+            losses.append(self.kernel.forward(*self.arguments).loss)
         arrays[name] = kept
         expected = (losses[0] - losses[1]) / (2 * h)
         # rounding of the loss limits the difference, however small the gradient is

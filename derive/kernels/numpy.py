@@ -6,12 +6,15 @@ import importlib.machinery
 import importlib.util
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from derive.algebra.functions import FUNCTIONS
+from derive.errors import InputError
 from derive.kernels import statements as ir
 from derive.kernels.codenames import CodeNames
 from derive.kernels.entry import EntryPoint, entry_points
@@ -19,14 +22,14 @@ from derive.kernels.inplace import Operation, operations
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.schedule import Schedule, schedule
-from derive.kernels.signature import Argument, Result, arguments, cotangents, results, sizes
+from derive.kernels.signature import Argument, Result, Size, arguments, cotangents, results, sizes
 from derive.kernels.statements import Loop, Statement
 from derive.program import Program
 from derive.render import render
 
 # What the templates and Python itself use; a user's name that is one of these gets an underscore.
 RESERVED = frozenset(
-    "np DTYPE params inputs initial cotangents final_cotangents out range max min abs sum print float int len "
+    "np DTYPE params inputs initial cotangents final_cotangents sizes out range max min abs sum print float int len "
     "dict list tuple set type str bool object slice zip map filter any all iter next id input open vars "
     "forward value_and_grad vjp True False None and as assert async await break class continue def del elif else "
     "except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield "
@@ -133,6 +136,7 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "classes": (),
     "array": (),
     "shaped": (),
+    "size": (),
     "optional": ("array",),
 }
 
@@ -140,7 +144,8 @@ HELPERS: dict[str, tuple[str, ...]] = {
 class Module:
     """The generated module, loaded from a private folder."""
 
-    def __init__(self, name: str, text: str):
+    def __init__(self, name: str, text: str, asked: tuple[str, ...]):
+        self.asked = asked  # the sizes that no array tells
         with tempfile.TemporaryDirectory(prefix="derive-") as folder:
             path = Path(folder) / f"{name}.py"
             path.write_text(text, encoding="utf-8")
@@ -150,9 +155,27 @@ class Module:
             self.module = importlib.util.module_from_spec(spec)
             loader.exec_module(self.module)
 
-    def call(self, function: str, *groups: Mapping[str, Any]) -> Mapping[str, Any]:
-        result: Mapping[str, Any] = getattr(self.module, function)(*groups)
+    def call(self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked = [{name: sizes[name] for name in self.asked}] if self.asked else []
+        try:
+            result: Mapping[str, Any] = getattr(self.module, function)(*groups, *asked)
+        except ValueError as error:  # the arrays were checked: only the contents of bound ones can be at fault
+            raise InputError("inputs", "classes in range", str(error)) from error
         return result
+
+    def bind(
+        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Callable[[], None]]:
+        kept = {k: v if isinstance(v, dict) else np.array(v) for k, v in self.call(function, sizes, *groups).items()}
+
+        def run() -> None:
+            for key, value in self.call(function, sizes, *groups).items():
+                for name, a in value.items() if isinstance(value, dict) else ():
+                    kept[key][name][...] = a
+                if not isinstance(value, dict):
+                    kept[key][...] = value
+
+        return kept, run
 
 
 def build(options: Options) -> Kernel:
@@ -161,7 +184,8 @@ def build(options: Options) -> Kernel:
     text = source(options, made)
     name = options.normal.name
     schedules = {f.name: f.schedule for f in made}
-    backend = Module(name, text)
+    asked = tuple(s.key for s in _signature(options)[2] if not s.value)
+    backend = Module(name, text, asked)
     return Kernel(options.normal, "numpy", options.dtype, {f"{name}.py": text}, schedules, backend, options.fixed)
 
 
@@ -170,16 +194,22 @@ def files(options: Options) -> dict[str, str]:
     return {f"{options.normal.name}.py": source(options, functions(options.normal, options.wrt))}
 
 
+def _signature(options: Options) -> tuple[CodeNames, tuple[Argument, ...], tuple[Size, ...]]:
+    names = CodeNames(options.normal, RESERVED)
+    taken = arguments(options.normal, names)
+    return names, taken, sizes(options.normal, taken, options.fixed, names)
+
+
 def source(options: Options, made: tuple[Function, ...]) -> str:
     """The text of the NumPy kernel of a model in normal form."""
     normal, fixed = options.normal, options.fixed
-    names = CodeNames(normal, RESERVED)
-    taken = arguments(normal, names)
+    _, taken, told = _signature(options)
     body = render(
         "numpy/functions.py.j2",
         functions=made,
         arguments=taken,
-        sizes=sizes(normal, taken, fixed, names),
+        sizes=told,
+        asked=[s for s in told if not s.value],
         titles=TITLES,
         quoted=json.dumps,
         number=lambda value: repr(float(value)),
@@ -189,6 +219,7 @@ def source(options: Options, made: tuple[Function, ...]) -> str:
         "numpy/module.py.j2",
         program=normal,
         arguments=taken,
+        asked=[s for s in told if not s.value],
         origin=docstring(options.origin),
         title=docstring(normal.title or normal.name),
         assumptions=[docstring(a.text) for a in normal.assumptions],

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from derive.errors import InputError
 from derive.kernels.entry import check_wrt
 from derive.program import Program
 
 DTYPES = ("float64", "float32")
+LARGEST = 2**62  # larger sizes fit no machine's address space
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,25 @@ class Options:
     fixed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
+        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
             raise InputError("dtype", " or ".join(DTYPES), repr(self.dtype))
         check_wrt(self.normal, self.wrt)
-        known = ["T", "B", *(s.name for s in self.normal.sizes)]
-        for name, value in self.fixed.items():
-            least = 0 if name in "TB" else 1
-            if name not in known:
-                raise InputError("sizes", f"sizes out of {', '.join(known)}", repr(name))
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(name, f"a whole number of at least {least}", repr(value))
+        check_sizes(self.normal, self.fixed)
+
+
+def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Sizes that a caller names, T and B among them.
+
+    Raises:
+        InputError: not a dictionary, an unknown name, or not a whole number in range.
+    """
+    if not isinstance(sizes, Mapping):
+        raise InputError("sizes", "a dictionary such as {'T': 20}", repr(sizes))
+    known = ["T", "B", *(s.name for s in program.sizes)]
+    for name, value in sizes.items():
+        if name not in known:
+            raise InputError("sizes", f"sizes out of {', '.join(known)}", repr(name))
+        least = 0 if name in ("T", "B") else 1
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not least <= value <= LARGEST:
+            raise InputError(name, f"a whole number of at least {least}", repr(value))
+    return {name: int(value) for name, value in sizes.items()}

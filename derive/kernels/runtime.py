@@ -19,11 +19,12 @@ from derive.kernels.arrays import (
     slices_fit,
 )
 from derive.kernels.entry import with_finals
-from derive.kernels.options import DTYPES
+from derive.kernels.options import DTYPES, check_sizes
 from derive.kernels.schedule import Schedule
 from derive.program import Program, Variable
 
 Arrays = Mapping[str, Any]
+Sizes = Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,19 @@ class Result:
 
 
 class Backend(Protocol):
-    """One target's loaded code; the arrays are checked already."""
+    """One target's loaded code; sizes and arrays are checked already."""
 
-    def call(self, function: str, *groups: Arrays) -> Mapping[str, Any]:
-        """Run forward, value_and_grad or vjp."""
+    def call(self, function: str, sizes: Mapping[str, int], *groups: Arrays) -> Mapping[str, Any]:
+        """Run forward, value_and_grad or vjp.
+
+        Raises:
+            InputError: a class is out of range.
+        """
+
+    def bind(
+        self, function: str, sizes: Mapping[str, int], *groups: Arrays
+    ) -> tuple[Mapping[str, Any], Callable[[], None]]:
+        """The results' arrays, and what fills them from the arguments' current contents."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +93,27 @@ class Kernel:
         """That of `value_and_grad`, or of `vjp` for a model without a loss."""
         return self.schedules.get("value_and_grad") or self.schedules["vjp"]
 
-    def value_and_grad(self, params: Arrays, inputs: Arrays, initial: Arrays | None = None) -> Result:
+    def value_and_grad(
+        self, params: Arrays, inputs: Arrays, initial: Arrays | None = None, sizes: Sizes | None = None
+    ) -> Result:
         """Total loss, outputs, final states and all gradients.
+
+        Args:
+            sizes: sizes that no array tells, as {"T": 20} for a model without inputs.
 
         Raises:
             InputError: an array is missing, unknown, or of the wrong shape or dtype; no loss.
         """
         self._needs_loss()
-        return self._run("value_and_grad", *self._checked(params, inputs, initial))
+        groups, known = self._checked(params, inputs, initial, sizes)
+        return Result(**self.backend.call("value_and_grad", known, *groups))
 
-    def forward(self, params: Arrays, inputs: Arrays, initial: Arrays | None = None) -> Result:
+    def forward(
+        self, params: Arrays, inputs: Arrays, initial: Arrays | None = None, sizes: Sizes | None = None
+    ) -> Result:
         """Outputs, total loss and final states."""
-        return self._run("forward", *self._checked(params, inputs, initial))
+        groups, known = self._checked(params, inputs, initial, sizes)
+        return Result(**self.backend.call("forward", known, *groups))
 
     def vjp(
         self,
@@ -103,42 +122,43 @@ class Kernel:
         initial: Arrays | None = None,
         cotangents: Arrays | None = None,
         final_cotangents: Arrays | None = None,
+        sizes: Sizes | None = None,
     ) -> Result:
         """Gradients of ⟨cotangents, outputs⟩ + ⟨final_cotangents, final⟩ + cotangents["loss"]·loss.
 
         What is left out counts as 0, but for the loss, which counts as 1.
         """
-        groups = self._checked(params, inputs, initial)
-        sizes = self._sizes(*groups)
-        bars = self._cotangents(cotangents or {}, sizes)
-        finals = self._final_cotangents(final_cotangents or {}, sizes)
-        return self._run("vjp", *groups, bars, finals)
+        groups, known = self._checked(params, inputs, initial, sizes)
+        bars = self._cotangents({} if cotangents is None else cotangents, known)
+        finals = self._final_cotangents({} if final_cotangents is None else final_cotangents, known)
+        return Result(**self.backend.call("vjp", known, *groups, bars, finals))
 
-    def bind(self, params: Arrays, inputs: Arrays, initial: Arrays | None = None) -> Callable[[], Result]:
+    def bind(
+        self, params: Arrays, inputs: Arrays, initial: Arrays | None = None, sizes: Sizes | None = None
+    ) -> Callable[[], Result]:
         """Check and allocate once; the function returned runs on the arrays' current contents.
 
         It is `value_and_grad` (`forward` for a model without a loss) and returns the same Result
         object each time.  Arrays must be C-contiguous, of the kernel's dtype, and int32 for classes.
         """
-        groups = self._checked(params, inputs, initial)
-        for name, a in ((n, a) for g in groups for n, a in g.items()):
+        groups, known = self._checked(params, inputs, initial, sizes)
+        for name, a in ((n, a) for g in (params, inputs, initial or {}) for n, a in g.items()):
+            if not isinstance(a, np.ndarray):  # a copy would never see new contents
+                raise InputError(name, "an array of NumPy", type(a).__name__)
             if not a.flags.c_contiguous:
                 raise InputError(name, "a C-contiguous array", f"strides {a.strides}")
             if a.dtype.kind in "iu" and a.dtype != np.int32:
                 raise InputError(name, "int32 classes", str(a.dtype))
         function = "value_and_grad" if self.normal.total else "forward"
-        result = self._run(function, *groups)
-        box = [result]
+        fields, run = self.backend.bind(function, known, *groups)
+        result = Result(**fields)
+        run()
 
-        def run() -> Result:
-            fresh = self._run(function, *groups)
-            for kept, new in zip(result.groups().values(), fresh.groups().values(), strict=True):
-                for name, a in new.items():
-                    kept[name][...] = a
-            object.__setattr__(box[0], "loss", fresh.loss)
-            return box[0]
+        def bound() -> Result:
+            run()
+            return result
 
-        return run
+        return bound
 
     # checks
 
@@ -146,43 +166,47 @@ class Kernel:
         if not self.normal.total:
             raise InputError("loss", "a model with a loss", f"{self.normal.name}, which has none", "use vjp")
 
-    def _run(self, function: str, *groups: Arrays) -> Result:
-        return Result(**self.backend.call(function, *groups))
-
-    def _checked(self, params: Arrays, inputs: Arrays, initial: Arrays | None) -> tuple[dict[str, Array], ...]:
+    def _checked(
+        self, params: Arrays, inputs: Arrays, initial: Arrays | None, sizes: Sizes | None
+    ) -> tuple[tuple[dict[str, Array], ...], dict[str, int]]:
+        """The arrays by group, and every size."""
         normal = self.normal
         groups = (
-            self._take("params", params, {v.name: v for v in normal.roles("param")}),
-            self._take("inputs", inputs, {v.name: v for v in normal.roles("input", "target", "const")}),
-            self._take("initial", initial or {}, {n: normal[n] for n in initial_groups(normal)}),
+            self._take("params", params, {v.name: (v, 1) for v in normal.roles("param")}),
+            self._take("inputs", inputs, {v.name: (v, 1) for v in normal.roles("input", "target", "const")}),
+            self._take("initial", {} if initial is None else initial, self._boundary()),
         )
-        sizes = self._sizes(*groups)
+        known = self._sizes(*groups, {} if sizes is None else sizes)
         for group in groups[:2]:
             for name, a in group.items():
-                expected = interface_shape(normal[name], sizes, sizes["T"], sizes["B"])
+                expected = interface_shape(normal[name], known, known["T"], known["B"])
                 self._shape(name, a, expected, shape_words(normal[name]))
                 if normal[name].onehot:
-                    self._classes(name, a, sizes)
+                    self._classes(name, a, known)
         for name, group_names in initial_groups(normal).items():
-            expected = self._stacked(normal[group_names[0]], len(group_names), sizes)
-            self._shape(name, groups[2][name], expected, "the boundary values")
-        trouble = slices_fit(normal, sizes)
+            expected = self._stacked(normal[group_names[0]], len(group_names), known)
+            self._shape(name, groups[2][name], expected, shape_words(normal[group_names[0]], len(group_names)))
+        trouble = slices_fit(normal, known)
         if trouble:
             raise InputError("sizes", "sizes that every slice fits", trouble)
-        return groups
+        return groups, known
 
     def _stacked(self, v: Variable, lags: int, sizes: Mapping[str, int]) -> tuple[int, ...]:
         shape = interface_shape(v, sizes, sizes["T"], sizes["B"])
         return (lags, *shape) if lags > 1 else shape
 
-    def _take(self, group: str, arrays: Arrays, wanted: Mapping[str, Variable]) -> dict[str, Array]:
+    def _boundary(self) -> dict[str, tuple[Variable, int]]:
+        """State → its nearest boundary value, and how many there are."""
+        return {n: (self.normal[g[0]], len(g)) for n, g in initial_groups(self.normal).items()}
+
+    def _take(self, group: str, arrays: Arrays, wanted: Mapping[str, tuple[Variable, int]]) -> dict[str, Array]:
         for name in _mapping(group, arrays):
             if name not in wanted:
                 raise InputError(group, f"names out of {', '.join(wanted) or 'none'}", repr(name))
         taken = {}
-        for name, v in wanted.items():
+        for name, (v, lags) in wanted.items():
             if name not in arrays:
-                raise InputError(name, f"an array in {group}", "nothing", f"shape {shape_words(v)}")
+                raise InputError(name, f"an array in {group}", "nothing", f"shape {shape_words(v, lags)}")
             taken[name] = self._dtype(name, _array(name, arrays[name]), v.onehot)
         return taken
 
@@ -203,7 +227,7 @@ class Kernel:
         if a.size and not (a.min() >= 0 and a.max() < count):
             raise InputError(name, f"classes in 0 … {count - 1}", f"{a.min()} … {a.max()}")
 
-    def _sizes(self, params: Arrays, inputs: Arrays, initial: Arrays) -> dict[str, int]:
+    def _sizes(self, params: Arrays, inputs: Arrays, initial: Arrays, given: Sizes) -> dict[str, int]:
         shapes = {n: a.shape for g in (params, inputs) for n, a in g.items()}
         for state, names in initial_groups(self.normal).items():
             shape = initial[state].shape
@@ -212,7 +236,17 @@ class Kernel:
                     raise InputError(state, f"{len(names)} stacked boundary values, nearest first", f"shape {shape}")
                 shape = shape[1:]
             shapes[names[0]] = shape
-        return infer_sizes(self.normal, shapes, self.fixed)
+        named = check_sizes(self.normal, given)
+        for name, value in named.items():
+            if self.fixed.get(name, value) != value:
+                raise InputError(name, f"{self.fixed[name]}, fixed when compiling", str(value))
+        try:
+            return infer_sizes(self.normal, shapes, {**self.fixed, **named})
+        except InputError as error:  # a boundary value goes by its state's name
+            owner = self.normal.variables.get(error.name)
+            if owner is None or owner.role != "initial":
+                raise
+            raise InputError(owner.of, error.expected, error.got, error.help) from None
 
     def _cotangents(self, given: Arrays, sizes: Mapping[str, int]) -> dict[str, Array]:
         wanted = {n: self.normal[n] for n in self.normal.outputs}

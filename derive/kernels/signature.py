@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sympy import Expr, Symbol
 
-from derive.errors import InputError, UnsupportedError
 from derive.kernels.arrays import initial_groups
 from derive.kernels.codenames import CodeNames
 from derive.kernels.schedule import Schedule
@@ -36,10 +35,12 @@ class Argument:
 
 @dataclass(frozen=True)
 class Size:
-    """`code` = `value`, read off an array or fixed."""
+    """`code` = `value`, read off an array or fixed; without a value the caller names it: no array tells it."""
 
     code: str
     value: str
+    key: str
+    least: int = 1
 
 
 @dataclass(frozen=True)
@@ -90,25 +91,20 @@ def _argument(v: Variable, group: str, key: str, lag: int, names: CodeNames) -> 
 
 
 def sizes(normal: Program, taken: Sequence[Argument], fixed: Mapping[str, int], names: CodeNames) -> tuple[Size, ...]:
-    """T, B and the cell's sizes, each from the first array that tells it, in an order that works."""
-    known: set[str] = set()
+    """T, B and the cell's sizes: fixed, from the first array that tells it, or the caller's; in an order that works."""
     found: list[Size] = []
-    for name, value in fixed.items():
-        if name not in {"T", "B", *(s.name for s in normal.sizes)}:
-            raise InputError("sizes", f"sizes out of {', '.join(['T', 'B', *map(str, normal.sizes)])}", repr(name))
-        known.add(name)
-        found.append(Size(name if name in "TB" else names[name], str(value)))
+    for name, number in fixed.items():
+        found.append(Size(name if name in ("T", "B") else names[name], str(number), name))
     for name in ("T", "B"):
         source = next((a for a in taken if name in a.shape), None)
-        if name not in known and source is not None:
-            found.append(Size(name, f"{source.code}.shape[{source.shape.index(name)}]"))
-        elif name not in known:
-            raise UnsupportedError(f"no array of {normal.name} tells {name}: fix it, with sizes={{'{name}': …}}")
-    return (*found, *_solve(normal, known, names))
+        if name not in fixed:
+            value = f"{source.code}.shape[{source.shape.index(name)}]" if source else ""
+            found.append(Size(name, value, name, least=0))
+    return (*found, *_solve(normal, set(fixed), names))
 
 
 def _solve(normal: Program, known: set[str], names: CodeNames) -> list[Size]:
-    """Size symbols from dimensions such as H, 4*H or H + I."""
+    """Size symbols from dimensions such as H, 4*H or H + I; one that no dimension tells is the caller's."""
     dims = []
     for v in normal.roles("param", "input", "target", "const", "initial"):
         lead = len(v.axes)
@@ -116,21 +112,23 @@ def _solve(normal: Program, known: set[str], names: CodeNames) -> list[Size]:
         dims += [(e, f"{names[v.name]}.shape[{lead + i}]") for i, e in enumerate(stored)]
     wanted = [s for s in normal.sizes if s.name not in known]
     done = {s for s in normal.sizes if s.name in known}
-    found: list[Size] = []
-    progress = True
-    while wanted and progress:
-        progress = False
-        for s in list(wanted):
-            best = sorted((x for x in dims if _tells(x[0], s, done)), key=lambda x: x[0] != s)
-            if best:
-                found.append(Size(names[s.name], _inverse(*best[0], s, names)))
-                wanted.remove(s)
-                done.add(s)
-                progress = True
-    if wanted:
-        missing = ", ".join(s.name for s in wanted)
-        raise UnsupportedError(f"no array of {normal.name} tells {missing}: fix it with sizes={{…}}")
-    return found
+    told: list[Size] = []
+    asked: list[Size] = []
+    while wanted:
+        s, value = next(_solvable(wanted, dims, done, names), (wanted[0], ""))
+        (told if value else asked).append(Size(names[s.name], value, s.name))
+        wanted.remove(s)
+        done.add(s)
+    return [*asked, *told]
+
+
+def _solvable(
+    wanted: Sequence[Symbol], dims: Sequence[tuple[Expr, str]], done: set[Symbol], names: CodeNames
+) -> Iterator[tuple[Symbol, str]]:
+    """The sizes that some dimension tells, given those known already; a plain dimension comes first."""
+    for s in wanted:
+        for e, source in sorted((x for x in dims if _tells(x[0], s, done)), key=lambda x: x[0] != s)[:1]:
+            yield s, _inverse(e, source, s, names)
 
 
 def _tells(e: Expr, s: Symbol, known: set[Symbol]) -> bool:

@@ -25,6 +25,6 @@ TARGETS: Mapping[str, Target] = {"numpy": numpy}
 
 
 def target(name: str) -> Target:
-    if name not in TARGETS:
+    if not isinstance(name, str) or name not in TARGETS:
         raise InputError("target", " or ".join(TARGETS), repr(name))
     return TARGETS[name]

@@ -11,8 +11,10 @@ from derive.algebra import build as b
 from derive.algebra.nodes import StepGradient
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.chain import Chain, ClosedForm, J, K, expand, readable
-from derive.errors import UnsupportedError
+from derive.errors import InputError, UnsupportedError
 from derive.program import references
+
+LONGEST = 50  # steps written out: 1,300 terms are more than anybody reads
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,13 @@ class Derivation:
         """The contributions of steps 0 … last, written out over the hidden states.
 
         With a loss that is a sum over steps, contribution j is dL_j/dname.
+
+        Raises:
+            InputError: not a whole number from 0 to 50.
+            UnsupportedError: there is no closed form.
         """
+        if not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= LONGEST:
+            raise InputError("last", f"a whole number from 0 to {LONGEST}", repr(last))
         steps = []
         shape = self.adjoint.program[self.name].shape
         for j in range(last + 1):

@@ -104,9 +104,11 @@ class Model:
         sizes: Mapping[str, int] | None = None,
         wrt: Iterable[str] | None = None,
     ) -> Options:
-        from derive.kernels.options import Options
+        from derive.kernels.entry import check_wrt
+        from derive.kernels.options import Options, check_sizes
 
-        return Options(self.normal, self.origin, dtype, None if wrt is None else tuple(wrt), dict(sizes or {}))
+        fixed = check_sizes(self.normal, {} if sizes is None else sizes)
+        return Options(self.normal, self.origin, dtype, None if wrt is None else check_wrt(self.normal, wrt), fixed)
 
     def compile(
         self,
@@ -157,7 +159,10 @@ def parse(source: str | bytes, origin: str = "<text>") -> Model:
 
     Raises:
         CellError: with every error of the text.
+        InputError: not a text.
     """
+    if not isinstance(source, (str, bytes)):
+        raise InputError("source", "the text of a cell, or its bytes", type(source).__name__)
     cell = read(source, origin)
     return Model(cell.program, Path(origin).name, cell.warnings)
 
@@ -169,6 +174,8 @@ def load(cell: str | os.PathLike[str]) -> Model:
         CellError: the text is not a cell.
         InputError: there is no such file or name.
     """
+    if not isinstance(cell, (str, os.PathLike)):
+        raise InputError("cell", "the path of a .cell file or a name of the catalogue", repr(cell))
     given = os.fspath(cell)
     if given in names():
         return parse(text(given), f"{given}.cell")

@@ -98,8 +98,11 @@ class _Spoiled:
     def __init__(self, kernel: Kernel):
         self.inner = kernel.backend
 
-    def call(self, function: str, *groups):  # type: ignore[no-untyped-def]
-        result = dict(self.inner.call(function, *groups))
+    def bind(self, function: str, *arguments):  # type: ignore[no-untyped-def]
+        return self.inner.bind(function, *arguments)
+
+    def call(self, function: str, *arguments):  # type: ignore[no-untyped-def]
+        result = dict(self.inner.call(function, *arguments))
         if result.get("grads") and result["grads"]["W"].size:
             result["grads"]["W"][0, 1] *= 1 + 1e-10
         return result
@@ -218,6 +221,7 @@ BAD = [
     ("another T", lambda p, i, h: i.update(x=i["x"][:-1]), "y"),
     ("another B", lambda p, i, h: h.update(h=h["h"][:-1]), "h"),
     ("no boundary value", lambda p, i, h: h.clear(), "h"),
+    ("a scalar for a boundary value", lambda p, i, h: h.update(h=h["h"][0, 0]), "h"),
 ]
 
 
@@ -267,8 +271,24 @@ def test_options_are_checked() -> None:
     ):
         with pytest.raises(derive.InputError):
             m.compile(**bad)  # type: ignore[arg-type]
-    with pytest.raises(derive.InputError):
-        m.compile("fortran")
+    for call in (
+        lambda: m.compile("fortran"),
+        lambda: m.compile(3),  # type: ignore[arg-type]
+        lambda: m.compile(dtype=[]),  # type: ignore[arg-type]
+        lambda: m.compile(sizes=[1]),  # type: ignore[arg-type]
+        lambda: m.compile(sizes={"T": 2**70}),
+        lambda: m.compile(wrt=3),  # type: ignore[arg-type]
+        lambda: m.compile(wrt="W"),
+        lambda: m.compile(wrt=[[]]),  # type: ignore[list-item]
+        lambda: m.gradient([]),  # type: ignore[arg-type]
+        lambda: m.gradient("W").unrolled("2"),  # type: ignore[arg-type]
+        lambda: m.gradient("W").unrolled(-1),
+        lambda: m.gradient("W").unrolled(10**9),
+        lambda: derive.parse(None),  # type: ignore[arg-type]
+        lambda: derive.load(3),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(derive.InputError):
+            call()
 
 
 def test_vjp_defaults_to_the_gradient_of_the_loss() -> None:
@@ -356,3 +376,54 @@ def test_what_is_no_array_is_refused(call) -> None:  # type: ignore[no-untyped-d
     kernel = model("elman").compile()
     with pytest.raises(derive.InputError):
         call(kernel, *arrays(kernel))
+
+
+def test_sizes_that_no_array_tells() -> None:
+    """T, B and K of a cell without sequences: at the call, or fixed."""
+    m = model("silent")
+    kernel = m.compile()
+    params, inputs, initial = arrays(kernel)
+    sizes = {"T": 5, "B": 2, "K": 3}
+    result = kernel.value_and_grad(params, inputs, initial, sizes)
+    assert result.outputs["h"].shape[:2] == (5, 2)
+    fixed = m.compile(sizes=sizes).value_and_grad(params, inputs, initial)
+    np.testing.assert_array_equal(result.grads["W"], fixed.grads["W"])
+    assert kernel.bind(params, inputs, initial, sizes)().loss == result.loss
+    assert kernel.vjp(params, inputs, initial, sizes=sizes).grads["W"].any()
+    for wrong, name in (
+        ({"T": 5, "B": 2}, "K"),
+        ({**sizes, "H": 7}, "W"),
+        ({**sizes, "K": 0}, "K"),
+        ({**sizes, "Q": 1}, "sizes"),
+        ("T", "sizes"),
+    ):
+        with pytest.raises(derive.InputError) as caught:
+            kernel.forward(params, inputs, initial, wrong)  # type: ignore[arg-type]
+        assert caught.value.name == name
+    with pytest.raises(derive.InputError, match="fixed"):
+        m.compile(sizes={"T": 5}).forward(params, inputs, initial, {**sizes, "T": 6})
+    bad = {"W": params["W"], "b": params["b"]}
+    with pytest.raises(ValueError, match="missing"):  # the file as it stands checks for itself
+        kernel.backend.module.forward(bad, {}, {}, {"T": 1})  # type: ignore[attr-defined]
+
+
+def test_a_bound_call_sees_classes_out_of_range() -> None:
+    kernel = model("char_rnn").compile()
+    params, inputs, initial = arrays(kernel)
+    bound = kernel.bind(params, inputs, initial)
+    inputs["x"][1, 0] = 100
+    with pytest.raises(derive.InputError, match="classes"):
+        bound()
+
+
+def test_a_missing_lag_is_called_by_its_state() -> None:
+    kernel = model("delays").compile()
+    params, inputs, initial = arrays(kernel)
+    state = next(n for n, a in initial.items() if a.ndim == 3)
+    with pytest.raises(derive.InputError) as caught:
+        kernel.forward(params, inputs, {n: a for n, a in initial.items() if n != state})
+    assert caught.value.name == state
+    assert f"[{initial[state].shape[0]}, B, " in str(caught.value)
+    with pytest.raises(derive.InputError) as caught:
+        kernel.forward(params, inputs, {**initial, state: initial[state][:, 0]})
+    assert "init1" not in str(caught.value)
