@@ -145,7 +145,7 @@ EVALUATORS = {
 }
 METHODS = {"system", "popen", "simplify", "diff"}  # forbidden as attributes of anything
 SIZES = "the coefficient of a size in a polynomial of sizes, a scalar"
-SCALAR_DIFF = {"derive/kernels/arrays.py": SIZES, "derive/kernels/signature.py": SIZES}
+SCALAR_DIFF = {"derive/kernels/arrays.py": SIZES, "derive/kernels/targets/signature.py": SIZES}
 MODULES_OF_EVALUATORS = {"os", "sympy", "sp", "builtins", "pickle", "marshal", "subprocess"}
 
 

@@ -19,8 +19,8 @@ from derive.kernels.arrays import (
     slices_fit,
 )
 from derive.kernels.entry import with_finals
+from derive.kernels.lowering.schedule import Schedule
 from derive.kernels.options import DTYPES, check_sizes
-from derive.kernels.schedule import Schedule
 from derive.program import Program, Variable
 
 Arrays = Mapping[str, Any]

@@ -11,11 +11,11 @@ import derive
 from derive.interpreter import Evaluation
 from derive.kernels.entry import entry_points
 from derive.kernels.gradcheck import check, size_sets
+from derive.kernels.lowering.schedule import passes
+from derive.kernels.lowering.statements import Loop
 from derive.kernels.report import TOLERANCE, Report, relative_error
 from derive.kernels.runtime import Kernel
 from derive.kernels.samples import draw
-from derive.kernels.schedule import passes
-from derive.kernels.statements import Loop
 from tests.cells import CATALOGUE, FEATURES, model
 
 EVERY = (*CATALOGUE, *FEATURES)

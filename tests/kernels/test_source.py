@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import derive.render
-from derive.kernels.numpy import HELPERS, RESERVED
+from derive.kernels.targets.numpy.target import HELPERS, RESERVED
 from tests.cells import CATALOGUE, FEATURES, model
 
 EVERY = (*CATALOGUE, *FEATURES)

@@ -15,15 +15,15 @@ import numpy as np
 
 from derive.algebra.functions import FUNCTIONS
 from derive.errors import InputError
-from derive.kernels import statements as ir
-from derive.kernels.codenames import CodeNames
 from derive.kernels.entry import EntryPoint, entry_points
-from derive.kernels.inplace import Operation, operations
+from derive.kernels.lowering import statements as ir
+from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.schedule import Schedule, schedule
+from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
-from derive.kernels.schedule import Schedule, schedule
-from derive.kernels.signature import Argument, Result, Size, arguments, cotangents, results, sizes
-from derive.kernels.statements import Loop, Statement
+from derive.kernels.targets.numpy.inplace import Operation, operations
+from derive.kernels.targets.signature import Argument, Result, Size, arguments, cotangents, results, sizes
 from derive.program import Program
 from derive.render import render
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from derive.kernels.trees import Leaf, Tree, tree_leaves
+from derive.kernels.lowering.trees import Leaf, Tree, tree_leaves
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from sympy import Expr, HadamardProduct, MatAdd, MatrixExpr, OneMatrix
 
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Scale, Slice, is_reference
-from derive.kernels.passes import is_map_root
-from derive.kernels.stack import Stacker
+from derive.kernels.lowering.passes import is_map_root
+from derive.kernels.lowering.stack import Stacker
 from derive.program import at_own_time, operands, rebuild
 
 

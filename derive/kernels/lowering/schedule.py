@@ -14,15 +14,15 @@ from sympy import MatrixExpr
 from derive.algebra.text import text
 from derive.errors import UnsupportedError
 from derive.graph import groups
-from derive.kernels.codenames import CodeNames
-from derive.kernels.emit import Emitter
 from derive.kernels.entry import EntryPoint
-from derive.kernels.lower import lower
-from derive.kernels.pack import Packer
-from derive.kernels.passes import Origins, densify, hoist, inline
-from derive.kernels.statements import Loop, Statement
-from derive.kernels.storage import Storage
-from derive.kernels.trees import Buffer
+from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.emit import Emitter
+from derive.kernels.lowering.lower import lower
+from derive.kernels.lowering.pack import Packer
+from derive.kernels.lowering.passes import Origins, densify, hoist, inline
+from derive.kernels.lowering.statements import Loop, Statement
+from derive.kernels.lowering.storage import Storage
+from derive.kernels.lowering.trees import Buffer
 from derive.program import Program
 
 

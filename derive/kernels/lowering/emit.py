@@ -26,11 +26,11 @@ from derive.algebra.nodes import (
     t,
 )
 from derive.errors import UnsupportedError
-from derive.kernels import statements as ir
-from derive.kernels import trees
-from derive.kernels.statements import Statement
-from derive.kernels.storage import Storage
-from derive.kernels.trees import Leaf, Tree
+from derive.kernels.lowering import statements as ir
+from derive.kernels.lowering import trees
+from derive.kernels.lowering.statements import Statement
+from derive.kernels.lowering.storage import Storage
+from derive.kernels.lowering.trees import Leaf, Tree
 from derive.program import Program
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sympy import Expr, Symbol
 
 from derive.kernels.arrays import initial_groups
-from derive.kernels.codenames import CodeNames
-from derive.kernels.schedule import Schedule
+from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.schedule import Schedule
 from derive.program import Program, Variable
 
 

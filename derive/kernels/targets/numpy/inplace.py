@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from derive.algebra.functions import FUNCTIONS
-from derive.kernels import trees
-from derive.kernels.trees import Leaf, Tree
+from derive.kernels.lowering import trees
+from derive.kernels.lowering.trees import Leaf, Tree
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from sympy import Expr, MatrixExpr, Transpose
 
 from derive.algebra.nodes import Concat, Slice, T, Timed, is_reference
 from derive.graph import Group
-from derive.kernels.codenames import CodeNames
-from derive.kernels.trees import Buffer
+from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.trees import Buffer
 from derive.program import Program, Variable, references
 
 

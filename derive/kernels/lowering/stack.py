@@ -11,7 +11,7 @@ from sympy import Expr, MatAdd, MatMul, MatrixExpr, Transpose
 from derive.algebra import build as b
 from derive.algebra.nodes import Concat, Slice, SumOver, is_reference
 from derive.graph import groups
-from derive.kernels.passes import Origins
+from derive.kernels.lowering.passes import Origins
 from derive.program import Builder, Program, Variable, at_own_time, references
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from derive.errors import InputError
-from derive.kernels import numpy
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
+from derive.kernels.targets import numpy
 
 
 class Target(Protocol):
