@@ -480,7 +480,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += yhat * (dyhat - sum_p_m_dz_yhat)
     # u_dg[t] = (dg_final1 if t == 0 else 0)
     u_dg[...] = 0.0
-    if 0 <= 0 < T:
+    if T >= 1:
         u_dg[0] = dg_final1
     # pre_dz_g[t] = 1 - g[t] * g[t]
     np.subtract(1.0, g[0:T] * g[0:T], out=pre_dz_g)
@@ -501,7 +501,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         np.matmul(dz_g[t], W_g, out=dg_carry[t + 1])
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh[T - 1] = dh_final1
     # pre_dz_h[t] = 1 - h[t] * h[t]
     np.subtract(1.0, h[1:T + 1] * h[1:T + 1], out=pre_dz_h)
@@ -542,7 +542,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh_carry = dh_carry[0]
     at_dh_carry[...] = dh_carry[0]
     # u_dh_init1 = (dh_final1 if -1 == T-1 else 0)
-    u_dh_init1[...] = dh_final1 if -1 == T - 1 else 0.0
+    u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
     # at_dg_carry = dg_carry[T-1]

@@ -297,7 +297,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += yhat * (dyhat - sum_p_m_dz_yhat)
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh[T - 1] = dh_final1
     # V_dz_yhat[t] = V.T @ dz_yhat[t]
     np.matmul(dz_yhat.reshape(T * B, K), V, out=V_dz_yhat.reshape(T * B, H))
@@ -326,7 +326,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh_carry = dh_carry[0]
     at_dh_carry[...] = dh_carry[0]
     # u_dh_init1 = (dh_final1 if -1 == T-1 else 0)
-    u_dh_init1[...] = dh_final1 if -1 == T - 1 else 0.0
+    u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
     return {

@@ -299,7 +299,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += yhat * (dyhat - sum_p_m_do)
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh[T - 1] = dh_final1
     # V_do[t] = V.T @ do[t]
     np.matmul(do.reshape(T * B, O), V, out=V_do.reshape(T * B, H))
@@ -330,7 +330,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh_carry = dh_carry[0]
     at_dh_carry[...] = dh_carry[0]
     # u_dh_init1 = (dh_final1 if -1 == T-1 else 0)
-    u_dh_init1[...] = dh_final1 if -1 == T - 1 else 0.0
+    u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
     return {

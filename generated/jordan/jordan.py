@@ -312,7 +312,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     dm_loss[...] = np.einsum("tbi,tbk->tbi", m_loss, dloss)[:, :, :, ...]
     # u_do[t] = (do_final1 if t == T-1 else 0)
     u_do[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_do[T - 1] = do_final1
     # pre_dz_o[t] = o[t] * (1 - o[t])
     np.multiply(o[1:T + 1], 1.0 - o[1:T + 1], out=pre_dz_o)
@@ -349,7 +349,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_do_carry = do_carry[0]
     at_do_carry[...] = do_carry[0]
     # u_do_init1 = (do_final1 if -1 == T-1 else 0)
-    u_do_init1[...] = do_final1 if -1 == T - 1 else 0.0
+    u_do_init1[...] = do_final1 if T == 0 else 0.0
     # do_init1 = at_do_carry + (do_final1 if -1 == T-1 else 0)
     np.add(at_do_carry, u_do_init1, out=do_init1)
     return {

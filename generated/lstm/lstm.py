@@ -602,7 +602,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += yhat * (dyhat - sum_p_m_dz_yhat)
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh[T - 1] = dh_final1
     # V_dz_yhat[t] = V.T @ dz_yhat[t]
     np.matmul(dz_yhat.reshape(T * B, O), V, out=V_dz_yhat.reshape(T * B, H))
@@ -610,7 +610,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     np.add(u_dh, V_dz_yhat, out=pre_dh)
     # u_dc[t] = (dc_final1 if t == T-1 else 0)
     u_dc[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dc[T - 1] = dc_final1
     # pre_dc[t] = o[t] * (1 - tanh_h[t] * tanh_h[t])
     np.multiply(o, 1.0 - tanh_h * tanh_h, out=pre_dc)
@@ -659,13 +659,13 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh_carry = dh_carry[0]
     at_dh_carry[...] = dh_carry[0]
     # u_dh_init1 = (dh_final1 if -1 == T-1 else 0)
-    u_dh_init1[...] = dh_final1 if -1 == T - 1 else 0.0
+    u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
     # at_dc_carry = dc_carry[0]
     at_dc_carry[...] = dc_carry[0]
     # u_dc_init1 = (dc_final1 if -1 == T-1 else 0)
-    u_dc_init1[...] = dc_final1 if -1 == T - 1 else 0.0
+    u_dc_init1[...] = dc_final1 if T == 0 else 0.0
     # dc_init1 = at_dc_carry + (dc_final1 if -1 == T-1 else 0)
     np.add(at_dc_carry, u_dc_init1, out=dc_init1)
     # dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t]

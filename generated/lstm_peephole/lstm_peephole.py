@@ -681,7 +681,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += dhat * (ddhat - sum_p_m_dz_dhat)
     # u_dy[t] = (dy_final1 if t == T-1 else 0)
     u_dy[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dy[T - 1] = dy_final1
     # V_dz_dhat[t] = V.T @ dz_dhat[t]
     np.matmul(dz_dhat.reshape(T * B, O), V, out=V_dz_dhat.reshape(T * B, H))
@@ -689,7 +689,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     np.add(u_dy, V_dz_dhat, out=pre_dy)
     # u_dc[t] = (dc_final1 if t == T-1 else 0)
     u_dc[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dc[T - 1] = dc_final1
     # pre_dc[t] = o[t] * (1 - tanh_y[t] * tanh_y[t])
     np.multiply(o, 1.0 - tanh_y * tanh_y, out=pre_dc)
@@ -754,13 +754,13 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dy_carry = dy_carry[0]
     at_dy_carry[...] = dy_carry[0]
     # u_dy_init1 = (dy_final1 if -1 == T-1 else 0)
-    u_dy_init1[...] = dy_final1 if -1 == T - 1 else 0.0
+    u_dy_init1[...] = dy_final1 if T == 0 else 0.0
     # dy_init1 = at_dy_carry + (dy_final1 if -1 == T-1 else 0)
     np.add(at_dy_carry, u_dy_init1, out=dy_init1)
     # at_dc_carry = dc_carry[0]
     at_dc_carry[...] = dc_carry[0]
     # u_dc_init1 = (dc_final1 if -1 == T-1 else 0)
-    u_dc_init1[...] = dc_final1 if -1 == T - 1 else 0.0
+    u_dc_init1[...] = dc_final1 if T == 0 else 0.0
     # dc_init1 = at_dc_carry + (dc_final1 if -1 == T-1 else 0)
     np.add(at_dc_carry, u_dc_init1, out=dc_init1)
     # dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t]

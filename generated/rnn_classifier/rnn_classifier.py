@@ -175,7 +175,7 @@ def value_and_grad(params, inputs, initial):
     u_de[...] = 1.0
     # de[t] = (1 if t == T-1 else 0)
     de[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         de[T - 1] = u_de
     # dz_yhat[t] = de[t] * (yhat[t] - y)
     np.multiply(de, yhat - y, out=dz_yhat)
@@ -309,7 +309,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     dat_e[...] = dL
     # de[t] = (dat_e if t == T-1 else 0)
     de[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         de[T - 1] = dat_e
     # dyhat[t] = yhat_bar[t]
     dyhat[...] = yhat_bar
@@ -324,7 +324,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += yhat * (dyhat - sum_p_m_dz_yhat)
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh[T - 1] = dh_final1
     # V_dz_yhat[t] = V.T @ dz_yhat[t]
     np.matmul(dz_yhat.reshape(T * B, O), V, out=V_dz_yhat.reshape(T * B, H))
@@ -355,7 +355,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh_carry = dh_carry[0]
     at_dh_carry[...] = dh_carry[0]
     # u_dh_init1 = (dh_final1 if -1 == T-1 else 0)
-    u_dh_init1[...] = dh_final1 if -1 == T - 1 else 0.0
+    u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
     return {

@@ -301,7 +301,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     np.add(yhat_bar, dm_loss, out=dyhat)
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh[T - 1] = dh_final1
     # V_dyhat[t] = V.T @ dyhat[t]
     np.matmul(dyhat.reshape(T * B, O), V, out=V_dyhat.reshape(T * B, H))
@@ -332,7 +332,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh_carry = dh_carry[0]
     at_dh_carry[...] = dh_carry[0]
     # u_dh_init1 = (dh_final1 if -1 == T-1 else 0)
-    u_dh_init1[...] = dh_final1 if -1 == T - 1 else 0.0
+    u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
     return {

@@ -1037,7 +1037,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     out += yhat * (dyhat - sum_p_m_dz_yhat)
     # u_dh2[t] = (dh2_final1 if t == T-1 else 0)
     u_dh2[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh2[T - 1] = dh2_final1
     # V_dz_yhat[t] = V.T @ dz_yhat[t]
     np.matmul(dz_yhat.reshape(T * B, O), V, out=V_dz_yhat.reshape(T * B, K))
@@ -1045,7 +1045,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     np.add(u_dh2, V_dz_yhat, out=pre_dh2)
     # u_dc2[t] = (dc2_final1 if t == T-1 else 0)
     u_dc2[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dc2[T - 1] = dc2_final1
     # pre_dc2[t] = o2[t] * (1 - tanh_h2[t] * tanh_h2[t])
     np.multiply(o2, 1.0 - tanh_h2 * tanh_h2, out=pre_dc2)
@@ -1089,7 +1089,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         np.matmul(dz_i2_f2_o2_g2[t], W_i2_f2_o2_g2, out=dh2_carry[t])
     # u_dh1[t] = (dh1_final1 if t == T-1 else 0)
     u_dh1[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dh1[T - 1] = dh1_final1
     # U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t]
     np.matmul(dz_i2_f2_o2_g2.reshape(T * B, 4 * K), U_i2_f2_o2_g2, out=U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack.reshape(T * B, H))
@@ -1097,7 +1097,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     np.add(u_dh1, U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack, out=pre_dh1)
     # u_dc1[t] = (dc1_final1 if t == T-1 else 0)
     u_dc1[...] = 0.0
-    if 0 <= T - 1 < T:
+    if T >= 1:
         u_dc1[T - 1] = dc1_final1
     # pre_dc1[t] = o1[t] * (1 - tanh_h1[t] * tanh_h1[t])
     np.multiply(o1, 1.0 - tanh_h1 * tanh_h1, out=pre_dc1)
@@ -1146,25 +1146,25 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # at_dh1_carry = dh1_carry[0]
     at_dh1_carry[...] = dh1_carry[0]
     # u_dh1_init1 = (dh1_final1 if -1 == T-1 else 0)
-    u_dh1_init1[...] = dh1_final1 if -1 == T - 1 else 0.0
+    u_dh1_init1[...] = dh1_final1 if T == 0 else 0.0
     # dh1_init1 = at_dh1_carry + (dh1_final1 if -1 == T-1 else 0)
     np.add(at_dh1_carry, u_dh1_init1, out=dh1_init1)
     # at_dc1_carry = dc1_carry[0]
     at_dc1_carry[...] = dc1_carry[0]
     # u_dc1_init1 = (dc1_final1 if -1 == T-1 else 0)
-    u_dc1_init1[...] = dc1_final1 if -1 == T - 1 else 0.0
+    u_dc1_init1[...] = dc1_final1 if T == 0 else 0.0
     # dc1_init1 = at_dc1_carry + (dc1_final1 if -1 == T-1 else 0)
     np.add(at_dc1_carry, u_dc1_init1, out=dc1_init1)
     # at_dh2_carry = dh2_carry[0]
     at_dh2_carry[...] = dh2_carry[0]
     # u_dh2_init1 = (dh2_final1 if -1 == T-1 else 0)
-    u_dh2_init1[...] = dh2_final1 if -1 == T - 1 else 0.0
+    u_dh2_init1[...] = dh2_final1 if T == 0 else 0.0
     # dh2_init1 = at_dh2_carry + (dh2_final1 if -1 == T-1 else 0)
     np.add(at_dh2_carry, u_dh2_init1, out=dh2_init1)
     # at_dc2_carry = dc2_carry[0]
     at_dc2_carry[...] = dc2_carry[0]
     # u_dc2_init1 = (dc2_final1 if -1 == T-1 else 0)
-    u_dc2_init1[...] = dc2_final1 if -1 == T - 1 else 0.0
+    u_dc2_init1[...] = dc2_final1 if T == 0 else 0.0
     # dc2_init1 = at_dc2_carry + (dc2_final1 if -1 == T-1 else 0)
     np.add(at_dc2_carry, u_dc2_init1, out=dc2_init1)
     # dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Symbol, Transpose, ZeroMatrix
+from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, S, Symbol, Transpose, ZeroMatrix
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
@@ -21,6 +21,7 @@ from derive.algebra.nodes import (
     Slice,
     Softmax,
     SumOver,
+    T,
     Timed,
     is_reference,
     t,
@@ -122,11 +123,11 @@ class _One:
 
     def delta(self, e: Delta) -> Statement:
         if not e.at.has(t):
-            return ir.When(self.target, self.comment, self.leaf(e.arg), self.row(e.at), self.row(e.time))
+            return ir.When(self.target, self.comment, self.leaf(e.arg), _steps_where_equal(e.at, e.time))
         if self.inside:
             raise UnsupportedError("an impulse inside a recurrence")
         row = self.row(e.time + self.target.buffer.before)
-        return ir.Impulse(Leaf(self.target.buffer), self.comment, self.leaf(e.arg), row, self.row(e.time))
+        return ir.Impulse(Leaf(self.target.buffer), self.comment, self.leaf(e.arg), row, _least_steps(e.time))
 
     def row_wise(self, e: MatrixExpr) -> Statement:
         name = type(e).__name__
@@ -145,18 +146,18 @@ class _One:
         terms = e.args if isinstance(e, MatAdd) else (e,)
         classes = [a for a in terms if self.is_class(b.split(a)[1])]
         dense = [a for a in terms if a not in classes]
-        value = self.tree(b.add(*dense)) if dense else trees.Constant("0.0")
+        value = self.tree(b.add(*dense)) if dense else trees.Constant(S.Zero)
         yield ir.Map(self.target, self.comment, value)
         for a in classes:
             c, r = b.split(a)
-            yield ir.AddAtClass(self.target, (), self.leaf(r), self.names.coefficient(c))
+            yield ir.AddAtClass(self.target, (), self.leaf(r), c)
 
     def is_class(self, a: MatrixExpr) -> bool:
         return is_reference(a) and self.program[a.name].onehot
 
     def tree(self, e: MatrixExpr) -> Tree:
         if isinstance(e, (OneMatrix, ZeroMatrix)):
-            return trees.Constant("1.0" if isinstance(e, OneMatrix) else "0.0")
+            return trees.Constant(S.One if isinstance(e, OneMatrix) else S.Zero)
         if is_reference(e):
             return self.leaf(e)
         if isinstance(e, Transpose):
@@ -173,16 +174,16 @@ class _One:
             inner = self.tree(e.arg)
             if e.coefficient == -1:
                 return trees.Sum((("-", _grouped(inner, in_sum=True)),))
-            number = trees.Constant(self.names.coefficient(e.coefficient))
-            if not e.coefficient.is_number or str(number.text).startswith("-"):
-                number = trees.Group(number)  # type: ignore[assignment]
-            if inner == trees.Constant("1.0"):
+            number: Tree = trees.Constant(e.coefficient)
+            if not e.coefficient.is_number or e.coefficient < 0:
+                number = trees.Group(number)
+            if inner == trees.Constant(S.One):
                 return number
             factors = inner.factors if isinstance(inner, trees.Factors) else (_grouped(inner),)
             return trees.Factors((number, *factors))
         if isinstance(e, Apply):
             args = tuple(self.tree(a) for a in e.matrices)
-            return trees.Call(e.name, args + tuple(trees.Constant(_numeral(n)) for n in e.numbers))
+            return trees.Call(e.name, args + tuple(map(trees.Constant, e.numbers)))
         scalar = b.broadcast_scalar(e)
         if scalar is None:
             raise UnsupportedError(f"{type(e).__name__} is not elementwise")
@@ -246,8 +247,22 @@ def _negative(a: MatrixExpr) -> bool:
     return isinstance(a, Scale) and bool(a.coefficient.could_extract_minus_sign())
 
 
-def _numeral(n: Expr) -> str:
-    return str(int(n)) if n.is_Integer else repr(float(n))
+def _least_steps(time: Expr) -> int | None:
+    """The smallest T for which an absolute time lies in 0 … T−1: T−k needs k steps, k needs k + 1."""
+    if time.has(T):
+        return int(T - time) if T - time > 0 else None
+    return int(time) + 1 if time >= 0 else None
+
+
+def _steps_where_equal(a: Expr, c: Expr) -> int | None:
+    """The T for which two absolute times are equal: T−1 is −1 for T = 0."""
+    if a.has(T) == c.has(T):
+        if a == c:
+            raise UnsupportedError(f"the times {a} and {c} are the same for every T")
+        return None
+    fixed, from_end = (c, a) if a.has(T) else (a, c)
+    steps = int(fixed - (from_end - T))
+    return steps if steps >= 0 else None
 
 
 def _grouped(tree: Tree, in_sum: bool = False) -> Tree:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sympy import Expr
+
 from derive.kernels.lowering.trees import Leaf, Tree, tree_leaves
 
 
@@ -38,7 +40,7 @@ class AddAtClass(Statement):
     """target[…, classes] += coefficient: adds a multiple of a one-hot array."""
 
     classes: Leaf
-    coefficient: str
+    coefficient: Expr
 
 
 @dataclass(frozen=True)
@@ -161,20 +163,19 @@ class DiagonalOf(Statement):
 
 @dataclass(frozen=True)
 class Impulse(Statement):
-    """target[row] = operand where 0 ≤ time < T, zero at all other steps."""
+    """target[row] = operand if T ≥ least, zero at all other steps; a least of None is never reached."""
 
     operand: Leaf
     row: str
-    time: str
+    least: int | None
 
 
 @dataclass(frozen=True)
 class When(Statement):
-    """target = operand if the two times are equal, else zero."""
+    """target = operand if T = steps, else zero; None is no T."""
 
     operand: Leaf
-    left: str
-    right: str
+    steps: int | None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sympy import Expr
+
 
 @dataclass(frozen=True)
 class Buffer:
@@ -75,8 +77,10 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Constant:
+    """A number made of numbers, named constants, sizes and T (1/T counts as 0 when T = 0)."""
+
     kind: ClassVar[str] = "constant"
-    text: str
+    value: Expr
 
 
 @dataclass(frozen=True)

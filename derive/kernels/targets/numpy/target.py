@@ -203,7 +203,7 @@ def _signature(options: Options) -> tuple[CodeNames, tuple[Argument, ...], tuple
 def source(options: Options, made: tuple[Function, ...]) -> str:
     """The text of the NumPy kernel of a model in normal form."""
     normal, fixed = options.normal, options.fixed
-    _, taken, told = _signature(options)
+    names, taken, told = _signature(options)
     body = render(
         "numpy/functions.py.j2",
         functions=made,
@@ -212,7 +212,8 @@ def source(options: Options, made: tuple[Function, ...]) -> str:
         asked=[s for s in told if not s.value],
         titles=TITLES,
         quoted=json.dumps,
-        number=lambda value: repr(float(value)),
+        number=names.coefficient,
+        real=lambda value: repr(float(value)),
         callable=lambda name: FUNCTIONS[name].code["numpy"],
     )
     return render(
