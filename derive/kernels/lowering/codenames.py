@@ -41,56 +41,92 @@ class CodeNames:
         return self.names[name]
 
     def size(self, e: Expr) -> str:
-        """A size expression: sums and products of sizes and integers."""
-        return self._text(sympy.sympify(e, strict=True), 0)
+        """A size expression: sums and products of sizes and integers, in any language's syntax."""
+        return Sizes(self).text(e)
 
     def coefficient(self, e: Expr) -> str:
-        """A factor as a floating-point text; T in a denominator counts as at least 1."""
-        return self._text(e, 1)
+        """A factor as a floating-point text of Python; T in a denominator counts as at least 1."""
+        return Coefficients(self).text(e)
 
-    def _text(self, e: Expr, level: int) -> str:
-        """Text of e; level 0 prints integers as they are, others make them floating point."""
+
+class Sizes:
+    """Size expressions as texts; subclasses say how their numbers and symbols look."""
+
+    def __init__(self, names: CodeNames):
+        self.names = names
+
+    def text(self, e: Expr) -> str:
+        """The text of a sum, a product, a power, a symbol or a number."""
+        e = sympy.sympify(e, strict=True)
         if isinstance(e, Symbol):
-            return self._symbol(e)
+            return self.symbol(e)
         if e.is_number:
-            return str(int(e)) if e.is_Integer and not level else repr(float(e))
+            return self.number(e)
         if isinstance(e, sympy.Add):
             ordered = sorted(e.args, key=lambda a: (a.is_number, a.could_extract_minus_sign(), str(a)))
-            text = self._text(ordered[0], level)
+            text = self.text(ordered[0])
             for a in ordered[1:]:
                 negative = a.could_extract_minus_sign()
-                text += (" - " if negative else " + ") + self._factor(-a if negative else a, level)
+                text += (" - " if negative else " + ") + self.factor(-a if negative else a)
             return text
-        if isinstance(e, sympy.Mul):
-            return self._product(e, level)
-        return self._factor(e, level)
+        return self.product(e) if isinstance(e, sympy.Mul) else self.factor(e)
 
-    def _product(self, e: Expr, level: int) -> str:
-        above, below = e.as_numer_denom() if level else (e, sympy.S.One)
-        text = " * ".join(self._factor(a, level) for a in sympy.Mul.make_args(above))
-        if text.startswith(("-1 * ", "-1.0 * ")):
-            text = "-" + text.split(" * ", 1)[1]
-        for a in sympy.Mul.make_args(below):
-            if a != 1:
-                text += f" / {self._denominator(a)}"
-        return text
+    def number(self, e: Expr) -> str:
+        return str(int(e))
 
-    def _denominator(self, a: Expr) -> str:
-        text = self._factor(a, 1)
-        if a == T:
-            return f"max({text}, 1)"
-        return text if a.is_Symbol or a.is_number else f"({text})"  # a / b * b is not a / (b * b)
+    def symbol(self, s: Symbol) -> str:
+        return s.name if s in (T, B, t) else self.names[s.name]
 
-    def _factor(self, a: Expr, level: int) -> str:
+    def product(self, e: Expr) -> str:
+        return self.factors(e)
+
+    def factors(self, e: Expr) -> str:
+        minus = e.could_extract_minus_sign()
+        return "-" * minus + " * ".join(self.factor(a) for a in sympy.Mul.make_args(-e if minus else e))
+
+    def factor(self, a: Expr) -> str:
         if isinstance(a, sympy.Pow) and not a.is_number:
-            exponent = int(a.exp)
-            if exponent < 0:
-                return f"1.0 / {self._denominator(a.base)}" if exponent == -1 else f"({self._product(a, level)})"
-            return " * ".join([self._factor(a.base, level)] * exponent)
-        text = self._text(a, level)
+            return self.power(a.base, int(a.exp))
+        text = self.text(a)
         return f"({text})" if isinstance(a, sympy.Add) or text.startswith("-") else text
 
-    def _symbol(self, s: Symbol) -> str:
-        if s in (T, B, t):
-            return s.name
-        return "(T > 0)" if s == NONEMPTY else self.names[s.name]
+    def power(self, base: Expr, exponent: int) -> str:
+        return " * ".join([self.factor(base)] * exponent)
+
+
+class Coefficients(Sizes):
+    """Factors: floating-point numbers, quotients, and T in a denominator as at least 1."""
+
+    def number(self, e: Expr) -> str:
+        return repr(float(e))
+
+    def symbol(self, s: Symbol) -> str:
+        return "(T > 0)" if s == NONEMPTY else super().symbol(s)
+
+    def at_least_one(self) -> str:
+        """T, or 1 where T is 0."""
+        return "max(T, 1)"
+
+    def product(self, e: Expr) -> str:
+        above, below = e.as_numer_denom()
+        text = self.factors(above)
+        for a in sympy.Mul.make_args(below):
+            if a != 1:
+                text += f" / {self.denominator(a)}"
+        return text
+
+    def denominator(self, a: Expr) -> str:
+        if a == T:
+            return self.at_least_one()
+        if isinstance(a, sympy.Pow) and a.base == T:
+            return f"({' * '.join([self.at_least_one()] * int(a.exp))})"
+        text = self.factor(a)
+        return text if a.is_Symbol or a.is_number else f"({text})"  # a / b * b is not a / (b * b)
+
+    def power(self, base: Expr, exponent: int) -> str:
+        if exponent < 0:
+            return f"({self.product(base**exponent)})" if exponent < -1 else self.inverse(base)
+        return super().power(base, exponent)
+
+    def inverse(self, base: Expr) -> str:
+        return f"{self.number(sympy.S.One)} / {self.denominator(base)}"
