@@ -37,7 +37,11 @@ _OWN = {
     "L": "the total loss",
     "loss": "the loss",
 }
-_KEYWORDS_OF = {"Python": frozenset(_PYTHON.split()), "C": frozenset(_C.split()), "C++": frozenset(_CXX.split())}
+KEYWORDS_OF: Mapping[str, frozenset[str]] = {
+    "Python": frozenset(_PYTHON.split()),
+    "C": frozenset(_C.split()),
+    "C++": frozenset(_CXX.split()),
+}
 
 _GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon
 phi chi psi omega""".split()
@@ -77,7 +81,7 @@ def reserved(name: str, size: bool = False) -> str:
         return "a word of this language"
     if name in FUNCTION_NAMES:
         return "a function of this language"
-    for language, words in _KEYWORDS_OF.items():
+    for language, words in KEYWORDS_OF.items():
         if name in words:
             return f"a keyword of {language}"
     return ""

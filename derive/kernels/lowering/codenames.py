@@ -17,6 +17,7 @@ class CodeNames:
     def __init__(self, program: Program, reserved: Iterable[str]):
         self.taken = set(reserved) | {"T", "B", "t"}
         self.names: dict[str, str] = {}
+        self.sizes = frozenset(program.sizes)
         sizes = [s.name for s in program.sizes]
         constants = list(program.constants)
         # What the user named comes first, so that helpers give way and not the user's words.

@@ -127,7 +127,7 @@ class _One:
         if self.inside:
             raise UnsupportedError("an impulse inside a recurrence")
         row = self.row(e.time + self.target.buffer.before)
-        return ir.Impulse(Leaf(self.target.buffer), self.comment, self.leaf(e.arg), row, _least_steps(e.time))
+        return ir.Impulse(self.target, self.comment, self.leaf(e.arg), row, _least_steps(e.time))
 
     def row_wise(self, e: MatrixExpr) -> Statement:
         name = type(e).__name__

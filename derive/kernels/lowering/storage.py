@@ -124,7 +124,8 @@ class Storage:
         self.buffers[name] = Buffer(
             name,
             self.names[name],
-            self._dims(v),
+            tuple(self.names.size(n) for n in _components(v)),
+            _components(v),
             v.timed and name not in self.local,
             "b" in v.axes,
             self.before[name] if v.timed else 0,
@@ -140,10 +141,6 @@ class Storage:
             self._live = self.program.live(self.results)
         return self._live
 
-    def _dims(self, v: Variable) -> tuple[str, ...]:
-        sizes = v.shape[:1] if v.shape[1] == 1 else v.shape
-        return tuple(self.names.size(n) for n in sizes)
-
     def _boundary(self, v: Variable) -> tuple[tuple[str, str], ...]:
         """(row, source) of every padding row: the boundary values on the name's own side, zeros elsewhere."""
         if not v.timed:
@@ -156,6 +153,10 @@ class Storage:
 
         rows = [(str(before - k), source(k, not v.backward)) for k in range(1, before + 1)]
         return tuple(rows) + tuple((_plus_T(before - 1 + k), source(k, v.backward)) for k in range(1, after + 1))
+
+
+def _components(v: Variable) -> tuple[Expr, ...]:
+    return v.shape[:1] if v.shape[1] == 1 else v.shape
 
 
 def _plus_T(n: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from sympy import Expr
 
@@ -19,7 +19,7 @@ class Buffer:
 
     Attributes:
         name, code: its program name and its identifier in generated code.
-        dims: the sizes of its components, as texts.
+        dims: the sizes of its components, as texts; `extents` are the same as expressions.
         steps, batch: does it have a T axis, a B axis.
         before, after: padding rows along T.
         boundary: (row, identifier or "") of each padding row; "" is zero.
@@ -30,6 +30,7 @@ class Buffer:
     name: str
     code: str
     dims: tuple[str, ...]
+    extents: tuple[Expr, ...]
     steps: bool
     batch: bool
     before: int = 0
@@ -114,7 +115,16 @@ class Call:
     args: tuple[Tree, ...]
 
 
-Tree = Leaf | Constant | Sum | Factors | Group | Call
+class Place(Protocol):
+    """A target's own leaf: where an element lies in its syntax."""
+
+    kind: ClassVar[str]
+
+    @property
+    def code(self) -> str: ...
+
+
+Tree = Leaf | Place | Constant | Sum | Factors | Group | Call
 
 
 def tree_leaves(value: object) -> Iterator[Leaf]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from derive.errors import InputError
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
-from derive.kernels.targets import numpy
+from derive.kernels.targets import c, numpy
 
 
 class Target(Protocol):
@@ -20,8 +20,11 @@ class Target(Protocol):
     def build(self, options: Options) -> Kernel:
         """The kernel, loaded and ready to be called."""
 
+    def notes(self, options: Options) -> Iterable[str]:
+        """What whoever takes the files should know of them."""
 
-TARGETS: Mapping[str, Target] = {"numpy": numpy}
+
+TARGETS: Mapping[str, Target] = {"numpy": numpy, "c": c}
 
 
 def target(name: str) -> Target:

@@ -1,5 +1,5 @@
 """The NumPy target."""
 
-from derive.kernels.targets.numpy.target import Module, build, files
+from derive.kernels.targets.numpy.target import Module, build, files, notes
 
-__all__ = ["Module", "build", "files"]
+__all__ = ["Module", "build", "files", "notes"]

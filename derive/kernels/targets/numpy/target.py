@@ -194,6 +194,11 @@ def files(options: Options) -> dict[str, str]:
     return {f"{options.normal.name}.py": source(options, functions(options.normal, options.wrt))}
 
 
+def notes(options: Options) -> Iterable[str]:
+    """Nothing that the file does not say itself."""
+    return ()
+
+
 def _signature(options: Options) -> tuple[CodeNames, tuple[Argument, ...], tuple[Size, ...]]:
     names = CodeNames(options.normal, RESERVED)
     taken = arguments(options.normal, names)

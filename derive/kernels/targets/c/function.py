@@ -1,0 +1,212 @@
+"""One function of a C kernel: its declarations, its statements, and what is copied out at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+
+from sympy import Expr
+
+from derive.kernels.lowering.schedule import Schedule
+from derive.kernels.lowering.trees import Buffer
+from derive.kernels.targets.c import workspace
+from derive.kernels.targets.c.elements import Layout, times
+from derive.kernels.targets.c.interface import GIVES, TAKES
+from derive.kernels.targets.c.prepare import Preparer
+from derive.kernels.targets.c.words import member
+from derive.kernels.targets.signature import Argument, cotangents, results
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size: its identifier, the user's name for it, and its value where that is fixed."""
+
+    code: str
+    key: str
+    fixed: str = ""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """`code` is what it declares."""
+
+    code: str
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+    @property
+    def words(self) -> set[str]:
+        """The identifiers that it needs."""
+        texts = (getattr(self, f.name) for f in fields(self) if f.name != "code")
+        return {w for text in texts if isinstance(text, str) for w in _WORD.findall(text)}
+
+
+@dataclass(frozen=True)
+class SizeOf(Declaration):
+    """A size, from the struct or fixed."""
+
+    member: str
+    fixed: str
+
+
+@dataclass(frozen=True)
+class ConstantOf(Declaration):
+    """A named constant of the model."""
+
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Given(Declaration):
+    """An array of the caller's."""
+
+    struct: str
+    member: str
+    offset: str
+    shape: str
+    integer: bool
+
+
+@dataclass(frozen=True)
+class Optional(Declaration):
+    """A cotangent, `default` where the caller gives none."""
+
+    struct: str
+    member: str
+    offset: str
+    shape: str
+    default: str
+
+
+@dataclass(frozen=True)
+class Owned(Declaration):
+    """An array in the workspace, or the caller's own where it asks for this result."""
+
+    count: str
+    shape: str
+    struct: str = ""
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class View(Declaration):
+    """A part of another array."""
+
+    of: str
+    offset: str
+    shape: str
+    given: bool
+
+
+@dataclass(frozen=True)
+class Copy:
+    """struct->member[offset …] = code[start …], `count` elements of rows that are `stride` apart."""
+
+    struct: str
+    member: str
+    offset: str
+    code: str
+    start: str
+    counts: tuple[str, str]
+    stride: str
+
+
+class Function:
+    """What the templates print of one function."""
+
+    def __init__(self, plan: Schedule, taken: Iterable[Argument], sizes: Iterable[Size]):
+        self.plan, self.taken, self.sizes = plan, tuple(taken), tuple(sizes)
+        self.name = plan.entry.name
+        if plan.entry.loss_cotangent:  # an argument even where no gradient depends on it
+            plan.names.add(plan.entry.loss_cotangent)
+        self.layout = Layout(plan.buffers)
+        self.cotangents, self.results = cotangents(plan), results(plan)
+        preparer = Preparer(self.layout, plan.names)
+        boundary = [s for b in plan.buffers for s in preparer.boundary(b)]
+        self.statements = (*boundary, *(x for s in plan.statements for x in preparer.statements(s)))
+        self.direct = self._direct()
+        self.copies = tuple(self._copies())
+        self.zeros = [plan.names.size(n) for n in workspace.cotangent_counts(plan)]
+
+    def declarations(self, body: str) -> list[Declaration]:
+        """What a body needs, in an order that works."""
+        wanted = set(_WORD.findall(body)) | {w for c in self.copies for x in vars(c).values() for w in _words(x)}
+        wanted |= {w for n in self.zeros for w in _words(n)}
+        kept: list[Declaration] = []
+        for d in reversed([*self._sizes(), *self._constants(), *self._arrays()]):
+            if d.code in wanted or isinstance(d, Owned):
+                wanted |= d.words
+                kept.insert(0, d)
+        return kept
+
+    def _sizes(self) -> Iterator[Declaration]:
+        for s in self.sizes:
+            yield SizeOf(s.code, member(s.key), s.fixed)
+
+    def _constants(self) -> Iterator[Declaration]:
+        for name, value in self.plan.program.constants.items():
+            yield ConstantOf(self.plan.names[name], value)
+
+    def _arrays(self) -> Iterator[Declaration]:
+        arguments = {a.code: a for a in (*self.taken, *self.cotangents)}
+        for b in self.plan.buffers:
+            shape = ", ".join(b.shape) or "1"
+            if b.view:
+                given = self.layout.root(b).given
+                yield View(b.code, b.view[0], self.layout.view_offset(b), shape, given)
+            elif b.name == self.plan.entry.loss_cotangent:
+                yield Optional(b.code, "outputs_cotangent", "loss", "", "1", "&one")
+            elif b.given:
+                yield self._given(b, arguments[b.code], shape)
+            else:
+                yield Owned(b.code, self.count(b), shape, *self.direct.get(b.code, ()))
+
+    def _given(self, b: Buffer, a: Argument, shape: str) -> Declaration:
+        offset = times(str(a.lag - 1), *a.inner) if a.lag > 1 else ""
+        if a.group in ("cotangents", "final_cotangents"):
+            return Optional(b.code, GIVES[a.group], member(a.key), offset, shape, "zeros")
+        return Given(b.code, GIVES[a.group], member(a.key), offset, shape, b.onehot)
+
+    def count(self, b: Buffer) -> str:
+        """The elements of an array."""
+        return times(*b.shape)
+
+    # results
+
+    def _direct(self) -> dict[str, tuple[str, str]]:
+        """Arrays that can lie in the caller's memory: results as they are, each once."""
+        codes = [code for r in self.results for code in r.codes]
+        direct: dict[str, tuple[str, str]] = {}
+        for r in self.results:
+            b = self._buffer(r.codes[0])
+            plain = len(r.codes) == 1 and not (b.view or b.given or b.before or b.after)
+            if plain and r.group and codes.count(b.code) == 1:
+                direct[b.code] = (TAKES[r.group], member(r.key))
+        return direct
+
+    def _buffer(self, code: str) -> Buffer:
+        return self.layout.by_code[code.partition("[")[0]]
+
+    def _copies(self) -> Iterator[Copy]:
+        for r in self.results:
+            for lag, code in enumerate(r.codes):
+                b = self._buffer(code)
+                if b.code in self.direct:
+                    continue
+                lead = times(*("T",) * b.steps, *("B",) * b.batch)
+                width = times(*b.dims)
+                offset = times(str(lag), lead, width) if lag else ""
+                stride = self.layout.row_size(b)
+                start = times(str(b.before), *("B",) * b.batch, stride) if b.before else ""
+                counts = (lead, width) if stride != width else ("1", times(lead, width))
+                yield Copy(TAKES.get(r.group, ""), member(r.key), offset, b.code, start, counts, stride)
+
+
+def _words(value: object) -> list[str]:
+    texts = value if isinstance(value, tuple) else (value,)
+    return [w for text in texts if isinstance(text, str) for w in _WORD.findall(text)]

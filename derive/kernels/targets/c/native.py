@@ -1,0 +1,132 @@
+"""Call a compiled C kernel through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from derive.errors import InputError
+from derive.kernels import build
+from derive.kernels.arrays import Array, interface_shape
+from derive.kernels.targets.c.function import Function
+from derive.kernels.targets.c.interface import GIVES, TAKES, Struct
+from derive.kernels.targets.c.target import STATUSES, Module
+
+NAMES = [name for name, _ in STATUSES]
+
+
+class Native:
+    """The functions of a library, on NumPy arrays."""
+
+    def __init__(self, module: Module, library: ctypes.CDLL):
+        self.module, self.library = module, library
+        self.dtype = np.dtype(module.options.dtype)
+        self.structs = {s.name: s for s in module.structs}
+        self.functions = {f.name: f for f in module.functions}
+        self.workspace_bytes = getattr(library, f"{module.cell}_workspace_bytes")
+        self.workspace_bytes.restype = ctypes.c_size_t
+
+    def call(self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]) -> Mapping[str, Any]:
+        fields, run = self.bind(function, sizes, *map(self._contiguous, groups))
+        run()
+        if "loss" in fields:
+            fields = {**fields, "loss": fields["loss"][()]}
+        return fields
+
+    def _contiguous(self, group: Mapping[str, Any]) -> dict[str, Array]:
+        """The arrays as C wants them; classes as int32, whatever integers they are."""
+
+        def made(a: Any) -> Array:
+            a = np.asarray(a)
+            return np.ascontiguousarray(a, np.int32 if a.dtype.kind in "iu" else self.dtype).reshape(a.shape)
+
+        return {name: made(a) for name, a in group.items()}
+
+    def bind(
+        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Callable[[], None]]:
+        f = self.functions[function]
+        results = self._results(f, sizes)
+        given = dict(zip(GIVES, groups, strict=False))
+        arguments, kept = self._arguments(function, sizes, given, results)
+        entry = getattr(self.library, f"{self.module.cell}_{function}")
+        entry.restype = ctypes.c_int
+
+        def run(_kept: object = kept) -> None:
+            status = entry(*arguments)
+            if status:
+                raise _error(status, self.module.cell)
+
+        return results, run
+
+    def _arguments(
+        self,
+        function: str,
+        sizes: Mapping[str, int],
+        given: Mapping[str, Mapping[str, Array]],
+        results: Mapping[str, Any],
+    ) -> tuple[list[Any], list[Any]]:
+        """What the C function is called with, and what must live as long."""
+        arguments: list[Any] = []
+        kept: list[Any] = [given, results]
+
+        def add(value: Any) -> None:
+            arguments.append(ctypes.byref(value))
+            kept.append(value)
+
+        free = [s.key for s in self.module.free]
+        size_struct = (ctypes.c_size_t * len(free))(*(sizes[k] for k in free))
+        if free:
+            add(size_struct)
+        taken = {"params", "inputs", "initial"} | ({"cotangents", "final_cotangents"} if function == "vjp" else set())
+        for group, name in GIVES.items():
+            if group in taken and name in self.structs:
+                add(self._struct(self.structs[name], given.get(group, {})))
+        if self.module.options.normal.total:
+            arguments.append(ctypes.c_void_p(results["loss"].ctypes.data))
+        for group, name in TAKES.items():
+            if name in self.structs and (function != "forward" or group in ("outputs", "final")):
+                add(self._struct(self.structs[name], results.get(group, {})))
+        count = self.workspace_bytes(*([ctypes.byref(size_struct)] if free else []))
+        if not count:
+            raise InputError("sizes", "sizes whose arrays fit an address space", str(dict(sizes)))
+        workspace = np.empty(-(-count // 8), np.float64)
+        kept.append(workspace)
+        arguments += [ctypes.c_void_p(workspace.ctypes.data), ctypes.c_size_t(count)]
+        return arguments, kept
+
+    def _struct(self, struct: Struct, arrays: Mapping[str, Array]) -> Any:
+        """The struct of pointers; NULL for what is left out."""
+        pointers = [arrays[f.key].ctypes.data if f.key in arrays else None for f in struct.fields]
+        return (ctypes.c_void_p * len(pointers))(*pointers)
+
+    def _results(self, f: Function, sizes: Mapping[str, int]) -> dict[str, Any]:
+        """Fresh arrays for everything that a function returns."""
+        entry = f.plan.entry
+        results: dict[str, Any] = {"loss": np.empty((), self.dtype)} if entry.loss else {}
+
+        def fresh(names: Sequence[str]) -> Array:
+            shape = interface_shape(entry.program[names[0]], sizes, sizes["T"], sizes["B"])
+            return np.empty((len(names), *shape) if len(names) > 1 else shape, self.dtype)
+
+        for group in ("outputs", "grads", "inputs"):
+            found = {key: fresh([name]) for key, name in getattr(entry, group).items()}
+            results |= {group: found} if found else {}
+        for group in ("initial", "final"):
+            found = {key: fresh(names) for key, names in getattr(entry, group).items()}
+            results |= {group: found} if found else {}
+        return results
+
+
+def _error(status: int, cell: str) -> Exception:
+    if NAMES[status] == "class_out_of_range":
+        return InputError("inputs", "classes in range", "a class index that is out of range")
+    return RuntimeError(f"{cell}: {NAMES[status]}")  # the arguments were checked: a bug of ours
+
+
+def load(module: Module, using: build.Compiler | None = None, flags: Sequence[str] = build.FLAGS) -> Native:
+    """Compile and load a kernel."""
+    return Native(module, build.library(module.files(), using, flags))

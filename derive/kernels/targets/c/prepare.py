@@ -1,0 +1,249 @@
+"""From the kernel IR to statements of C: one rule per statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import singledispatchmethod
+
+from sympy import S
+
+from derive.errors import UnsupportedError
+from derive.kernels.lowering import statements as ir
+from derive.kernels.lowering import trees
+from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.trees import Buffer, Leaf
+from derive.kernels.targets.c import loops as c
+from derive.kernels.targets.c.elements import START, Element, Index, Layout, plus, times
+
+ZERO = trees.Constant(S.Zero)
+
+
+class Preparer:
+    """The statements of one function as C prints them."""
+
+    def __init__(self, layout: Layout, names: CodeNames):
+        self.layout = layout
+        letters = {x: names.fresh(x) for x in "bijk"}
+        self.variable = {"t": "t", **letters}
+        self.at = Index("t", letters["b"], letters["i"], letters["j"])
+        self.label, self.total = names.fresh("label"), names.fresh("total")
+
+    def statements(self, s: ir.Statement | ir.Loop) -> Iterator[c.CStatement]:
+        """What computes a statement's target."""
+        if isinstance(s, ir.Loop):
+            yield c.TimeLoop(s.comment, s.direction, tuple(x for inner in s.body for x in self.statements(inner)))
+        else:
+            yield from self.prepare(s)
+
+    def boundary(self, buffer: Buffer) -> Iterator[c.CStatement]:
+        """The values of an array outside 0 … T−1, in its padding rows."""
+        for row, source in buffer.boundary:
+            target = Leaf(buffer, row)
+            value = self.element(Leaf(self.layout.by_code[source])) if source else ZERO
+            yield c.Nest((), self.over(target), (c.Store(self.element(target), "=", value),))
+
+    # addresses and loops
+
+    def element(self, leaf: Leaf, i: str = "", j: str = "") -> Element:
+        return self.layout.element(leaf, self.at.at(i, j) if i else self.at)
+
+    def start(self, leaf: Leaf) -> Element:
+        """The first element of all that a leaf names."""
+        return self.layout.element(leaf, START)
+
+    def over(self, leaf: Leaf, components: bool = True) -> c.Loops:
+        """Loops over the steps, sequences and components of a leaf."""
+        dims = [*zip("ij", leaf.buffer.dims, strict=False)] if components and not leaf.buffer.onehot else []
+        found = [(x, _extent(x)) for x in axes(leaf)] + [(x, n) for x, n in dims if n != "1"]
+        return tuple((self.variable[x], n) for x, n in found)
+
+    def tree(self, e: trees.Tree) -> trees.Tree:
+        """The tree with every leaf at the current index."""
+        if isinstance(e, Leaf):
+            return self.element(e)
+        if isinstance(e, trees.Sum):
+            return trees.Sum(tuple((sign, self.tree(a)) for sign, a in e.terms))
+        if isinstance(e, trees.Factors):
+            return trees.Factors(tuple(self.tree(a) for a in e.factors))
+        if isinstance(e, trees.Group):
+            return trees.Group(self.tree(e.inner))
+        if isinstance(e, trees.Call):
+            return trees.Call(e.function, tuple(self.tree(a) for a in e.args))
+        return e
+
+    def copy(self, s: ir.Statement, value: trees.Tree, over: Leaf, i: str = "", comment: bool = True) -> c.Nest:
+        """target[i] = value, over the components of `over`."""
+        store = c.Store(self.element(s.target, i or self.at.i, self.at.j), "=", value)
+        return c.Nest(s.comment if comment else (), self.over(s.target, False) + self._components(over), (store,))
+
+    def _components(self, leaf: Leaf) -> c.Loops:
+        dims = zip("ij", leaf.buffer.dims, strict=False)
+        swapped = {"swap": "ji", "row": "j", "column": "ki"}.get(leaf.lift, "ij")
+        return tuple((self.variable[swapped["ij".index(x)]], n) for x, n in dims if n != "1")
+
+    def zero(self, s: ir.Statement) -> c.Nest:
+        return c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", ZERO),))
+
+    # one rule per statement
+
+    @singledispatchmethod
+    def prepare(self, s: ir.Statement) -> Iterator[c.CStatement]:
+        raise UnsupportedError(f"no C for {s.kind}: register one in derive.kernels.targets.c.prepare")
+
+    @prepare.register
+    def _(self, s: ir.Map) -> Iterator[c.CStatement]:
+        yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", self.tree(s.value)),))
+
+    @prepare.register
+    def _(self, s: ir.AddAtClass) -> Iterator[c.CStatement]:
+        store = c.Store(self.element(s.target, self.label), "+=", trees.Constant(s.coefficient))
+        yield c.Nest(s.comment, self.over(s.target, False), (store,), self._class(s.classes))
+
+    def _class(self, classes: Leaf) -> tuple[tuple[str, Element], ...]:
+        return ((self.label, self.element(classes)),)
+
+    @prepare.register
+    def _(self, s: ir.Gather) -> Iterator[c.CStatement]:
+        row, column = (self.label, self.at.i) if s.transposed else (self.at.i, self.label)
+        store = c.Store(self.element(s.target), "=", self.element(s.weight, row, column))
+        yield c.Nest(s.comment, self.over(s.target), (store,), self._class(s.classes))
+
+    @prepare.register
+    def _(self, s: ir.ScatterAdd) -> Iterator[c.CStatement]:
+        yield self.zero(s)
+        store = c.Store(self.element(s.target, self.at.i, self.label), "+=", self.element(s.left))
+        yield c.Nest((), self.over(s.left), (store,), self._class(s.classes))
+
+    @prepare.register
+    def _(self, s: ir.Gemm) -> Iterator[c.CStatement]:
+        if axes(s.target) != axes(s.operand):  # the operand is broadcast over axes that it lacks
+            weight = self.element(
+                s.weight, *((self.variable["k"], self.at.i) if s.transposed else (self.at.i, self.variable["k"]))
+            )
+            value = trees.Factors((weight, self.element(s.operand, self.variable["k"])))
+            inner = ((self.variable["k"], s.operand.buffer.dims[0]),)
+            yield c.Reduce(s.comment, self.over(s.target), inner, self.element(s.target), value, self.total)
+            return
+        counts = (_rows(s.operand), s.target.buffer.dims[0], s.operand.buffer.dims[0])
+        operands = (self.start(s.operand), self.start(s.weight), self.start(s.target))
+        strides = (self._stride(s.operand), s.weight.buffer.dims[1], self._stride(s.target))
+        yield c.Multiply(s.comment, "rows_transposed" if s.transposed else "rows", counts, operands, strides)
+
+    def _stride(self, leaf: Leaf) -> str:
+        return self.layout.row_size(leaf.buffer)
+
+    @prepare.register
+    def _(self, s: ir.Accumulate) -> Iterator[c.CStatement]:
+        counts = (s.left.buffer.dims[0], s.right.buffer.dims[0], _rows(s.left))
+        operands = (self.start(s.left), self.start(s.right), self.start(s.target))
+        strides = (self._stride(s.left), self._stride(s.right), s.right.buffer.dims[0])
+        yield c.Multiply(s.comment, "sums", counts, operands, strides)
+
+    def reduce(self, s: ir.Statement, inner: c.Loops, value: trees.Tree) -> c.CStatement:
+        return c.Reduce(s.comment, self.over(s.target), inner, self.element(s.target), value, self.total)
+
+    @prepare.register
+    def _(self, s: ir.Dot) -> Iterator[c.CStatement]:
+        value = trees.Factors((self.element(s.left), self.element(s.right)))
+        yield self.reduce(s, self._components(s.left), value)
+
+    @prepare.register
+    def _(self, s: ir.ComponentSum) -> Iterator[c.CStatement]:
+        yield self.reduce(s, self._components(s.operand), self.element(s.operand))
+
+    @prepare.register
+    def _(self, s: ir.Total) -> Iterator[c.CStatement]:
+        summed = [x for n, x in enumerate(axes(s.operand)) if n in s.positions]
+        yield self.reduce(s, tuple((self.variable[x], _extent(x)) for x in summed), self.element(s.operand))
+
+    @prepare.register
+    def _(self, s: ir.Contract) -> Iterator[c.CStatement]:
+        extent: dict[str, str] = {}
+        factors = []
+        for leaf, letters in zip(s.operands, s.subscripts, strict=True):
+            own = letters[len(letters) - leaf.buffer.rank :]
+            extent |= dict(zip(own, leaf.buffer.dims, strict=True))
+            names = [self.variable[x] for x in own]
+            factors.append(self.element(leaf, *names))
+        kept = axes(s.target) + "ij"[: s.target.buffer.rank]
+        used = [x for letters in s.subscripts for x in letters]
+        summed = [x for x in dict.fromkeys(used) if x not in kept]
+        inner = tuple((self.variable[x], _extent(x) or extent[x]) for x in summed if extent.get(x) != "1")
+        value = factors[0] if len(factors) == 1 else trees.Factors(tuple(factors))
+        if inner:
+            yield self.reduce(s, inner, value)
+        else:
+            yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", value),))
+
+    @prepare.register
+    def _(self, s: ir.RowWise) -> Iterator[c.CStatement]:
+        columns = s.function.endswith("_columns")
+        counted = s.operands[-1].buffer.dims
+        counts = counted if columns else (times(*counted),)
+        operands = tuple(self.element(a, "0", "0") for a in s.operands)
+        target = self.element(s.target, "0", "0")
+        yield c.EachRow(s.comment, self.over(s.target, False), s.function, counts, operands, target)
+
+    @prepare.register
+    def _(self, s: ir.Stack) -> Iterator[c.CStatement]:
+        for n, (a, (low, _)) in enumerate(zip(s.operands, s.bounds, strict=True)):
+            yield self.copy(s, self.element(a), a, plus(low, self._first(a)) or "0", comment=n == 0)
+
+    def _first(self, a: Leaf) -> str:
+        """The index along the first axis of a stacked operand."""
+        shape = a.buffer.dims[::-1] if a.lift == "swap" else a.buffer.dims
+        one_row = shape[0] == "1" and a.lift != "column"
+        return "" if one_row or a.lift == "row" else self.at.i
+
+    @prepare.register
+    def _(self, s: ir.Part) -> Iterator[c.CStatement]:
+        source = self.element(s.operand, plus(s.low, self.at.i), self.at.j)
+        if s.target.buffer.dims[0] == "1":
+            source = self.element(s.operand, s.low, self.at.j)
+        yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", source),))
+
+    @prepare.register
+    def _(self, s: ir.ZeroPad) -> Iterator[c.CStatement]:
+        yield self.zero(s)
+        yield self.copy(
+            s, self.element(s.operand), s.operand, plus(s.low, self._first(s.operand)) or "0", comment=False
+        )
+
+    @prepare.register
+    def _(self, s: ir.Diagonal) -> Iterator[c.CStatement]:
+        yield self.zero(s)
+        store = c.Store(self.element(s.target, self.at.i, self.at.i), "=", self.element(s.operand))
+        yield c.Nest((), self.over(s.target, False) + self._components(s.operand), (store,))
+
+    @prepare.register
+    def _(self, s: ir.DiagonalOf) -> Iterator[c.CStatement]:
+        source = self.element(s.operand, self.at.i, self.at.i)
+        yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", source),))
+
+    @prepare.register
+    def _(self, s: ir.Impulse) -> Iterator[c.CStatement]:
+        yield self.zero(s)
+        if s.least is not None:
+            target = Leaf(s.target.buffer, s.row)
+            store = c.Store(self.element(target), "=", self.element(s.operand))
+            yield c.If((), ">=", s.least, (c.Nest((), self.over(target), (store,)),))
+
+    @prepare.register
+    def _(self, s: ir.When) -> Iterator[c.CStatement]:
+        yield self.zero(s)
+        if s.steps is not None:
+            store = c.Store(self.element(s.target), "=", self.element(s.operand))
+            yield c.If((), "==", s.steps, (c.Nest((), self.over(s.target), (store,)),))
+
+
+def axes(leaf: Leaf) -> str:
+    """The axes that a leaf has here: a row of a sequence has no steps."""
+    return "t" * (leaf.buffer.steps and leaf.where != "row") + "b" * leaf.buffer.batch
+
+
+def _extent(letter: str) -> str:
+    return {"t": "T", "b": "B"}.get(letter, "")
+
+
+def _rows(leaf: Leaf) -> str:
+    return times(*(_extent(x) for x in axes(leaf)))
