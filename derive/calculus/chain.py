@@ -13,21 +13,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, count
 
-from sympy import MatAdd, MatrixExpr, Symbol, ZeroMatrix
+from sympy import HadamardProduct, Integer, MatAdd, MatrixExpr, Symbol, ZeroMatrix
 
 from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
 from derive.algebra.nodes import Blocks, SumOver, T, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.component import Component
+from derive.calculus.linear import spread
 from derive.errors import UnsupportedError
 from derive.graph import groups
-from derive.program import operands, rebuild, references
+from derive.program import Program, operands, rebuild, references
 
-J, K = Symbol("j", integer=True), Symbol("k", integer=True)
-M = Symbol("m", integer=True)
 READABLE = 24  # a cotangent that takes more names than this to write out keeps its own
+MOST_PATHS = 64
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,19 @@ class Path:
 
     summand: MatrixExpr
     double: bool
-    backward: bool = False
+    backward: bool
+    j: Symbol
+    k: Symbol
 
     def sum(self) -> MatrixExpr:
         if not self.double:
-            return MatrixSum(self.summand, J, 0, T - 1)
-        bounds = (J, T - 1) if self.backward else (0, J)
-        return MatrixSum(MatrixSum(self.summand, K, *bounds), J, 0, T - 1)
+            return MatrixSum(self.summand, self.j, 0, T - 1)
+        bounds = (self.j, T - 1) if self.backward else (0, self.j)
+        return MatrixSum(MatrixSum(self.summand, self.k, *bounds), self.j, 0, T - 1)
+
+    def at(self, j: int, k: int) -> MatrixExpr:
+        """The term of one pair of steps."""
+        return self.summand.subs({self.j: Integer(j), self.k: Integer(k)})
 
 
 @dataclass(frozen=True)
@@ -115,19 +122,47 @@ class Chain:
         self._groups = [tuple(g.names) for g in found]
         self._components: dict[int, Component] = {}
         self._meanings: dict[str, MatrixExpr | None] = {}
+        self._near: dict[str, set[str]] = {}
+        self.j, self.k, self.m = _indices(adjoint.program)
+
+    def component(self, index: int) -> Component:
+        """One recurrence of the adjoint program."""
+        if index not in self._components:
+            self._components[index] = Component(self.adjoint, self._groups[index], self.recurrent)
+        return self._components[index]
 
     def component_of(self, name: str) -> Component | None:
-        """The component whose cotangents `name` is computed from, directly or through this step's equations."""
-        live = {name} | self._same_step(name)
-        for i, names in enumerate(self._groups):
-            if live & set(names):
-                if i not in self._components:
-                    self._components[i] = Component(self.adjoint, names, self.recurrent)
-                return self._components[i]
-        return None
+        """The recurrence that a cotangent belongs to, or from which alone this step's equations compute it."""
+        own = [i for i, names in enumerate(self._groups) if name in names]
+        if not own:
+            own = [i for i, names in enumerate(self._groups) if self._same_step(name) & set(names)]
+            if len(own) != 1 or not self._homogeneous(name):
+                return None
+        return self.component(own[0])
+
+    def _homogeneous(self, name: str) -> bool:
+        """Is it zero where the cotangents of the recurrences are: does nothing else go into it?"""
+
+        def moves(e: MatrixExpr) -> bool:
+            if isinstance(e, MatAdd):
+                return all(moves(a) for a in e.args)
+            if is_reference(e):
+                return self.moves(e.name) and (e.name in self.recurrent or self._homogeneous(e.name))
+            return any(moves(a) for a in operands(e))
+
+        return moves(self.program.equations[name])
+
+    def moves(self, name: str) -> bool:
+        """Does it depend on the cotangents of a recurrence at the same step?"""
+        return name in self.recurrent or bool(self._same_step(name) & self.recurrent)
 
     def _same_step(self, name: str) -> set[str]:
         """Temporaries and cotangents between `name` and the nearest recurrent components."""
+        if name not in self._near:
+            self._near[name] = self._walk(name)
+        return self._near[name]
+
+    def _walk(self, name: str) -> set[str]:
         seen: set[str] = set()
         todo = [name]
         while todo:
@@ -182,37 +217,47 @@ class Chain:
             if not isinstance(inner, SumOver) or "t" not in inner.axes:
                 rest.append(term)
                 continue
-            bodies = inner.arg.args if isinstance(inner.arg, MatAdd) else (inner.arg,)
-            paths += [self._path(b.scale(c, body), definitions) for body in bodies]
+            paths += self._paths(b.scale(c, inner.arg), definitions)
         whole = _sum([*(p.sum() for p in paths), *rest], e)
         return ClosedForm(whole, tuple(definitions.values()), tuple(paths), _sum(rest, e))
 
-    def _path(self, body: MatrixExpr, definitions: dict[str, Step]) -> Path:
-        """The summand of one sum over steps, its recurrent cotangent written out over the steps it comes from."""
-        moving = [r for r in references(body) if self._component(r) is not None]
-        if not moving:
-            return Path(self.plain(body).xreplace({t: J}), double=False)
-        if len(moving) > 1:
-            raise UnsupportedError("two cotangents of recurrences meet in one product")
-        r, part = moving[0], self._component(moving[0])
-        assert part is not None
-        product = self._product(part, *self._define(part, r.name, definitions))
-        summand = body.xreplace({t: K}).xreplace({r.xreplace({t: K}): product})
-        return Path(summand, double=True, backward=part.backward)
+    def _paths(self, body: MatrixExpr, definitions: dict[str, Step]) -> list[Path]:
+        """The summands of one sum over steps, recurrent cotangents written out over the steps they come from."""
+        found: list[Path] = []
+        todo = spread(body, self.moves)
+        while todo:
+            term = todo.pop(0)
+            moving = list(dict.fromkeys(r for r in references(term) if self.moves(r.name)))
+            if not moving:
+                found.append(Path(self.plain(term).xreplace({t: self.j}), False, False, self.j, self.k))
+                continue
+            if len(moving) > 1:
+                raise UnsupportedError("two cotangents of recurrences meet in one product")
+            r = moving[0]
+            part = self.component_of(r.name)
+            if part is not None:
+                found.append(self._path(term, r, part, definitions))
+            else:  # several recurrences, or one and what does not recur: a path for each
+                meaning = self.program.equations[r.name].xreplace({t: r.index} if isinstance(r, Timed) else {})
+                todo = spread(_put(term, r, meaning), self.moves) + todo
+            if len(todo) + len(found) > MOST_PATHS:
+                raise UnsupportedError(f"more than {MOST_PATHS} paths lead to it: the recursion says it better")
+        return found
 
-    def _component(self, r: MatrixExpr) -> Component | None:
-        if self.program[r.name].role not in ("adjoint", "temporary") or r.name not in self.program.equations:
-            return None
-        return self.component_of(r.name)
+    def _path(self, term: MatrixExpr, r: MatrixExpr, part: Component, definitions: dict[str, Step]) -> Path:
+        """One summand over j and k."""
+        product = self._product(part, *self._define(part, r.name, definitions))
+        summand = _put(term.xreplace({t: self.k}), r.xreplace({t: self.k}), product)
+        return Path(summand, True, part.backward, self.j, self.k)
 
     def _product(self, part: Component, row: MatrixExpr, step: MatrixExpr, source: MatrixExpr) -> MatrixExpr:
         """row(k) · (product of one-step matrices between k and j) · source(j)."""
-        one_step = step.xreplace({t: M})
+        one_step = step.xreplace({t: self.m})
         if part.backward:
-            product = OrderedProduct(one_step, M, J, K - 1, "descending")
+            product = OrderedProduct(one_step, self.m, self.j, self.k - 1, "descending")
         else:
-            product = OrderedProduct(one_step, M, K + 1, J, "ascending")
-        return b.matmul(row.xreplace({t: K}), product, source.xreplace({t: J}))
+            product = OrderedProduct(one_step, self.m, self.k + 1, self.j, "ascending")
+        return b.matmul(row.xreplace({t: self.k}), product, source.xreplace({t: self.j}))
 
     def _define(
         self, part: Component, name: str, definitions: dict[str, Step]
@@ -240,6 +285,25 @@ class Chain:
         while name in self.program.variables:
             name += "'"
         return name
+
+
+def _indices(program: Program) -> list[Symbol]:
+    """j, k and m, or other letters where the model has these names for something else."""
+    taken = {*program.variables, *(s.name for s in program.sizes), *program.constants}
+    names = chain("jkmnpqrsuvw", (f"{x}_{n}" for n in count(1) for x in "jkm"))
+    free = (x for x in names if x not in taken)
+    return [Symbol(next(free), integer=True) for _ in range(3)]
+
+
+def _put(e: MatrixExpr, r: MatrixExpr, value: MatrixExpr) -> MatrixExpr:
+    """The expression with a reference replaced."""
+    if e == r:
+        return value
+    if is_reference(e) or not operands(e):
+        return e
+    parts = [_put(a, r, value) for a in operands(e)]
+    join = {MatAdd: b.add, HadamardProduct: b.hadamard}.get(e.func)
+    return join(*parts) if join else rebuild(e, parts)
 
 
 def _sum(terms: list[MatrixExpr], like: MatrixExpr) -> MatrixExpr:

@@ -5,7 +5,8 @@ An adjoint equation is linear in the cotangents it reads; its matrix is a transp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import TypeAlias
 
 from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose
@@ -14,7 +15,7 @@ from derive.algebra import build as b
 from derive.algebra.nodes import Concat, Diag, Pad, Scale, Slice, is_reference
 from derive.algebra.shapes import is_scalar
 from derive.errors import UnsupportedError
-from derive.program import operands
+from derive.program import operands, rebuild, references
 
 Matrix: TypeAlias = "MatrixExpr | None"  # None is a zero matrix
 MatrixOf: TypeAlias = "Callable[[MatrixExpr], Matrix]"
@@ -82,3 +83,24 @@ def diagonal_times(d: MatrixExpr, m: MatrixExpr) -> MatrixExpr:
     if isinstance(m, MatAdd):
         return b.scale(c * k, b.add(*(diagonal_times(d, x) for x in m.args)))
     return b.scale(c * k, b.matmul(Diag(d), *factors))
+
+
+def spread(e: MatrixExpr, moves: Callable[[str], bool]) -> list[MatrixExpr]:
+    """The terms of an expression, its products multiplied out over sums in which a name moves."""
+    if not any(moves(r.name) for r in references(e)) or is_reference(e):
+        return [e]
+    if isinstance(e, MatAdd):
+        return [x for a in e.args for x in spread(a, moves)]
+    if isinstance(e, (Scale, Transpose, Slice, Pad, HadamardProduct, MatMul)):
+        choices = [spread(a, moves) for a in operands(e)]
+        if any(len(c) > 1 for c in choices):
+            return [_again(e, parts) for parts in product(*choices)]
+    return [e]
+
+
+def _again(e: MatrixExpr, parts: Sequence[MatrixExpr]) -> MatrixExpr:
+    if isinstance(e, HadamardProduct):
+        return b.hadamard(*parts)
+    if isinstance(e, MatMul):
+        return b.matmul(*parts)
+    return b.scale(e.coefficient, parts[0]) if isinstance(e, Scale) else rebuild(e, parts)

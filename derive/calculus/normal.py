@@ -67,9 +67,9 @@ class NormalBuilder(Builder):
             return e
         if isinstance(e, NONLINEAR):
             return rebuild(e, (self.named(a, f"z_{hint}") for a in operands(e)))
-        args = [self.inner(a, hint) for a in operands(e)]
         if isinstance(e, MatMul):
-            return self.product(args, hint)
+            return self.product(e.args, hint)
+        args = [self.inner(a, hint) for a in operands(e)]
         if isinstance(e, HadamardProduct):
             twice = {a for a, n in Counter(args).items() if n > 1 and operands(a)}  # written once, not n times
             return b.hadamard(*(a if is_map(a) and a not in twice else self.named(a, f"m_{hint}") for a in args))
@@ -99,15 +99,22 @@ class NormalBuilder(Builder):
 
     def product(self, factors: Iterable[MatrixExpr], hint: str) -> MatrixExpr:
         """A matrix product on references; diag(a) B is an elementwise product where B is a column."""
-        simple: list[MatrixExpr] = []
-        for a in factors:
-            plain = is_reference(a) or isinstance(a, (*CONSTANT, Diag))
-            plain = plain or (isinstance(a, Transpose) and is_reference(a.arg))
-            simple.append(a if plain else self.operand(a, hint))
+        simple = [self.factor(a, hint) for a in factors]
         while len(simple) > 1 and simple[-1].shape[1] == 1 and isinstance(simple[-2], Diag):
-            column = b.hadamard(simple[-2].arg, simple[-1])
-            simple[-2:] = [column if len(simple) == 2 else self.named(column, f"m_{hint}")]
+            column = self.root(b.hadamard(simple[-2].arg, simple[-1]), hint)
+            if len(simple) == 2:
+                return column
+            simple[-2:] = [self.operand(column, hint)]
         return b.matmul(*(self.named(a, f"m_{hint}") if isinstance(a, Diag) else a for a in simple))
+
+    def factor(self, a: MatrixExpr, hint: str) -> MatrixExpr:
+        """A factor of a matrix product: a reference, transposed or not, a constant, or a diagonal matrix."""
+        if isinstance(a, CONSTANT):
+            return a
+        if isinstance(a, Diag):
+            return rebuild(a, [self.inner(a.arg, hint)])
+        base = a.arg if isinstance(a, Transpose) else a
+        return a if is_reference(base) and not is_absolute(base) else self.operand(a, hint)
 
     def operand(self, a: MatrixExpr, hint: str) -> MatrixExpr:
         c, a = b.split(a)

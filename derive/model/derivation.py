@@ -10,7 +10,7 @@ from sympy import Integer, MatrixExpr
 from derive.algebra import build as b
 from derive.algebra.nodes import StepGradient
 from derive.calculus.adjoint import Adjoint, Step
-from derive.calculus.chain import Chain, ClosedForm, J, K, expand, readable
+from derive.calculus.chain import Chain, ClosedForm, expand, readable
 from derive.errors import InputError, UnsupportedError
 from derive.program import references
 
@@ -86,8 +86,7 @@ class Derivation:
             terms = []
             for path in self.closed_form.paths:
                 reached = range(j, last + 1) if path.backward else range(j + 1)
-                at = [path.summand.subs({J: Integer(j), K: Integer(k)}) for k in (reached if path.double else (j,))]
-                terms += [expand(e, last + 1) for e in at]
+                terms += [expand(path.at(j, k), last + 1) for k in (reached if path.double else (j,))]
             left = StepGradient(self.name, Integer(j), *shape)
             right = b.add(*terms) if terms else b.zeros(shape)
             reason = f"the paths from step {j} back to {self.name}, one term each"
