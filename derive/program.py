@@ -191,6 +191,7 @@ class Builder:
 
     def __init__(self, base: Program):
         self.base = base
+        self._sizes = {s.name for s in base.sizes}
         self.variables: dict[str, Variable] = dict(base.variables)
         self.equations: dict[str, MatrixExpr] = dict(base.equations)
         self._known: dict[MatrixExpr, MatrixExpr] = {
@@ -214,9 +215,10 @@ class Builder:
         return Timed(name, t + offset, *v.shape) if v.timed else MatrixSymbol(name, *v.shape)
 
     def fresh(self, base: str) -> str:
-        """`base`, or base_2, base_3 … where that is taken."""
+        """`base`, or base_2, base_3 … where a variable, a size or a constant has that name."""
+        taken = self._sizes | set(self.base.constants)
         name, n = base, 1
-        while name in self.variables:
+        while name in self.variables or name in taken:
             n += 1
             name = f"{base}_{n}"
         return name

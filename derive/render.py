@@ -14,6 +14,8 @@ from secrets import token_hex
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateNotFound
 
+from derive.errors import InputError
+
 MARKER = "TEMPLATES.toml"
 
 
@@ -57,9 +59,20 @@ def _source(name: str) -> str:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 with \\n line ends; a reader sees the old file or the new one, never a part."""
+    """Write UTF-8 with \\n line ends; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        InputError: the file can not be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        raise InputError(str(path), "a file that can be written", error.strerror or str(error)) from error
+
+
+def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
     try:
         with open(temporary, "x", encoding="utf-8", newline="\n") as stream:

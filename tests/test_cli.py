@@ -220,3 +220,41 @@ def test_a_bug_of_ours_is_status_70(run, monkeypatch: pytest.MonkeyPatch) -> Non
     status, _, err = run("show", "elman")
     assert status == 70
     assert "a bug of derive" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "elman", "-o", "file"),
+        ("run", "--all", "--json", "-o", "file"),
+        ("code", "elman", "-o", "file/below"),
+        ("show", "a" * 5000),
+        ("show", "a\0b"),
+        ("test", "elman", "--to", ""),
+        ("code", "elman", "--to", ","),
+        ("code", "elman", "--sizes", "H=3,H=4"),
+        ("code", "elman", "--sizes", "H=" + "9" * 30),
+        ("code", "elman", "--sizes", "H=²"),
+    ],
+)
+def test_what_can_not_be_used_is_bad_input(run, arguments: tuple[str, ...], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").write_text("not a folder")
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert "error" in err or '"errors"' in out
+    assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_no_bug() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "derive", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: standard output")
+
+
+def test_no_standard_input(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(io, "TextIOWrapper", lambda stream: None)
+    assert run("show", "-")[0] == 2

@@ -138,6 +138,9 @@ def transpose(a: MatrixExpr) -> MatrixExpr:
         case Identity() | Diag():
             return a
         case MatMul():
+            scalar = broadcast_scalar(a)
+            if scalar is not None:  # the scalar stays as it is
+                return broadcast(scalar, (a.shape[1], a.shape[0]))
             return matmul(*(transpose(x) for x in reversed(a.args)))
         case MatAdd():
             return add(*(transpose(x) for x in a.args))

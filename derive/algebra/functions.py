@@ -35,7 +35,7 @@ class Function:
     tex: str
     code: Mapping[str, str]
     parameters: int = 0
-    smooth: bool = True  # False: the arguments (or their difference) must stay off zero in checks
+    smooth: bool = True  # False: the slope is 0 where the argument (or the arguments' difference) is 0
     domain: tuple[float, float] = (-float("inf"), float("inf"))
     public: bool = True  # a name of the cell language
     help: str = field(default="", compare=False)
@@ -169,7 +169,6 @@ _ENTRIES = (
         r"\operatorname{elu}",
         "_elu",
         "elu",
-        smooth=False,
     ),
     unary("gelu", lambda z: z * (1 + sympy.erf(z / sqrt(2))) / 2, _gelu_slope, r"\operatorname{gelu}", "_gelu", "gelu"),
     unary(

@@ -15,7 +15,7 @@ from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatr
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
-from derive.algebra.losses import LOSSES
+from derive.algebra.losses import LOSSES, LossEntry
 from derive.algebra.nodes import (
     Detach,
     Diag,
@@ -132,6 +132,8 @@ class NormalBuilder(Builder):
 
     def loss(self, e: Loss, hint: str) -> MatrixExpr:
         entry = LOSSES[e.kind]
+        if e.prediction.shape[1] != 1 and entry.fused is not None:
+            return self.matrix_loss(e, entry, hint)
         if entry.fused is None:
             return self.root(entry.expand(e.target, e.prediction), hint)  # type: ignore[misc]
         if entry.logits:
@@ -144,6 +146,12 @@ class NormalBuilder(Builder):
         if composed:
             return entry.fused(self.named(e.target, f"y_{hint}"), source.arg, prediction)
         return self.root(entry.expand(e.target, prediction), hint)  # type: ignore[misc]
+
+    def matrix_loss(self, e: Loss, entry: LossEntry, hint: str) -> MatrixExpr:
+        """The sum over the columns; stable by the functions that it is made of."""
+        if entry.logits:
+            return self.root(b.negative(b.dot(e.target, LogSoftmax(e.prediction))), hint)
+        return self.root(entry.expand(e.target, self.named(e.prediction, f"p_{hint}")), hint)  # type: ignore[misc]
 
     def logarithm(self, e: Apply, hint: str) -> MatrixExpr:
         """log of a softmax, of a sigmoid, of one minus a sigmoid."""

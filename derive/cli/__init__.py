@@ -5,12 +5,13 @@ Exit status: 0 fine; 1 a check failed; 2 bad input; 5 a tool is missing; 70 a bu
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from derive.cli.commands import cli
-from derive.cli.terminal import BUG, error_json, print_json, report_error, status_of
+from derive.cli.terminal import BAD_INPUT, BUG, error_json, print_json, report_error, status_of
 from derive.errors import DeriveError
 
 __all__ = ["main"]
@@ -21,6 +22,7 @@ def main() -> None:
     wants_json = "--json" in sys.argv[1:]
     try:
         cli(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -37,9 +39,18 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:  # files are written and read with errors of their own
+        click.echo(f"error: standard output: {error.strerror or error}", err=True)
+        _abandon_output()
+        sys.exit(BAD_INPUT)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a status and a word
         import traceback
 
         traceback.print_exc()
         click.echo(f"error: a bug of derive ({type(error).__name__}): please report it with the text above", err=True)
         sys.exit(BUG)
+
+
+def _abandon_output() -> None:
+    """What could not be written is lost already: do not try again on the way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,7 @@ from derive.cli.terminal import (
     no_duplicates,
     parse_names,
     parse_sizes,
+    parse_targets,
     print_json,
     progress,
     report_error,
@@ -126,7 +127,7 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
 
     model = load_cell(cell)
     warn(model)
-    kernels = [model.compile(name, dtype) for name in parse_names(targets)]
+    kernels = [model.compile(name, dtype) for name in parse_targets(targets)]
     with progress("checking", len(kernels) * (sets + len(SHAPES) - 1), as_json) as step:
         reports = [check(kernel, sets=sets, progress=step) for kernel in kernels]
     if as_json:
@@ -153,7 +154,7 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
     warn(model)
     wanted = parse_names(wrt) or None
     files: dict[str, str] = {}
-    for name in parse_names(targets):
+    for name in parse_targets(targets):
         files |= model.code(name, dtype, parse_sizes(sizes), wanted)
     for name, text in files.items():
         if output is not None:

@@ -22,7 +22,11 @@ FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
 def load_cell(cell: str) -> Model:
     from derive.model import load, parse
 
-    return parse(sys.stdin.buffer.read(), "<stdin>") if cell == "-" else load(cell)
+    if cell != "-":
+        return load(cell)
+    if sys.stdin is None:
+        raise InputError("CELL", "a cell on standard input", "no standard input")
+    return parse(sys.stdin.buffer.read(), "<stdin>")
 
 
 def load_cells(cells: tuple[str, ...]) -> tuple[list[Model], list[DeriveError]]:
@@ -50,13 +54,27 @@ def parse_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def parse_targets(text: str) -> list[str]:
+    """Names of targets, one at least."""
+    from derive.kernels.targets import TARGETS, target
+
+    names = list(dict.fromkeys(parse_names(text)))
+    if not names:
+        raise InputError("--to", f"targets out of {', '.join(TARGETS)}", "none")
+    for name in names:
+        target(name)
+    return names
+
+
 def parse_sizes(text: str) -> dict[str, int]:
     sizes = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = item.partition("=")
-        if not value.strip().isdecimal():
+        name, _, value = (part.strip() for part in item.partition("="))
+        if not (value.isdecimal() and value.isascii()):
             raise InputError("--sizes", "NAME=NUMBER, separated by commas", repr(item))
-        sizes[name.strip()] = int(value)
+        if name in sizes:
+            raise InputError("--sizes", "each size once", f"{name} twice")
+        sizes[name] = int(value[:40])
     return sizes
 
 

@@ -42,6 +42,9 @@ def substitute(e: MatrixExpr, values: Mapping[str, MatrixExpr]) -> MatrixExpr:
         return e.func(substitute(e.body, values), *e.args[1:])
     if not operands(e):
         return e
+    scalar = b.broadcast_scalar(e)
+    if scalar is not None:  # in one piece: flattened, its sum would be one over a matrix
+        return b.broadcast(substitute(scalar, values), e.shape)
     parts = [substitute(a, values) for a in operands(e)]
     join = {MatAdd: b.add, HadamardProduct: b.hadamard, MatMul: b.matmul}.get(e.func)
     if isinstance(e, Blocks):

@@ -20,11 +20,22 @@ Array = np.ndarray[Any, Any]
 
 
 def apply_function(name: str, args: list[Array], numbers: list[float]) -> Array:
-    """An elementwise function by its scalar definition; piecewise ones branch on the real part."""
+    """An elementwise function by its scalar definition; piecewise ones branch on the real part.
+
+    At a kink the slope is 0: what comes out there does not move.
+    """
     symbols, numerals, definition = _definition(name)
     values: dict[Expr, Any] = dict(zip(symbols, args, strict=True)) | dict(zip(numerals, numbers, strict=True))
     with np.errstate(all="ignore"):  # a branch that is not taken may overflow
-        return np.asarray(_scalar(definition, values))
+        result = np.asarray(_scalar(definition, values))
+    if FUNCTIONS[name].smooth or not np.iscomplexobj(result):
+        return result
+    return np.where(at_kink(args), result.real, result)
+
+
+def at_kink(args: list[Array]) -> Array:
+    """Where a function that is not smooth has its kink: at 0, or where two arguments are equal."""
+    return np.asarray(np.real(args[0] - args[1] if len(args) == 2 else args[0]) == 0)
 
 
 @cache

@@ -19,7 +19,7 @@ from derive.kernels.arrays import component_shape, from_canonical, initial_group
 from derive.kernels.entry import check_wrt, with_finals
 from derive.kernels.report import Report, note, relative_error
 from derive.kernels.runtime import Kernel, Result
-from derive.kernels.samples import Sample, draw
+from derive.kernels.samples import Sample, draw, on_kink
 from derive.program import Program
 
 STEP = 1e-40
@@ -119,9 +119,11 @@ class _Case:
         self._compare(report, result, self._true(objective))
 
     def _differences_apply(self) -> bool:
-        """Not in single precision, not on nothing, and not where a detached value would move with the loss."""
+        """Not in single precision or on nothing; not where a detached value would move, or on a kink."""
         detached = any(isinstance(e, Detach) for e in self.program.equations.values())
-        return self.kernel.dtype == "float64" and bool(self.sample.steps and self.sample.batch) and not detached
+        if self.kernel.dtype != "float64" or not (self.sample.steps and self.sample.batch) or detached:
+            return False
+        return not on_kink(self.program, self.sample)
 
     # the truth
 

@@ -52,5 +52,5 @@ def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
             raise InputError("sizes", f"sizes out of {', '.join(known)}", repr(name))
         least = 0 if name in ("T", "B") else 1
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not least <= value <= LARGEST:
-            raise InputError(name, f"a whole number of at least {least}", repr(value))
+            raise InputError(name, f"a whole number from {least} to 2**62", repr(value))
     return {name: int(value) for name, value in sizes.items()}

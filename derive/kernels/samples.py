@@ -14,6 +14,8 @@ from derive.kernels.arrays import size_value
 from derive.program import Assumption, Program, Variable
 
 MARGIN = 1e-3  # how far arguments stay from a kink and from the edge of a domain
+SATURATED = 0.9995  # 1 − y² has lost three digits there
+PATIENCE = 30  # draws until a saturated sample has to do
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,20 @@ def draw(program: Program, sizes: Mapping[str, int], steps: int, batch: int, see
         UnsupportedError: no such sample was found; the message names what stood in the way.
     """
     rng = np.random.default_rng(seed)
-    reason = ""
+    reason, second_best = "", None
     for attempt in range(tries):
         # Positive draws, then small ones, help equations with logarithms, roots and quotients.
         arrays = {v.name: _array(program, v, sizes, steps, batch, rng, attempt) for v in _given(program)}
         sample = Sample(sizes, steps, batch, arrays)
         reason = trouble(program, sample)
-        if not reason:
+        if not reason and not saturated(program, sample):
             return sample
+        if not reason:
+            second_best = second_best or sample
+            if attempt >= PATIENCE:
+                break
+    if second_best:
+        return second_best
     raise UnsupportedError(f"no random inputs suit this model after {tries} draws: {reason}")
 
 
@@ -111,7 +119,29 @@ def _outside(run: Evaluation, program: Program, e: Apply) -> str:
     if e.name == "reciprocal" and any((np.abs(a) < 10 * MARGIN).any() for a in args):
         return "a denominator is near zero"
     if not e.function.smooth:
-        gap = args[0] - args[1] if len(args) == 2 else args[0]
-        if (np.abs(gap) < MARGIN).any():
+        gap = np.abs(_gap(args))
+        if ((gap > 0) & (gap < MARGIN)).any():  # exactly 0 is no accident: the slope there is 0 by convention
             return "an argument is near a kink"
     return ""
+
+
+def _gap(args: list[Array]) -> Array:
+    return args[0] - args[1] if len(args) == 2 else args[0]
+
+
+def on_kink(program: Program, sample: Sample) -> bool:
+    """Does an argument lie on a kink, as relu(W h) does where h starts at zero?"""
+    run = Evaluation(program, sample.sizes, sample.steps, sample.batch, sample.arrays)
+    rough = [e for e in program.equations.values() if isinstance(e, Apply) and not e.function.smooth]
+    return any((_gap([run.value(a.name) for a in e.matrices]) == 0).any() for e in rough)
+
+
+def saturated(program: Program, sample: Sample) -> bool:
+    """Is a slope 1 − y² or y (1 − y) so small that its rounding shows?"""
+    run = Evaluation(program, sample.sizes, sample.steps, sample.batch, sample.arrays)
+    for name, e in program.equations.items():
+        if isinstance(e, Apply) and e.name in ("tanh", "sigmoid"):
+            y = np.abs(run.value(name))
+            if (y > SATURATED).any() or (e.name == "sigmoid" and (y < 1 - SATURATED).any()):
+                return True
+    return False

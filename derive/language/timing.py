@@ -64,7 +64,10 @@ def uses_of(body: s.Node, table: Table) -> list[Use]:
         entry, time = table.entries.get(node.name), time_of(node.index)
         if entry is None and node.name in table.doubtful:
             found.append(Use(node.name, 0, node.span))
-        if entry is None or entry.kind not in ("state", "result") or time is None or time.anchor != "t":
+        if entry is None or entry.kind not in ("state", "result") or time is None:
+            continue
+        if time.anchor != "t":  # a single step, in the total loss: its equation comes first
+            found.append(Use(node.name, 0, node.span))
             continue
         if abs(time.offset) > DEEPEST_LAG or (entry.kind == "state" and node.index is None):
             continue  # an error, reported where the expression is read

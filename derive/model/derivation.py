@@ -10,7 +10,8 @@ from sympy import Integer, MatrixExpr
 from derive.algebra import build as b
 from derive.algebra.nodes import StepGradient
 from derive.calculus.adjoint import Adjoint, Step
-from derive.calculus.chain import Chain, ClosedForm, expand, readable
+from derive.calculus.chain import Chain, readable
+from derive.calculus.closed import ClosedForm, expand
 from derive.errors import InputError, UnsupportedError
 from derive.program import references
 

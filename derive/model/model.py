@@ -180,9 +180,12 @@ def load(cell: str | os.PathLike[str]) -> Model:
     if given in names():
         return parse(text(given), f"{given}.cell")
     path = Path(given)
-    if path.suffix or os.sep in given or path.exists():
-        try:
+    try:
+        if path.suffix or os.sep in given or path.exists():
             return parse(path.read_bytes(), given)
-        except OSError as error:
-            raise InputError("cell", "a file that can be read", f"{given!r}: {error.strerror}") from error
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("cell", "a file that can be read", f"{given[:100]!r}: {reason}") from error
     return parse(text(given), f"{given}.cell")  # raises, with a suggestion

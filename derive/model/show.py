@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from sympy import MatrixExpr
 
 from derive.algebra.text import lines, unicode_text
+from derive.calculus.chain import READABLE
 from derive.documents.latex import latex as latex_text
+from derive.documents.reading import substitute
 from derive.errors import UnsupportedError
 from derive.kernels.entry import gradient_names
 from derive.model.derivation import Derivation
 from derive.model.model import Model
-from derive.program import Program
+from derive.program import Program, references
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def blocks(
 ) -> list[Block]:
     """What `derive show` prints: by default both forms of every gradient."""
     chosen = tuple(wrt) or gradient_names(model.normal)
-    write = _Writer(model.adjoint.program, latex)
+    write = _Writer(model.adjoint.program, frozenset(model.program.equations), latex)
     found: list[Block] = []
     for name in chosen:
         derivation = model.gradient(name)
@@ -64,13 +67,42 @@ def _if_possible(name: str, what: str, make: Callable[[], Iterator[str]]) -> lis
 
 @dataclass(frozen=True)
 class _Writer:
+    """Equations as text, the values that the normal form names folded in where they are short."""
+
     program: Program
+    known: frozenset[str]  # what the user's own equations define
     latex: bool
 
+    @cached_property
+    def folded(self) -> dict[str, MatrixExpr]:
+        found: dict[str, MatrixExpr] = {}
+        for name, e in self.program.equations.items():
+            if self.program[name].role == "temporary" and name not in self.known:
+                value = substitute(e, found)
+                if sum(1 for _ in references(value)) <= READABLE:
+                    found[name] = value
+        return found
+
+    def fold(self, e: MatrixExpr) -> MatrixExpr:
+        return substitute(e, self.folded) if any(r.name in self.folded for r in references(e)) else e
+
     def equation(self, left: MatrixExpr, right: MatrixExpr) -> str:
+        right = self.fold(right)
         if self.latex:
             return f"{latex_text(left, self.program)} = {latex_text(right, self.program)}"
         return "\n".join(lines(unicode_text(left, self.program), right, self.program))
+
+    def definitions(self, right: Iterable[MatrixExpr]) -> Iterator[str]:
+        """The equations of what the normal form names and no line defines."""
+        todo, seen = [self.fold(e) for e in right], set()
+        while todo:
+            for r in references(todo.pop(0)):
+                temporary = self.program[r.name].role == "temporary" and r.name not in self.known
+                if temporary and r.name not in seen:
+                    seen.add(r.name)
+                    e = self.program.equations[r.name]
+                    todo.append(self.fold(e))
+                    yield f"{self.equation(self.program.ref(r.name), e)}    (a part of the equations)"
 
 
 def _closed(derivation: Derivation, write: _Writer) -> Iterator[str]:
@@ -86,7 +118,8 @@ def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[
         yield write.equation(step.left, step.right) + (f"    ({step.rule}: {step.reason})" if steps else "")
         if steps and len(step.parts) > 1:
             for part in step.parts:
-                yield f"  from {part.source}, {part.rule}: {_text(part.value, write)}"
+                yield f"  from {part.source}, {part.rule}: {_text(write.fold(part.value), write)}"
+    yield from write.definitions(step.right for step in derivation.recursion)
 
 
 def _text(e: MatrixExpr, write: _Writer) -> str:

@@ -354,7 +354,8 @@ def _log_softmax(z, out=None):
 
 def _softmax_cross_entropy_classes(y, z, out=None):
     """-log softmax(z) at the class y."""
-    return np.negative(np.take_along_axis(_log_softmax(z), y[..., None], axis=-1), out=out)
+    logs = np.broadcast_to(_log_softmax(z), (*y.shape, z.shape[-1]))
+    return np.negative(np.take_along_axis(logs, y[..., None], axis=-1), out=out)
 
 
 def _add_at_class(a, classes, value):

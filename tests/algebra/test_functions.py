@@ -19,8 +19,8 @@ NUMBERS: dict[str, tuple[Expr, ...]] = {
     "leaky_relu": (Rational(1, 10), Rational(-1, 2), Integer(0)),
     "power": tuple(Integer(n) for n in (-3, -2, -1, 1, 2, 3, 4, 7)),
 }
-# By hand: the slope at z = 0, or where two arguments are equal.  0 at a kink; elu has none there.
-KINKS = {"relu": 0, "leaky_relu": 0, "abs": 0, "maximum": 0, "minimum": 0, "elu": 1}
+# By hand: the slope at z = 0, or where two arguments are equal.  elu has no kink.
+KINKS = {"relu": 0, "leaky_relu": 0, "abs": 0, "maximum": 0, "minimum": 0}
 ROUNDING = 4e-15  # a few operations in double precision
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from derive.algebra.bound import OrderedProduct
-from derive.calculus.chain import Chain, ClosedForm, expand, readable
+from derive.calculus.chain import Chain, readable
+from derive.calculus.closed import ClosedForm, expand
 from derive.errors import UnsupportedError
 from derive.interpreter import Evaluation
 from derive.kernels.report import relative_error

@@ -110,6 +110,8 @@ class Coefficients(Sizes):
 
     def product(self, e: Expr) -> str:
         above, below = e.as_numer_denom()
+        if _holds_T(below) and not above.has(NONEMPTY):
+            above *= NONEMPTY  # 1/T counts as 0 when T is 0
         text = self.factors(above)
         for a in sympy.Mul.make_args(below):
             if a != 1:
@@ -126,8 +128,11 @@ class Coefficients(Sizes):
 
     def power(self, base: Expr, exponent: int) -> str:
         if exponent < 0:
-            return f"({self.product(base**exponent)})" if exponent < -1 else self.inverse(base)
+            text = self.product(base**exponent)
+            return text if exponent == -1 else f"({text})"
         return super().power(base, exponent)
 
-    def inverse(self, base: Expr) -> str:
-        return f"{self.number(sympy.S.One)} / {self.denominator(base)}"
+
+def _holds_T(below: Expr) -> bool:
+    """Is T, or a power of it, a factor?"""
+    return any(a == T or (a.is_Pow and a.base == T) for a in sympy.Mul.make_args(below))

@@ -53,7 +53,7 @@ class Emitter:
     def _is_free(self, name: str, e: MatrixExpr) -> bool:
         if isinstance(e, Concat):
             return all(is_reference(a) and self.storage.views.get(a.name, ("",))[0] == name for a in e.args)
-        return isinstance(e, Slice) and name in self.storage.views
+        return isinstance(e, Slice) and self.storage.views.get(name, ("",))[0] == e.arg.name
 
 
 class _One:

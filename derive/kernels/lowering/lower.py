@@ -15,20 +15,55 @@ from sympy import Expr, HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, On
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import NONEMPTY, B, Detach, Diag, Scale, SumOver, T, Timed, is_reference
-from derive.program import SEQUENCE, Builder, Program, Variable, operands, rebuild
+from derive.algebra.nodes import (
+    NONEMPTY,
+    B,
+    Detach,
+    Diag,
+    FusedLoss,
+    LogSoftmax,
+    Scale,
+    Softmax,
+    SumOver,
+    T,
+    Timed,
+    is_reference,
+)
+from derive.program import SEQUENCE, Builder, Program, Variable, at_own_time, operands, rebuild, references
 
 TYPICAL = {"size": 50, "t": 100, "b": 8}  # what products are ordered by when sizes are symbols
 
 
 def lower(program: Program, wanted: Sequence[str]) -> Program:
     """The lowered form of what the wanted names need."""
-    program = program.restrict(wanted)
+    program = copied(program.restrict(wanted))
     lowering = _Lowering(Program(**{**vars(program), "equations": {}}))
     for name, e in program.equations.items():
         lowering.current = name
-        lowering.define(name, lowering.root(e))
+        lowering.define(name, lowering.widened(name, lowering.root(e)))
     return lowering.program()
+
+
+def copied(program: Program) -> Program:
+    """A given sequence that is read at another time is copied: outside 0 … T−1 the copy is zero."""
+    shifted = {r.name for e in program.equations.values() for r in references(e) if not at_own_time(r)}
+    names = [n for n in program.variables if n in shifted and program[n].given]
+    out = Builder(Program(**{**vars(program), "equations": {}}))
+    copies = {}
+    for name in names:
+        v = program[name]
+        copy = Variable(out.fresh(f"{name}_copy"), "temporary", v.shape, v.axes)
+        copies[name] = out.declare(copy).name
+        out.define(copy.name, Scale(1, program.ref(name)))
+
+    def moved(e: MatrixExpr) -> MatrixExpr:
+        if is_reference(e):
+            return e if at_own_time(e) or e.name not in copies else Timed(copies[e.name], e.index, *e.shape)
+        return rebuild(e, (moved(a) for a in operands(e))) if operands(e) else e
+
+    for name, e in program.equations.items():
+        out.define(name, moved(e))
+    return out.program() if names else program
 
 
 def is_simple(e: MatrixExpr) -> bool:
@@ -54,6 +89,14 @@ class _Lowering(Builder):
             self.define(name, e)
             self._known[e] = self.ref(name)
         return self.name(e, hint)
+
+    def widened(self, name: str, e: MatrixExpr) -> MatrixExpr:
+        """Work is done on the axes that it has; a name that has more of them gets a copy for each."""
+        work = isinstance(e, (SumOver, Softmax, LogSoftmax, FusedLoss)) or (
+            isinstance(e, MatMul) and b.broadcast_scalar(e) is None
+        )
+        narrow = work and self.view().axes(e) != self.variables[name].axes
+        return self.temporary(e, f"once_{name}") if narrow else e
 
     def root(self, e: MatrixExpr) -> MatrixExpr:
         if isinstance(e, SumOver):

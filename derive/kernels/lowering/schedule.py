@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from sympy import MatrixExpr
 
 from derive.algebra.text import text
-from derive.errors import UnsupportedError
 from derive.graph import groups
 from derive.kernels.entry import EntryPoint
 from derive.kernels.lowering.codenames import CodeNames
@@ -112,14 +111,7 @@ def schedule(
         else:
             statements.extend(emitter.statements(group.names[0], inside=False))
     buffers = sorted(storage.buffers.values(), key=lambda b: not b.given)
-    _check(program, storage)
     return Schedule(entry, program, names, tuple(buffers), tuple(statements))
-
-
-def _check(program: Program, storage: Storage) -> None:
-    for name, v in program.variables.items():
-        if v.given and v.timed and storage.padded(name):
-            raise UnsupportedError(f"{name} is read at another time: give it a state of its own")
 
 
 def _comments(

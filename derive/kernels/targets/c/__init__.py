@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from derive.kernels.build import FLAGS, Compiler
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
+from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.native import load
-from derive.kernels.targets.c.target import Module, files, notes
+from derive.kernels.targets.c.target import files, notes, texts
 
 __all__ = ["Module", "build", "files", "notes"]
 
@@ -22,4 +23,4 @@ def build(options: Options, using: Compiler | None = None, flags: Sequence[str] 
     module = Module(options)
     schedules = {f.name: f.plan for f in module.functions}
     backend = load(module, using, flags)
-    return Kernel(options.normal, "c", options.dtype, module.files(), schedules, backend, options.fixed)
+    return Kernel(options.normal, "c", options.dtype, texts(module), schedules, backend, options.fixed)

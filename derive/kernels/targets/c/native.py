@@ -13,7 +13,8 @@ from derive.kernels import build
 from derive.kernels.arrays import Array, interface_shape
 from derive.kernels.targets.c.function import Function
 from derive.kernels.targets.c.interface import GIVES, TAKES, Struct
-from derive.kernels.targets.c.target import STATUSES, Module
+from derive.kernels.targets.c.module import Module
+from derive.kernels.targets.c.target import STATUSES, texts
 
 NAMES = [name for name, _ in STATUSES]
 
@@ -129,4 +130,4 @@ def _error(status: int, cell: str) -> Exception:
 
 def load(module: Module, using: build.Compiler | None = None, flags: Sequence[str] = build.FLAGS) -> Native:
     """Compile and load a kernel."""
-    return Native(module, build.library(module.files(), using, flags))
+    return Native(module, build.library(texts(module), using, flags))

@@ -131,6 +131,7 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "softmax_cross_entropy": ("log_softmax",),
     "softmax_cross_entropy_classes": ("log_softmax",),
     "sigmoid_cross_entropy": ("softplus",),
+    "sigmoid_cross_entropy_classes": ("softplus",),
     "add_at_class": (),
     "scatter_add": (),
     "classes": (),
@@ -160,6 +161,8 @@ class Module:
         try:
             result: Mapping[str, Any] = getattr(self.module, function)(*groups, *asked)
         except ValueError as error:  # the arrays were checked: only the contents of bound ones can be at fault
+            if "classes must be" not in str(error):
+                raise
             raise InputError("inputs", "classes in range", str(error)) from error
         return result
 
