@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from derive.cli.terminal import (
-    FAILED,
     error_json,
     finish,
     load_cell,
@@ -19,7 +18,9 @@ from derive.cli.terminal import (
     print_json,
     progress,
     report_error,
+    report_unchecked,
     status_of,
+    statuses,
     summary,
     table,
     warn,
@@ -60,7 +61,7 @@ def run(cells: tuple[str, ...], every: bool, output: Path | None, as_json: bool)
     models, errors = load_cells(chosen)
     no_duplicates(models)
     outcomes = []
-    with progress("checking", work.CHECKS * len(models), as_json) as step:
+    with progress("checking", work.samples() * len(models), as_json) as step:
         for model in models:
             try:
                 outcomes.append(work.run(model, output or Path("derived"), step))
@@ -75,7 +76,7 @@ def run(cells: tuple[str, ...], every: bool, output: Path | None, as_json: bool)
             summary(outcome)
         for problem in errors:
             report_error(problem)
-    finish(*(status_of(e) for e in errors), *(0 if o.ok else FAILED for o in outcomes))
+    finish(*(status_of(e) for e in errors), *(s for o in outcomes for s in statuses(o)))
 
 
 @cli.command("list")
@@ -117,25 +118,28 @@ def show(cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None,
 
 @cli.command()
 @click.argument("cell")
-@click.option("--to", "targets", default="numpy", metavar="TARGETS", help="Targets, separated by commas.")
+@click.option("--to", "targets", default="numpy,c", metavar="TARGETS", help="Targets, separated by commas.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sets", default=5, type=click.IntRange(1, 50), help="How many sets of sizes.")
 @as_json
 def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
     """Check every gradient of every kernel against complex step and central differences."""
-    from derive.kernels.gradcheck import SHAPES, check
+    from derive.model import work
 
     model = load_cell(cell)
     warn(model)
-    kernels = [model.compile(name, dtype) for name in parse_targets(targets)]
-    with progress("checking", len(kernels) * (sets + len(SHAPES) - 1), as_json) as step:
-        reports = [check(kernel, sets=sets, progress=step) for kernel in kernels]
+    chosen = parse_targets(targets)
+    outcome = work.Outcome(model.name)
+    with progress("checking", work.samples(chosen, sets), as_json) as step:
+        work.check_all(model, outcome, chosen, dtype, sets, step)
     if as_json:
-        print_json({"cells": [r.as_json() for r in reports]})
+        unchecked = [{"target": t, "reason": str(e)} for t, e in outcome.unchecked.items()]
+        print_json({"cells": [r.as_json() for r in outcome.reports], "unchecked": unchecked})
     else:
-        for report in reports:
+        for report in outcome.reports:
             table(report)
-    finish(*(0 if r.ok else FAILED for r in reports))
+        report_unchecked(outcome)
+    finish(*statuses(outcome))
 
 
 @cli.command()
@@ -154,15 +158,20 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
     warn(model)
     wanted = parse_names(wrt) or None
     files: dict[str, str] = {}
+    notes: list[str] = []
     for name in parse_targets(targets):
         files |= model.code(name, dtype, parse_sizes(sizes), wanted)
+        notes += model.code_notes(name, dtype, parse_sizes(sizes), wanted)
     for name, text in files.items():
         if output is not None:
             write_text(output / name, text)
     if as_json:
         shown = {n: str(output / n) for n in files} if output is not None else files
-        print_json({"cell": model.name, "files": shown})
-    elif output is not None:
+        print_json({"cell": model.name, "files": shown, "notes": notes})
+        return
+    for note in notes:
+        click.echo(note, err=True)
+    if output is not None:
         for name in files:
             click.echo(output / name)
     else:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from derive.errors import CellError, DeriveError, Diagnostic, InputError, ToolEr
 if TYPE_CHECKING:
     from derive.kernels.report import Report
     from derive.model import Model
+    from derive.model.work import Outcome
 
 FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
 
@@ -87,7 +88,7 @@ def warn(model: Model) -> None:
         click.echo(f"{warning}\n", err=True)
 
 
-def summary(outcome: Any) -> None:
+def summary(outcome: Outcome) -> None:
     for report in outcome.reports:
         verdict = "ok" if report.ok else "FAILED"
         click.echo(
@@ -96,8 +97,20 @@ def summary(outcome: Any) -> None:
         )
         if not report.ok:
             table(report)
+    report_unchecked(outcome)
     for path in outcome.files:
         click.echo(f"  {path}")
+
+
+def report_unchecked(outcome: Outcome) -> None:
+    """What could not be checked, and how it could."""
+    for target, error in outcome.unchecked.items():
+        click.echo(f"{outcome.name}: the {target} kernel was not checked: {error}", err=True)
+
+
+def statuses(outcome: Outcome) -> list[int]:
+    """What the checks of a cell amount to."""
+    return [0 if outcome.ok else FAILED, MISSING_TOOL if outcome.unchecked else 0]
 
 
 def table(report: Report) -> None:

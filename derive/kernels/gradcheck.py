@@ -51,10 +51,11 @@ def check(
     sets: int = 5,
     seed: int = 0,
     progress: Callable[[], None] = lambda: None,
+    beside: Kernel | None = None,
 ) -> Report:
-    """Compare a kernel with complex step, central differences and the interpreter."""
+    """Compare a kernel with complex step, central differences, the interpreter, and another target's kernel."""
     normal = kernel.normal
-    report = Report(normal.name, kernel.target, kernel.dtype)
+    report = Report(normal.name, kernel.target, kernel.dtype, other=beside.target if beside else "")
     for state in initial_groups(normal):
         report.symbols[state] = f"dL/d{state}[{'T' if normal[state].backward else '-1'}]"
     wanted = check_wrt(normal, wrt)
@@ -64,6 +65,8 @@ def check(
             sizes_used = {n: fixed[n] for n in sizes}
             case = _Case(kernel, sizes_used, fixed["T"], fixed["B"], seed + number, wanted)
             case.run(report)
+            if beside:
+                case.run_beside(report, beside)
             progress()
     return report
 
@@ -117,6 +120,24 @@ class _Case:
         result = self.kernel.vjp(*self.arguments[:3], bars, final_bars, self.arguments[3])
         objective = self._vjp_objective(bars, final_bars)
         self._compare(report, result, self._true(objective))
+
+    def run_beside(self, report: Report, other: Kernel) -> None:
+        """The same calls of another target's kernel."""
+        calls: list[Callable[[Kernel], Result]]
+        calls = [lambda k: k.vjp(*self.arguments[:3], *self._bars(), self.arguments[3])]
+        if self.kernel.normal.total:
+            calls.append(lambda k: k.value_and_grad(*self.arguments))
+        for call in calls:
+            self.rng = np.random.default_rng(1)  # the same cotangents for both
+            mine = call(self.kernel)
+            self.rng = np.random.default_rng(1)
+            theirs = call(other)
+            for group, arrays in mine.groups().items():
+                for name, a in arrays.items():
+                    label = f"final {name}" if group == "final" else name if group == "outputs" else report.symbol(name)
+                    note(report.beside, label, relative_error(a, theirs.groups()[group][name]))
+            if self.kernel.normal.total:
+                note(report.beside, "loss", relative_error(mine.loss, theirs.loss))
 
     def _differences_apply(self) -> bool:
         """Not in single precision or on nothing; not where a detached value would move, or on a kink."""

@@ -25,6 +25,8 @@ class Report:
     gradients: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, float] = field(default_factory=dict)
+    other: str = ""  # the target that `beside` compares with
     symbols: dict[str, str] = field(default_factory=dict)  # how a gradient is written, where not dL/dname
 
     @property
@@ -40,6 +42,8 @@ class Report:
             yield self.symbol(name), "central difference", error, DIFFERENCE_TOLERANCE
         for name, error in self.values.items():
             yield name, "interpreter", error, VALUE_TOLERANCE[self.dtype]
+        for name, error in self.beside.items():
+            yield name, f"the {self.other} kernel", error, VALUE_TOLERANCE[self.dtype]
 
     def symbol(self, name: str) -> str:
         return self.symbols.get(name, f"dL/d{name}")
@@ -56,6 +60,7 @@ class Report:
             "gradients": [{"name": n, "max_rel_error": e} for n, e in self.gradients.items()],
             "values": [{"name": n, "max_rel_error": e} for n, e in self.values.items()],
             "differences": [{"name": n, "max_rel_error": e} for n, e in self.differences.items()],
+            "beside": [{"name": n, "max_rel_error": e, "target": self.other} for n, e in self.beside.items()],
             "ok": self.ok,
         }
 

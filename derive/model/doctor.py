@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import shutil
 from dataclasses import dataclass
+
+from derive.kernels.build import HELP, compilers
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,6 @@ PACKAGES = {
     "torch": "comparisons with PyTorch: pip install torch",
 }
 PROGRAMS = {
-    "C compiler": (("gcc", "clang", "cc"), "C kernels: install gcc or clang, or set $CC"),
     "TeX": (("pdflatex", "lualatex", "xelatex", "tectonic"), "typesetting the derivation: install TeX Live"),
 }
 
@@ -38,9 +38,11 @@ def findings() -> list[Finding]:
     """Every tool, found or not."""
     found = [Finding("python", platform.python_version(), "everything")]
     found += [Finding(name, _version(name), use) for name, use in PACKAGES.items()]
+    for c in compilers() or (None,):
+        used = "compiling C kernels" if c else f"compiling C kernels: {HELP}"
+        found.append(Finding("C compiler", f"{c.name}: {c.version}" if c else "", used))
     for name, (programs, use) in PROGRAMS.items():
-        candidates = ([os.environ["CC"]] if name == "C compiler" and os.environ.get("CC") else []) + list(programs)
-        paths = [p for p in map(shutil.which, candidates) if p]
+        paths = [p for p in map(shutil.which, programs) if p]
         found.append(Finding(name, paths[0] if paths else "", use))
     found.append(Finding("BLAS", _blas(), "large products"))
     return found

@@ -117,13 +117,17 @@ class Model:
         sizes: Mapping[str, int] | None = None,
         wrt: Iterable[str] | None = None,
     ) -> Kernel:
-        """A kernel for loss and gradients.
+        """A kernel for loss and gradients, loaded and ready to be called.
 
         Args:
-            target: "numpy".
+            target: "numpy" or "c".
             dtype: "float64" or "float32".
             sizes: sizes fixed at generation time, T and B included; the others are read off the arrays.
             wrt: the gradients wanted, all by default; what is not wanted is not computed.
+
+        Raises:
+            InputError: an option does not fit.
+            ToolError: there is no C compiler, or it failed.
         """
         from derive.kernels.targets import target as find
 
@@ -140,6 +144,18 @@ class Model:
         from derive.kernels.targets import target as find
 
         return find(target).files(self.options(dtype, sizes, wrt))
+
+    def code_notes(
+        self,
+        target: str = "numpy",
+        dtype: str = "float64",
+        sizes: Mapping[str, int] | None = None,
+        wrt: Iterable[str] | None = None,
+    ) -> list[str]:
+        """What to know of these files: for C, the bytes of a workspace as a formula in the sizes."""
+        from derive.kernels.targets import target as find
+
+        return list(find(target).notes(self.options(dtype, sizes, wrt)))
 
     def check(self, target: str = "numpy", dtype: str = "float64", sets: int = 5) -> Report:
         """Every gradient of a kernel against complex step and central differences."""

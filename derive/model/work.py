@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from derive.errors import ToolError
 from derive.kernels.gradcheck import SHAPES, check
 from derive.kernels.report import Report
+from derive.kernels.runtime import Kernel
+from derive.kernels.targets import TARGETS
 from derive.model.model import Model
 from derive.render import write_text
 
 SETS = 5
-CHECKS = SETS + len(SHAPES) - 1  # the samples of one check, for progress bars
 
 
 @dataclass
 class Outcome:
-    """What was written for a cell, and what its checks found."""
+    """What was written for a cell, what its checks found, and what could not be checked for want of a tool."""
 
     name: str
     files: list[Path] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    unchecked: dict[str, ToolError] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -32,13 +35,21 @@ class Outcome:
             "name": self.name,
             "files": [str(f) for f in self.files],
             "checks": [r.as_json() for r in self.reports],
+            "unchecked": [{"target": target, "reason": str(e)} for target, e in self.unchecked.items()],
             "ok": self.ok,
         }
 
 
+def samples(targets: Iterable[str] = tuple(TARGETS), sets: int = SETS) -> int:
+    """How many samples the checks of one cell take, for progress bars."""
+    return len(tuple(targets)) * (sets + len(SHAPES) - 1)
+
+
 def write(model: Model, folder: Path) -> list[Path]:
     """Write derivation and kernels of a model into folder/<cell>/."""
-    contents = {f"{model.name}.tex": model.latex(), **model.code("numpy")}
+    contents = {f"{model.name}.tex": model.latex()}
+    for target in TARGETS:
+        contents |= model.code(target)
     written = []
     for name, text in contents.items():
         path = folder / model.name / name
@@ -47,8 +58,30 @@ def write(model: Model, folder: Path) -> list[Path]:
     return written
 
 
+def check_all(
+    model: Model,
+    outcome: Outcome,
+    targets: Iterable[str] = tuple(TARGETS),
+    dtype: str = "float64",
+    sets: int = SETS,
+    progress: Callable[[], None] = lambda: None,
+) -> None:
+    """Check the kernels of a model, each beside the one before it."""
+    before: Kernel | None = None
+    for target in targets:
+        try:
+            kernel = model.compile(target, dtype)
+        except ToolError as error:
+            outcome.unchecked[target] = error
+            for _ in range(samples([target], sets)):
+                progress()
+            continue
+        outcome.reports.append(check(kernel, sets=sets, progress=progress, beside=before))
+        before = kernel
+
+
 def run(model: Model, folder: Path, progress: Callable[[], None] = lambda: None) -> Outcome:
     """Derive, write and check."""
     outcome = Outcome(model.name, write(model, folder))
-    outcome.reports.append(check(model.compile("numpy"), sets=SETS, progress=progress))
+    check_all(model, outcome, progress=progress)
     return outcome
