@@ -18,6 +18,7 @@ from derive.kernels.targets.c.interface import Field, parameters
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import member
+from derive.kernels.targets.c.workspace import extents
 from tests.cells import model
 
 STRICT = (
@@ -84,11 +85,15 @@ def driver(module: Module, sizes: dict[str, int]) -> str:
     for f in module.functions:
         found = parameters(f.name, bool(module.free), module.structs, total)
         full = [f"&{name}" for _, name in found]
-        given = [kind.startswith("const") for kind, _ in found]
-        bare = [g and "cotangent" not in a for g, a in zip(given, full, strict=True)]  # nothing that may be left out
-        kept = [g or kind == "real" for g, (kind, _) in zip(given, found, strict=True)]
-        nulls = [", ".join(a if k else "NULL" for a, k in zip(full, keep, strict=True)) for keep in (bare, kept)]
-        calls.append((f.name, ", ".join(full), nulls))
+        optional = [not kind.startswith("const") or "cotangent" in name for kind, name in found]
+        bars = ["cotangent" in name for _, name in found]
+        calls.append(
+            {
+                "name": f.name,
+                "complete": [", ".join(full), _replaced(full, bars, "NULL")][: 2 if any(bars) else 1],
+                "partial": [_replaced(full, optional, "NULL"), _empty(full, found, optional)],
+            }
+        )
         results[f.name] = [x for kind, name in found if kind == "struct" for x in members[name]]
     first = parameters("forward", bool(module.free), module.structs, total)
     missing = []
@@ -99,7 +104,11 @@ def driver(module: Module, sizes: dict[str, int]) -> str:
     values = [s.fixed or v for s, v in zip(module.sizes, values, strict=True)]
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - C
     template = environment.from_string((Path(__file__).parent / "driver.c.j2").read_text("utf-8"))
-    described = [{"code": s.code, "key": s.key, "name": member(s.key), "fixed": s.fixed} for s in module.sizes]
+    counted = {s.name for s in extents(f.plan for f in module.functions).free_symbols}
+    described = [
+        {"code": s.code, "key": s.key, "name": member(s.key), "fixed": s.fixed, "counted": s.key in counted}
+        for s in module.sizes
+    ]
     return template.render(
         cell=module.cell,
         real=module.real,
@@ -112,6 +121,16 @@ def driver(module: Module, sizes: dict[str, int]) -> str:
         missing=missing,
         values=", ".join(values),
     )
+
+
+def _replaced(full: Sequence[str], which: Sequence[bool], by: str) -> str:
+    return ", ".join(by if w else a for a, w in zip(full, which, strict=True))
+
+
+def _empty(full: Sequence[str], found: Sequence[tuple[str, str]], optional: Sequence[bool]) -> str:
+    """Structs that are there but hold nothing."""
+    named = [a if kind == "real" else f"&empty_{name}" for a, (kind, name) in zip(full, found, strict=True)]
+    return ", ".join(n if o else a for a, n, o in zip(full, named, optional, strict=True))
 
 
 def _field(f: Field) -> dict[str, str]:

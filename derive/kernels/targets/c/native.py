@@ -50,9 +50,10 @@ class Native:
         self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Callable[[], None]]:
         f = self.functions[function]
+        count = self._workspace_count(sizes)
         results = self._results(f, sizes)
         given = dict(zip(GIVES, groups, strict=False))
-        arguments, kept = self._arguments(function, sizes, given, results)
+        arguments, kept = self._arguments(function, sizes, given, results, count)
         entry = getattr(self.library, f"{self.module.cell}_{function}")
         entry.restype = ctypes.c_int
 
@@ -69,6 +70,7 @@ class Native:
         sizes: Mapping[str, int],
         given: Mapping[str, Mapping[str, Array]],
         results: Mapping[str, Any],
+        count: int,
     ) -> tuple[list[Any], list[Any]]:
         """What the C function is called with, and what must live as long."""
         arguments: list[Any] = []
@@ -78,10 +80,8 @@ class Native:
             arguments.append(ctypes.byref(value))
             kept.append(value)
 
-        free = [s.key for s in self.module.free]
-        size_struct = (ctypes.c_size_t * len(free))(*(sizes[k] for k in free))
-        if free:
-            add(size_struct)
+        if self.module.free:
+            add(self._sizes(sizes))
         taken = {"params", "inputs", "initial"} | ({"cotangents", "final_cotangents"} if function == "vjp" else set())
         for group, name in GIVES.items():
             if group in taken and name in self.structs:
@@ -91,13 +91,25 @@ class Native:
         for group, name in TAKES.items():
             if name in self.structs and (function != "forward" or group in ("outputs", "final")):
                 add(self._struct(self.structs[name], results.get(group, {})))
-        count = self.workspace_bytes(*([ctypes.byref(size_struct)] if free else []))
-        if not count:
-            raise InputError("sizes", "sizes whose arrays fit an address space", str(dict(sizes)))
         workspace = np.empty(-(-count // 8), np.float64)
         kept.append(workspace)
         arguments += [ctypes.c_void_p(workspace.ctypes.data), ctypes.c_size_t(count)]
         return arguments, kept
+
+    def _sizes(self, sizes: Mapping[str, int]) -> Any:
+        free = [s.key for s in self.module.free]
+        return (ctypes.c_size_t * len(free))(*(sizes[k] for k in free))
+
+    def _workspace_count(self, sizes: Mapping[str, int]) -> int:
+        """The bytes of a workspace.
+
+        Raises:
+            InputError: no memory can hold the arrays of these sizes.
+        """
+        count = int(self.workspace_bytes(*([ctypes.byref(self._sizes(sizes))] if self.module.free else [])))
+        if not 0 < count < 2**62:
+            raise InputError("sizes", "sizes whose arrays fit into memory", str(dict(sizes)))
+        return count
 
     def _struct(self, struct: Struct, arrays: Mapping[str, Array]) -> Any:
         """The struct of pointers; NULL for what is left out."""

@@ -40,7 +40,7 @@ def needed(plan: Schedule) -> Expr:
 
 def extents(plans: Iterable[Schedule]) -> Expr:
     """A bound on every size and offset that the code computes, and on all arrays together."""
-    parts: dict[Expr, None] = {}
+    parts: dict[Expr, None] = {T: None, B: None}
     for plan in plans:
         for b in plan.buffers:
             parts |= dict.fromkeys((count(b), rows(b), Mul(*b.extents)))

@@ -1,0 +1,284 @@
+"""Generated C: clean under compilers and sanitizers, equal digits, every line run, names that clash with nothing."""
+
+from __future__ import annotations
+
+import ctypes
+import gzip
+import json
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import derive
+import derive.render
+from derive.kernels.gradcheck import check, size_sets
+from derive.kernels.report import relative_error
+from derive.kernels.targets.c.helpers import HELPERS
+from derive.kernels.targets.c.module import Module
+from derive.kernels.targets.c.target import texts
+from derive.kernels.targets.c.words import LOCALS, MACROS, reserved
+from tests.cells import CATALOGUE, FEATURES, model
+from tests.kernels.c.driver import BUILDS, Build, compile_and_run, module_of, needs
+from tests.kernels.test_kernels import arrays
+
+EVERY = (*CATALOGUE, *FEATURES)
+SPREAD = [(name, build) for n, name in enumerate(EVERY) for build in [list(BUILDS)[(5 * n) % len(BUILDS)]]]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("name", ["elman", "char_rnn"])
+def test_two_cells_under_everything(name: str, build: str, tmp_path: Path) -> None:
+    """Guarded arrays, dirty workspaces, every status; T in 0, 1, 2, 7 and B in 0, 1, 3."""
+    compile_and_run(module_of(name, "float64" if name == "elman" else "float32"), BUILDS[build], tmp_path)
+
+
+@pytest.mark.parametrize(("name", "build"), SPREAD)
+def test_every_cell_under_something(name: str, build: str, tmp_path: Path) -> None:
+    """A spread of the matrix; `python -m tests.kernels.c.matrix` runs all of it."""
+    compile_and_run(module_of(name), BUILDS[build], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "bidirectional", "everything", "matrix_states"])
+def test_gcc_and_clang_give_the_same_digits(name: str, tmp_path: Path) -> None:
+    printed = []
+    for build in ("gcc", "clang"):
+        (tmp_path / build).mkdir()
+        printed.append(compile_and_run(module_of(name), BUILDS[build], tmp_path / build))
+    assert printed[0] == printed[1]
+    assert printed[0].count("T=7 B=3") == 1
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_it_is_within_1e_13_of_numpy(name: str) -> None:
+    report = check(model(name).compile("c"), sets=2, beside=model(name).compile("numpy"))
+    assert report.ok
+    assert len(report.beside) > len(report.gradients)
+    assert max(report.beside.values()) <= 1e-13  # the same sums in another order
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_line_is_run(name: str, tmp_path: Path) -> None:
+    """100 % of the lines and 95 % of the branches, by the driver alone."""
+    needs("gcov")
+    build = Build("coverage", ("gcc", "-std=c99", "-O0", "--coverage", "-fprofile-update=single"), exact=False)
+    module = module_of(name)
+    compile_and_run(module, build, tmp_path)
+    subprocess.run(["gcov", "--json-format", "-b", "kernel.gcno"], cwd=tmp_path, capture_output=True, check=True)
+    found = next(tmp_path.glob("*kernel*.gcov.json.gz"))
+    files = json.loads(gzip.decompress(found.read_bytes()))["files"]
+    lines = next(f for f in files if f["file"] == f"{module.cell}.c")["lines"]
+    assert [x["line_number"] for x in lines if not x["count"]] == []
+    branches = [b["count"] > 0 for x in lines for b in x["branches"]]
+    assert sum(branches) >= 0.95 * len(branches), f"{sum(branches)} of {len(branches)}"
+
+
+FAULTS = [  # in the text of elman's kernel, and the build whose run of the driver sees it
+    (
+        "i = 0; i < H; ++i) {\n            h[b * H + i]",
+        "i = 0; i <= H; ++i) {\n            h[b * H + i]",
+        "gcc asan ubsan",
+    ),
+    ("elman_add(&count, 8, T, B, H);", "elman_add(&count, 7, T, B, H);", "gcc asan ubsan"),
+    ("elman_add(&count, 8, T, B, H);", "elman_add(&count, 7, T, B, H);", "gcc"),
+    ("if (workspace_bytes < needed)", "if (workspace_bytes + 1 < needed)", "gcc"),
+    ("elman_missing(params->V, O * H)", "elman_missing(params->V, 0)", "gcc asan ubsan"),
+    ("out[n] = 0.0;", "(void)out;", "gcc"),
+    ("total = 0.0;", "total;", "clang msan"),
+    ("if (I == 0 ||", "if (", "gcc"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "build"), FAULTS)
+def test_a_broken_kernel_is_seen(
+    right: str, wrong: str, build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One element too many, a workspace that is a byte too small, a check that is left out."""
+    files = texts(module_of("elman"))
+    assert right in files["elman.c"]
+    changed = {name: text.replace(right, wrong) for name, text in files.items()}
+    monkeypatch.setattr("tests.kernels.c.driver.texts", lambda module: changed)
+    with pytest.raises(AssertionError, match=r"FAILED|AddressSanitizer|MemorySanitizer|runtime error"):
+        compile_and_run(module_of("elman"), BUILDS[build], tmp_path, more=["-Wno-error"])
+
+
+# names
+
+
+def named(*names: str) -> str:
+    """A cell whose parameters have these names."""
+    sums = " + ".join(f"{n} * x[t]" for n in names)
+    return f"cell clash\ndims H\ninput x : H\nparam {', '.join(names)} : H\ny[t] = {sums}\nloss[t] = norm2(y[t])\n"
+
+
+ALLOWED = [n for n in sorted(reserved("clash", HELPERS)) if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", n)]
+
+
+def usable(name: str) -> bool:
+    """Does the cell language allow it?"""
+    try:
+        derive.parse(named(name))
+    except derive.CellError:
+        return False
+    return len(name) <= 32
+
+
+def test_names_clash_with_nothing(tmp_path: Path) -> None:
+    """Every name of the C library and of the generated code, as a parameter, under the warnings of GNU C too."""
+    names = [n for n in ALLOWED if usable(n)]
+    assert {"gamma", "y0", "j1", "index", "I", "i", "NAN", "sizes", "next", "linux"} <= {*names, "I", "i"}
+    assert LOCALS & set(names)
+    assert MACROS & set(names)
+    for first in range(0, len(names), 150):
+        module = Module(derive.parse(named(*names[first : first + 150])).options())
+        for n, standard in enumerate((("-std=c99",), ("-std=gnu17",))):
+            folder = tmp_path / f"{first}-{n}"
+            folder.mkdir()
+            for compiler in ("gcc", "clang"):
+                build = BUILDS[compiler]
+                command = (*(a for a in build.command if a not in ("-std=c99", "-O2")), *standard, "-O0")
+                compile_and_run(module, Build(f"{compiler} {standard}", command), folder)
+
+
+@pytest.mark.parametrize("names", [("i", "I", "b", "j"), ("t1", "gamma", "y0", "j1"), ("T1", "h", "double_", "clash")])
+def test_a_gate_called_i_and_a_parameter_called_I(names: tuple[str, ...]) -> None:
+    names = tuple(n.rstrip("_") + "s" if n.endswith("_") else n for n in names)
+    assert check(derive.parse(named(*names)).compile("c"), sets=1).ok
+
+
+def test_complex_units_are_refused_with_a_word(tmp_path: Path) -> None:
+    for name, text in model("elman").code("c").items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "user.c").write_text('#include <complex.h>\n#include "elman.h"\n')
+    done = subprocess.run(["gcc", "-c", "user.c"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "before <complex.h>" in done.stderr
+
+
+# text
+
+
+def test_it_needs_libm_only() -> None:
+    for name in EVERY:
+        files = model(name).code("c")
+        includes = {line for text in files.values() for line in text.splitlines() if line.startswith("#include")}
+        allowed = {"<stddef.h>", "<stdint.h>", "<math.h>", f'"{model(name).name}.h"'}
+        assert {line.split()[1] for line in includes} <= allowed
+        assert not re.search(
+            r"\b(malloc|calloc|free|printf|static (?!const|int|size_t|void|double|float))\b",
+            files[f"{model(name).name}.c"],
+        )
+
+
+def test_each_block_stands_under_its_equation() -> None:
+    lines = [line.strip() for line in model("elman").code("c")["elman.c"].splitlines()]
+    at = lines.index("/* dW = sum_tb(dz_h[t] @ h[t-1].T) */")
+    assert lines[at + 1].startswith("elman_sums(H, H, T * B, dz_h, H, h, H, dW, H);")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_line_is_left_ragged(name: str) -> None:
+    for text in model(name).code("c").values():
+        assert text.endswith("\n")
+        assert not text.endswith("\n\n")
+        assert "\t" not in text
+        assert all(line == line.rstrip() for line in text.splitlines())
+        assert "\n\n\n" not in text
+
+
+def test_titles_can_not_leave_their_comment() -> None:
+    text = model("elman").program
+    title = '*/ int x; /* ??/ \\ // "quoted"'
+    m = derive.parse(f'cell a "{title.replace(chr(34), chr(39))}"\ninput x\nparam w\nloss[t] = norm2(w * x[t])\n')
+    for source in m.code("c").values():
+        head = source.split("*/")[0]
+        assert "int x;" in head
+        assert "\\" not in source.split("#include")[0]
+    assert text.title
+
+
+def test_changing_a_template_changes_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    from jinja2 import FunctionLoader
+
+    before = model("elman").code("c")["elman.c"]
+    environment = derive.render.environment()
+    loader = environment.loader
+    assert loader is not None
+    other = environment.overlay(
+        loader=FunctionLoader(
+            lambda n: loader.get_source(environment, n)[0].replace("++{{ loops[0][0] }}", "{{ loops[0][0] }}++")
+        ),
+        cache_size=0,
+    )
+    monkeypatch.setattr(derive.render, "environment", lambda: other)
+    after = model("elman").code("c")["elman.c"]
+    assert "; t++)" in after
+    assert after != before
+
+
+def test_every_helper_has_a_body() -> None:
+    bodies = (derive.render.templates() / "c" / "helpers.c.j2").read_text("utf-8")
+    assert all(f"{{{{ cell }}}}_{name}(" in bodies for name in HELPERS)
+
+
+# sizes and calls
+
+
+def test_the_formula_is_the_workspace() -> None:
+    """What `derive code` prints, evaluated, is what the size function returns."""
+    for name in ("elman", "lstm", "char_rnn", "everything", "silent", "delays"):
+        for dtype in ("float64", "float32"):
+            kernel = model(name).compile("c", dtype)
+            module = kernel.backend.module  # type: ignore[attr-defined]
+            sizes = {**size_sets(kernel.normal, 1)[0], "T": 5, "B": 2}
+            expected = max(int(n.subs({s: sizes[s.name] for s in n.free_symbols})) for n in module.counts)
+            values = (ctypes.c_size_t * len(module.free))(*(sizes[s.key] for s in module.free))
+            got = kernel.backend.workspace_bytes(ctypes.byref(values))  # type: ignore[attr-defined]
+            assert got == expected * np.dtype(dtype).itemsize
+            assert module.formula in "\n".join(kernel.files.values())
+            assert model(name).code_notes("c", dtype)[0].endswith(f"{module.formula} bytes")
+
+
+def test_all_sizes_fixed() -> None:
+    """No sizes struct is left; the kernel still takes and gives the same."""
+    kernel = model("gru").compile()
+    args = arrays(kernel)
+    sizes = {**size_sets(kernel.normal, 1)[0], "T": 4, "B": 2}
+    fixed = model("gru").compile("c", sizes=sizes)
+    assert "gru_sizes" not in fixed.source
+    assert "gru_workspace_bytes(void)" in fixed.source
+    mine, theirs = fixed.value_and_grad(*args), kernel.value_and_grad(*args)
+    for name, gradient in theirs.grads.items():
+        assert relative_error(mine.grads[name], gradient) <= 1e-13
+
+
+def test_two_threads_at_once() -> None:
+    """ctypes lets go of the interpreter lock: kernels share nothing."""
+    kernel = model("lstm").compile("c")
+    args = [arrays(kernel, steps=30, batch=5, seed=n) for n in range(2)]
+    expected = [kernel.value_and_grad(*a) for a in args]
+    wrong: list[str] = []
+
+    def work(n: int) -> None:
+        bound = kernel.bind(*args[n])
+        for _ in range(40):
+            result = bound()
+            if any((result.grads[k] != g).any() for k, g in expected[n].grads.items()):
+                wrong.append(f"thread {n}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_sizes_beyond_the_address_space() -> None:
+    kernel = model("silent").compile("c")
+    params, inputs, initial = arrays(kernel)
+    with pytest.raises(derive.InputError, match="fit into memory"):
+        kernel.backend.call("forward", {"T": 2**61, "B": 2**61, "H": 3, "K": 2}, params, inputs, initial)
