@@ -102,7 +102,7 @@ def test_a_broken_kernel_is_seen(
     changed = {name: text.replace(right, wrong) for name, text in files.items()}
     monkeypatch.setattr("tests.kernels.c.driver.texts", lambda module: changed)
     with pytest.raises(AssertionError, match=r"FAILED|AddressSanitizer|MemorySanitizer|runtime error"):
-        compile_and_run(module_of("elman"), BUILDS[build], tmp_path, more=["-Wno-error"])
+        compile_and_run(module_of("elman"), BUILDS[build], tmp_path, more=["-w"])
 
 
 # names
@@ -167,10 +167,9 @@ def test_it_needs_libm_only() -> None:
         includes = {line for text in files.values() for line in text.splitlines() if line.startswith("#include")}
         allowed = {"<stddef.h>", "<stdint.h>", "<math.h>", f'"{model(name).name}.h"'}
         assert {line.split()[1] for line in includes} <= allowed
-        assert not re.search(
-            r"\b(malloc|calloc|free|printf|static (?!const|int|size_t|void|double|float))\b",
-            files[f"{model(name).name}.c"],
-        )
+        source = files[f"{model(name).name}.c"]
+        assert not re.search(r"\b(malloc|calloc|realloc|free|printf|fopen|memcpy|memset)\(", source)
+        assert not re.search(r"^(?:static |const )*(?!return)\w+ \**\w+(?: = .*)?;", source, re.M), "a global"
 
 
 def test_each_block_stands_under_its_equation() -> None:
