@@ -33,7 +33,7 @@ def committed(name: str) -> ModuleType:
 def test_every_cell_of_the_catalogue_is_there_and_nothing_else() -> None:
     assert {p.name for p in FOLDER.iterdir() if p.is_dir()} == set(names()), REFRESH
     for name in names():
-        assert {p.suffix for p in (FOLDER / name).iterdir() if p.is_file()} == {".py", ".tex"}
+        assert {p.suffix for p in (FOLDER / name).iterdir() if p.is_file()} == {".py", ".tex", ".h", ".c"}
 
 
 @pytest.mark.parametrize("name", names())

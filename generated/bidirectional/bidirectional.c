@@ -165,6 +165,7 @@ size_t bidirectional_workspace_bytes(const bidirectional_sizes *sizes)
     bidirectional_add(&all, 2, G, O, 1);
     bidirectional_add(&all, 2, H, I, 1);
     bidirectional_add(&all, 2, H, O, 1);
+    bidirectional_add(&all, 1, B, 1, 1);
     bidirectional_add(&all, 1, I, 1, 1);
     bidirectional_add(&all, 1, O, 1, 1);
     bidirectional_add(&all, 2, T, 1, 1);

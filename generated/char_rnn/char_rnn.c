@@ -151,6 +151,7 @@ size_t char_rnn_workspace_bytes(const char_rnn_sizes *sizes)
     char_rnn_add(&all, 1, T, B, 1);
     char_rnn_add(&all, 1, H, K, 1);
     char_rnn_add(&all, 2, B, H, 1);
+    char_rnn_add(&all, 1, B, 1, 1);
     char_rnn_add(&all, 1, H, 1, 1);
     char_rnn_add(&all, 1, K, 1, 1);
     char_rnn_add(&all, 2, T, 1, 1);

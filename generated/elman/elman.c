@@ -159,6 +159,7 @@ size_t elman_workspace_bytes(const elman_sizes *sizes)
     elman_add(&all, 1, H, I, 1);
     elman_add(&all, 1, H, O, 1);
     elman_add(&all, 2, B, H, 1);
+    elman_add(&all, 1, B, 1, 1);
     elman_add(&all, 1, H, 1, 1);
     elman_add(&all, 1, I, 1, 1);
     elman_add(&all, 1, O, 1, 1);

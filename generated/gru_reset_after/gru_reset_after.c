@@ -176,6 +176,7 @@ size_t gru_reset_after_workspace_bytes(const gru_reset_after_sizes *sizes)
     gru_reset_after_add(&all, 1, H, O, 1);
     gru_reset_after_add(&all, 4, H, I, 1);
     gru_reset_after_add(&all, 7, B, H, 1);
+    gru_reset_after_add(&all, 1, B, 1, 1);
     gru_reset_after_add(&all, 1, I, 1, 1);
     gru_reset_after_add(&all, 1, O, 1, 1);
     gru_reset_after_add(&all, 2, T, 1, 1);

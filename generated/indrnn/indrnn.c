@@ -169,6 +169,7 @@ size_t indrnn_workspace_bytes(const indrnn_sizes *sizes)
     indrnn_add(&all, 1, H, I, 1);
     indrnn_add(&all, 1, H, O, 1);
     indrnn_add(&all, 2, B, H, 1);
+    indrnn_add(&all, 1, B, 1, 1);
     indrnn_add(&all, 1, H, 1, 1);
     indrnn_add(&all, 1, I, 1, 1);
     indrnn_add(&all, 1, O, 1, 1);

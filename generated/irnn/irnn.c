@@ -170,6 +170,7 @@ size_t irnn_workspace_bytes(const irnn_sizes *sizes)
     irnn_add(&all, 1, H, I, 1);
     irnn_add(&all, 1, H, O, 1);
     irnn_add(&all, 2, B, H, 1);
+    irnn_add(&all, 1, B, 1, 1);
     irnn_add(&all, 1, H, 1, 1);
     irnn_add(&all, 1, I, 1, 1);
     irnn_add(&all, 1, O, 1, 1);

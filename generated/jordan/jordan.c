@@ -126,6 +126,7 @@ size_t jordan_workspace_bytes(const jordan_sizes *sizes)
     jordan_add(&all, 1, H, I, 1);
     jordan_add(&all, 1, H, O, 1);
     jordan_add(&all, 2, B, O, 1);
+    jordan_add(&all, 1, B, 1, 1);
     jordan_add(&all, 1, H, 1, 1);
     jordan_add(&all, 1, I, 1, 1);
     jordan_add(&all, 1, O, 1, 1);

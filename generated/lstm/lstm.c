@@ -176,6 +176,7 @@ size_t lstm_workspace_bytes(const lstm_sizes *sizes)
     lstm_add(&all, 1, H, O, 1);
     lstm_add(&all, 5, H, I, 1);
     lstm_add(&all, 9, B, H, 1);
+    lstm_add(&all, 1, B, 1, 1);
     lstm_add(&all, 1, I, 1, 1);
     lstm_add(&all, 1, O, 1, 1);
     lstm_add(&all, 2, T, 1, 1);

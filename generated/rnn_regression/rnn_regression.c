@@ -109,6 +109,7 @@ size_t rnn_regression_workspace_bytes(const rnn_regression_sizes *sizes)
     rnn_regression_add(&all, 1, H, I, 1);
     rnn_regression_add(&all, 1, H, O, 1);
     rnn_regression_add(&all, 2, B, H, 1);
+    rnn_regression_add(&all, 1, B, 1, 1);
     rnn_regression_add(&all, 1, H, 1, 1);
     rnn_regression_add(&all, 1, I, 1, 1);
     rnn_regression_add(&all, 1, O, 1, 1);

@@ -181,6 +181,7 @@ size_t stacked_workspace_bytes(const stacked_sizes *sizes)
     stacked_add(&all, 5, H, K, 1);
     stacked_add(&all, 9, B, H, 1);
     stacked_add(&all, 9, B, K, 1);
+    stacked_add(&all, 1, B, 1, 1);
     stacked_add(&all, 1, I, 1, 1);
     stacked_add(&all, 1, O, 1, 1);
     stacked_add(&all, 2, T, 1, 1);

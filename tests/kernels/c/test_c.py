@@ -169,7 +169,7 @@ def test_it_needs_libm_only() -> None:
         assert {line.split()[1] for line in includes} <= allowed
         source = files[f"{model(name).name}.c"]
         assert not re.search(r"\b(malloc|calloc|realloc|free|printf|fopen|memcpy|memset)\(", source)
-        assert not re.search(r"^(?:static |const )*(?!return)\w+ \**\w+(?: = .*)?;", source, re.M), "a global"
+        assert not re.search(r"^(?:static |const )*(?!return)\w+ \**\w+(?: = .*)?;", source, re.MULTILINE), "a global"
 
 
 def test_each_block_stands_under_its_equation() -> None:
