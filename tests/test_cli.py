@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -59,7 +60,12 @@ def test_run(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     status, out, err = run("run", "elman")
     assert (status, err) == (0, "")
     assert "elman: ok, 5 gradients of the numpy kernel" in out
-    assert {p.name for p in (tmp_path / "derived" / "elman").iterdir()} == {"elman.py", "elman.tex"}
+    assert {p.name for p in (tmp_path / "derived" / "elman").iterdir()} == {
+        "elman.py",
+        "elman.tex",
+        "elman.h",
+        "elman.c",
+    }
 
 
 def test_run_several_does_the_good_ones(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -258,3 +264,39 @@ def test_a_full_disk_is_no_bug() -> None:
 def test_no_standard_input(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(io, "TextIOWrapper", lambda stream: None)
     assert run("show", "-")[0] == 2
+
+
+def test_without_a_compiler_the_rest_is_done(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    from derive.kernels import build
+
+    monkeypatch.setattr(build, "compilers", lambda: ())
+    status, out, err = run("run", "elman")
+    assert status == 5
+    assert "numpy kernel within" in out
+    assert "c kernel was not checked" in err
+    assert "install gcc" in err
+    assert {p.suffix for p in (tmp_path / "derived" / "elman").iterdir()} == {".tex", ".py", ".c", ".h"}
+    status, out, _ = run("test", "elman", "--sets", "1", "--json")
+    assert status == 5
+    data = json.loads(out)
+    assert [c["target"] for c in data["cells"]] == ["numpy"]
+    assert data["unchecked"][0]["target"] == "c"
+    assert run("test", "elman", "--to", "numpy", "--sets", "1")[0] == 0
+
+
+def test_code_says_what_a_workspace_needs(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = run("code", "elman", "--to", "c", "-o", "kernels")
+    assert status == 0
+    assert out.split() == ["kernels/elman.h", "kernels/elman.c"]
+    assert "8 * (" in err
+    assert "T*B*(" in err
+    status, _, err = run(
+        "code", "elman", "--to", "c", "--dtype", "float32", "--sizes", "T=5,B=1,I=2,H=4,O=3", "-o", "kernels"
+    )
+    assert re.search(r"elman: a workspace has 4 \* \(\d+\) bytes", err), err
+
+
+def test_both_kernels_are_tested(run) -> None:  # type: ignore[no-untyped-def]
+    cells = json.loads(run("test", "elman", "--sets", "1", "--json")[1])["cells"]
+    assert [c["target"] for c in cells] == ["numpy", "c"]
+    assert all(b["max_rel_error"] <= 1e-13 for b in cells[1]["beside"])

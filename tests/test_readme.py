@@ -33,6 +33,21 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_c_example_trains(tmp_path: Path) -> None:
+    program = next(body for language, body in BLOCKS if language == "c")
+    for name, text in load("elman").code("c").items():
+        (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "train.c").write_text(program, "utf-8")
+    assert "`cc -O2 train.c elman.c -lm`" in README
+    command = ["cc", "-O2", "-Wall", "-Werror", "train.c", "elman.c", "-lm", "-o", "train"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run(["./train"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    losses = [float(line.split()[1]) for line in done.stdout.splitlines()]
+    assert len(losses) == 4
+    assert losses[0] > losses[1] > losses[3]
+    assert losses[3] < 0.9 * losses[0]
+
+
 def test_the_commands_exist() -> None:
     commands = set(re.findall(r"^derive (\w+)", README, re.MULTILINE))
     from derive.cli.commands import cli

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from derive.documents.paper import latex_document, paper_data
 from derive.documents.reading import sections
 from derive.documents.rules import rules
 from derive.language import catalogue, read
+from tests.tools import needs
 
 HOSTILE = r"100% \input{/etc/passwd} $x$ #1 } { ~ ^ _ & \write18{id} ^^5c <b> `ls` | γ 中文 é “q”"
 ODD = """cell odd "TITLE"
@@ -187,9 +187,9 @@ def test_the_same_bytes_whatever_the_hash_seed() -> None:
     assert b"\\begin{document}" in outputs.pop()
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here")
 @pytest.mark.parametrize("name", ["elman", "lstm", "bidirectional", "odd"])
 def test_pdflatex_accepts_it_without_a_complaint(name: str, papers: dict[str, str], tmp_path: Path) -> None:
+    needs("pdflatex")
     (tmp_path / "paper.tex").write_text(papers[name].replace("TITLE", escape_tex(HOSTILE)), encoding="utf-8")
     command = ["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]
     environment = {**os.environ, "openin_any": "p", "openout_any": "p"}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from jinja2 import Environment, StrictUndefined
 
 from derive.kernels.gradcheck import size_sets
@@ -20,6 +18,7 @@ from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import member
 from derive.kernels.targets.c.workspace import extents
 from tests.cells import model
+from tests.tools import needs
 
 STRICT = (
     "-pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align -Wvla "
@@ -63,13 +62,6 @@ BUILDS = {
         Build("gcc -fanalyzer", ("gcc", *C99, "-O1", "-fanalyzer"), exact=False),
     )
 }
-
-
-def needs(*tools: str) -> None:
-    """Skip where a tool is missing; on the project's own machines that is a failure."""
-    for tool in tools:
-        if shutil.which(tool) is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{tool} is not installed")
 
 
 def module_of(name: str, dtype: str = "float64", **options: object) -> Module:

@@ -22,8 +22,9 @@ from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import LOCALS, MACROS, reserved
 from tests.cells import CATALOGUE, FEATURES, model
-from tests.kernels.c.driver import BUILDS, Build, compile_and_run, module_of, needs
+from tests.kernels.c.driver import BUILDS, Build, compile_and_run, module_of
 from tests.kernels.test_kernels import arrays
+from tests.tools import needs
 
 EVERY = (*CATALOGUE, *FEATURES)
 SPREAD = [(name, build) for n, name in enumerate(EVERY) for build in [list(BUILDS)[(5 * n) % len(BUILDS)]]]
