@@ -189,6 +189,32 @@ def test_any_strides_are_accepted(target: str) -> None:
     np.testing.assert_allclose(plain.grads["W"], other.grads["W"], rtol=1e-13)
 
 
+def misaligned(a: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """The same numbers at an odd address."""
+    raw = np.zeros(a.nbytes + 1, np.uint8)
+    view = raw[1:].view(a.dtype).reshape(a.shape)
+    view[...] = a
+    return view
+
+
+def test_misaligned_arrays(target: str) -> None:
+    kernel = model("elman").compile(target)
+    params, inputs, initial = arrays(kernel)
+    plain = kernel.value_and_grad(params, inputs, initial)
+    odd = {n: misaligned(a) for n, a in inputs.items()}
+    np.testing.assert_allclose(kernel.value_and_grad(params, odd, initial).grads["W"], plain.grads["W"], rtol=1e-13)
+    with pytest.raises(derive.InputError, match="aligned"):
+        kernel.bind(params, odd, initial)
+
+
+def test_bind_takes_what_it_can_run_on(target: str) -> None:
+    kernel = model("elman").compile(target)
+    params, inputs, initial = arrays(kernel)
+    for bad in ({**params, "W": params["W"].tolist()}, {**params, "W": params["W"].T}):
+        with pytest.raises(derive.InputError):
+            kernel.bind(bad, inputs, initial)
+
+
 def test_bind_runs_on_current_contents_and_returns_one_object(target: str) -> None:
     kernel = model("gru").compile(target)
     params, inputs, initial = arrays(kernel)

@@ -1,8 +1,9 @@
 """Every cell × type × compiler, sanitizer and checker × (T, B): the whole matrix, which a test run samples.
 
-    python -m tests.kernels.c.matrix [--log FILE] [CELL ...]
+    python -m tests.kernels.c.matrix [--log FILE] [--features] [CELL ...]
 
-It needs gcc, clang with its runtime libraries, and valgrind.  The exit status is 1 if anything fails.
+The cells are the catalogue's unless others are named; --features adds those of tests/cells.  It needs
+gcc, clang with its runtime libraries, and valgrind.  The exit status is 1 if anything fails.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ def table(rows: Iterable[tuple[Job, dict[str, str], float]]) -> tuple[str, int]:
 
 @click.command()
 @click.argument("cells", nargs=-1)
+@click.option("--features", is_flag=True, help="The cells of tests/cells too.")
 @click.option("--log", type=click.Path(path_type=Path), help="Write the matrix into this file too.")
-def main(cells: tuple[str, ...], log: Path | None) -> None:
+def main(cells: tuple[str, ...], features: bool, log: Path | None) -> None:
     """Run the matrix."""
-    jobs = [(name, dtype) for name in cells or (*CATALOGUE, *FEATURES) for dtype in DTYPES]
+    jobs = [(name, dtype) for name in cells or (*CATALOGUE, *(FEATURES if features else ())) for dtype in DTYPES]
     rows = []
     with ProcessPoolExecutor(2) as pool:
         for job, found, seconds in pool.map(row, jobs):

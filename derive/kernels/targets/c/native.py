@@ -11,6 +11,7 @@ import numpy as np
 from derive.errors import InputError
 from derive.kernels import build
 from derive.kernels.arrays import Array, interface_shape
+from derive.kernels.checks import MOST_SHAPES
 from derive.kernels.targets.c.function import Function
 from derive.kernels.targets.c.interface import GIVES, TAKES, Struct
 from derive.kernels.targets.c.module import Module
@@ -27,6 +28,7 @@ class Native:
         self.dtype = np.dtype(module.options.dtype)
         self.structs = {s.name: s for s in module.structs}
         self.functions = {f.name: f for f in module.functions}
+        self.shapes: dict[object, dict[str, dict[str, tuple[int, ...]]]] = {}
         self.workspace_bytes = getattr(library, f"{module.cell}_workspace_bytes")
         self.workspace_bytes.restype = ctypes.c_size_t
 
@@ -42,7 +44,8 @@ class Native:
 
         def made(a: Any) -> Array:
             a = np.asarray(a)
-            return np.ascontiguousarray(a, np.int32 if a.dtype.kind in "iu" else self.dtype).reshape(a.shape)
+            kind = np.dtype(np.int32) if a.dtype.kind in "iu" else self.dtype
+            return np.require(a, kind, ["C_CONTIGUOUS", "ALIGNED"]).reshape(a.shape)
 
         return {name: made(a) for name, a in group.items()}
 
@@ -118,20 +121,32 @@ class Native:
 
     def _results(self, f: Function, sizes: Mapping[str, int]) -> dict[str, Any]:
         """Fresh arrays for everything that a function returns."""
-        entry = f.plan.entry
-        results: dict[str, Any] = {"loss": np.empty((), self.dtype)} if entry.loss else {}
-
-        def fresh(names: Sequence[str]) -> Array:
-            shape = interface_shape(entry.program[names[0]], sizes, sizes["T"], sizes["B"])
-            return np.empty((len(names), *shape) if len(names) > 1 else shape, self.dtype)
-
-        for group in ("outputs", "grads", "inputs"):
-            found = {key: fresh([name]) for key, name in getattr(entry, group).items()}
-            results |= {group: found} if found else {}
-        for group in ("initial", "final"):
-            found = {key: fresh(names) for key, names in getattr(entry, group).items()}
-            results |= {group: found} if found else {}
+        key = f.name, tuple(sizes.items())
+        if key not in self.shapes:
+            if len(self.shapes) >= MOST_SHAPES:
+                self.shapes.clear()
+            self.shapes[key] = self._shapes(f, sizes)
+        results: dict[str, Any] = {"loss": np.empty((), self.dtype)} if f.plan.entry.loss else {}
+        for group, shapes in self.shapes[key].items():
+            results[group] = {name: np.empty(shape, self.dtype) for name, shape in shapes.items()}
         return results
+
+    def _shapes(self, f: Function, sizes: Mapping[str, int]) -> dict[str, dict[str, tuple[int, ...]]]:
+        """The shapes of all results, by group."""
+        entry = f.plan.entry
+
+        def shape(names: Sequence[str]) -> tuple[int, ...]:
+            one = interface_shape(entry.program[names[0]], sizes, sizes["T"], sizes["B"])
+            return (len(names), *one) if len(names) > 1 else one
+
+        found = {
+            group: {key: shape([name]) for key, name in getattr(entry, group).items()}
+            for group in ("outputs", "grads", "inputs")
+        }
+        found |= {
+            group: {key: shape(names) for key, names in getattr(entry, group).items()} for group in ("initial", "final")
+        }
+        return {group: shapes for group, shapes in found.items() if shapes}
 
 
 def _error(status: int, cell: str) -> Exception:
