@@ -26,7 +26,7 @@ from derive.errors import ToolError
 from derive.render import write_text
 
 FLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
-TIME_LIMIT = 120.0  # seconds
+TIME_LIMIT = 300.0  # seconds
 HELP = "install gcc or clang, set $CC, or `pip install ziglang`"
 
 
@@ -59,12 +59,12 @@ class Compiler:
 
 def compilers() -> tuple[Compiler, ...]:
     """The compilers of this machine, in order of preference: $CC, gcc, clang, ziglang."""
-    return _compilers(os.environ.get("CC", ""), os.environ.get("PATH", ""))
+    return _compilers(_words("CC"), os.environ.get("PATH", ""))
 
 
 @cache
-def _compilers(wanted: str, path: str) -> tuple[Compiler, ...]:
-    candidates = [tuple(shlex.split(wanted))] if wanted.strip() else []
+def _compilers(wanted: tuple[str, ...], path: str) -> tuple[Compiler, ...]:
+    candidates = [wanted] if wanted else []
     candidates += [("gcc",), ("clang",)]
     if importlib.util.find_spec("ziglang"):
         candidates.append((sys.executable, "-m", "ziglang", "cc"))
@@ -104,14 +104,23 @@ def compiler() -> Compiler:
 
 
 def library(
-    files: Mapping[str, str], using: Compiler | None = None, flags: Sequence[str] = FLAGS, limit: float = TIME_LIMIT
+    files: Mapping[str, str],
+    using: Compiler | None = None,
+    flags: Sequence[str] | None = None,
+    limit: float = TIME_LIMIT,
 ) -> ctypes.CDLL:
     """The loaded library of some C files, compiled unless the cache has it.
+
+    Args:
+        files: texts by name.
+        using: the compiler; the first of `compilers` by default.
+        flags: its arguments; FLAGS and those of $CFLAGS by default.
 
     Raises:
         ToolError: no compiler, or it failed.
     """
     using = using or compiler()
+    flags = (*FLAGS, *_words("CFLAGS")) if flags is None else flags
     key = _key(files, using, flags)
     folder = _cache_folder()
     if folder is None:
@@ -123,6 +132,14 @@ def library(
             made = _compile(files, using, flags, Path(private), limit)
             made.replace(kept)  # at once: another process sees all of it or nothing
     return ctypes.CDLL(str(kept))
+
+
+def _words(variable: str) -> tuple[str, ...]:
+    """The words of an environment variable, split as a shell would."""
+    try:
+        return tuple(shlex.split(os.environ.get(variable, "")))
+    except ValueError as error:
+        raise ToolError(f"${variable} can not be split into words: {error}") from error
 
 
 def _compile(files: Mapping[str, str], using: Compiler, flags: Sequence[str], folder: Path, limit: float) -> Path:

@@ -99,6 +99,16 @@ def test_the_cache_is_used(cache: Path) -> None:
     assert len(list(cache.glob("*.so"))) == 3, "another source, other flags"
 
 
+def test_flags_of_the_environment(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = {"value.c": "int value(void);\nint value(void)\n{\n    return VALUE;\n}\n"}
+    for n in (3, 4):
+        monkeypatch.setenv("CFLAGS", f"-O1 '-DVALUE={n}'")
+        assert build.library(text).value() == n
+    monkeypatch.setenv("CFLAGS", "'")
+    with pytest.raises(ToolError, match="CFLAGS"):
+        build.library(text)
+
+
 def test_two_processes_at_once(cache: Path) -> None:
     program = f"from derive.kernels import build\nprint(build.library({ADD!r}).add(20, 22))\n"
     environment = {**os.environ, "DERIVE_CACHE": str(cache.parent)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from derive.kernels.build import FLAGS, Compiler
+from derive.kernels.build import Compiler
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets.c.module import Module
@@ -14,7 +14,7 @@ from derive.kernels.targets.c.target import files, notes, texts
 __all__ = ["Module", "build", "files", "notes"]
 
 
-def build(options: Options, using: Compiler | None = None, flags: Sequence[str] = FLAGS) -> Kernel:
+def build(options: Options, using: Compiler | None = None, flags: Sequence[str] | None = None) -> Kernel:
     """The C kernel of a model, compiled and loaded.
 
     Raises:

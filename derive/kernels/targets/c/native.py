@@ -155,6 +155,6 @@ def _error(status: int, cell: str) -> Exception:
     return RuntimeError(f"{cell}: {NAMES[status]}")  # the arguments were checked: a bug of ours
 
 
-def load(module: Module, using: build.Compiler | None = None, flags: Sequence[str] = build.FLAGS) -> Native:
+def load(module: Module, using: build.Compiler | None = None, flags: Sequence[str] | None = None) -> Native:
     """Compile and load a kernel."""
     return Native(module, build.library(texts(module), using, flags))
