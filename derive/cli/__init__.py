@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -39,16 +40,22 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:  # files are written and read with errors of their own
+    except OSError as error:
+        if error.filename is not None:  # files are written and read with errors of their own
+            _bug(error)
         click.echo(f"error: standard output: {error.strerror or error}", err=True)
         _abandon_output()
         sys.exit(BAD_INPUT)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a status and a word
-        import traceback
+        _bug(error)
 
-        traceback.print_exc()
-        click.echo(f"error: a bug of derive ({type(error).__name__}): please report it with the text above", err=True)
-        sys.exit(BUG)
+
+def _bug(error: Exception) -> NoReturn:
+    import traceback
+
+    traceback.print_exception(error)
+    click.echo(f"error: a bug of derive ({type(error).__name__}): please report it with the text above", err=True)
+    sys.exit(BUG)
 
 
 def _abandon_output() -> None:

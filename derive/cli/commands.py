@@ -24,6 +24,7 @@ from derive.cli.terminal import (
     summary,
     table,
     warn,
+    warn_of_compiler,
 )
 from derive.errors import DeriveError
 
@@ -60,6 +61,7 @@ def run(cells: tuple[str, ...], every: bool, output: Path | None, as_json: bool)
         raise click.UsageError("name a CELL, or --all for the catalogue")
     models, errors = load_cells(chosen)
     no_duplicates(models)
+    warn_of_compiler()
     outcomes = []
     with progress("checking", work.samples() * len(models), as_json) as step:
         for model in models:
@@ -129,6 +131,8 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
     model = load_cell(cell)
     warn(model)
     chosen = parse_targets(targets)
+    if "c" in chosen:
+        warn_of_compiler()
     outcome = work.Outcome(model.name)
     with progress("checking", work.samples(chosen, sets), as_json) as step:
         work.check_all(model, outcome, chosen, dtype, sets, step)

@@ -108,6 +108,15 @@ def report_unchecked(outcome: Outcome) -> None:
         click.echo(f"{outcome.name}: the {target} kernel was not checked: {error}", err=True)
 
 
+def warn_of_compiler() -> None:
+    """$CC is named and is no compiler: say which is used instead."""
+    from derive.kernels import build
+
+    wanted = build.ignored()
+    if wanted and build.compilers():
+        click.echo(f"warning: $CC, {wanted!r}, is no compiler; {build.compiler().name} is used instead", err=True)
+
+
 def statuses(outcome: Outcome) -> list[int]:
     """What the checks of a cell amount to."""
     return [0 if outcome.ok else FAILED, MISSING_TOOL if outcome.unchecked else 0]

@@ -103,6 +103,13 @@ def compiler() -> Compiler:
     return found[0]
 
 
+def ignored() -> str:
+    """What $CC says, if that is no compiler; "" if it is one or says nothing."""
+    wanted = _words("CC")
+    known = {c.name for c in compilers()}
+    return "" if not wanted or " ".join(wanted) in known else " ".join(wanted)
+
+
 def library(
     files: Mapping[str, str],
     using: Compiler | None = None,
@@ -125,13 +132,21 @@ def library(
     folder = _cache_folder()
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="derive-") as private:
-            return ctypes.CDLL(str(_compile(files, using, flags, Path(private), limit)))
+            return _load(_compile(files, using, flags, Path(private), limit), using)
     kept = folder / f"{key}.so"
     if not kept.is_file():
         with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as private:
             made = _compile(files, using, flags, Path(private), limit)
             made.replace(kept)  # at once: another process sees all of it or nothing
-    return ctypes.CDLL(str(kept))
+    return _load(kept, using)
+
+
+def _load(path: Path, using: Compiler) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        path.unlink(missing_ok=True)  # it would not load the next time either
+        raise ToolError(f"what {using.name} wrote can not be loaded: {error}") from error
 
 
 def _words(variable: str) -> tuple[str, ...]:
@@ -147,6 +162,8 @@ def _compile(files: Mapping[str, str], using: Compiler, flags: Sequence[str], fo
         write_text(folder / name, text)
     sources = [name for name in files if name.endswith(".c")]
     using.run([*flags, *sources, "-o", "kernel.so", "-lm"], folder, limit)
+    if not (folder / "kernel.so").is_file():
+        raise ToolError(f"{using.name} reported success but wrote nothing")
     return folder / "kernel.so"
 
 

@@ -53,9 +53,10 @@ def rational(text: str, span: Span) -> Rational:
     shift = int(exponent) - len(fraction)
     if not digits:
         return Rational(0)
-    if not -300 < len(digits) + shift < 300:
+    value = Integer(int(digits)) * Rational(10) ** max(-400, min(400, shift))
+    if not Rational(10) ** -300 <= value <= Rational(10) ** 300:
         raise Problem("E0108", span, "the number is outside 1e-300 ... 1e300, the range of floating point")
-    return Integer(int(digits)) * Rational(10) ** shift
+    return value
 
 
 @v_args(inline=True)

@@ -1161,13 +1161,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
     }
     /* u_dg[t] = (dg_final1 if t == 0 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G; ++i) {
-                u_dg[(t * B + b) * G + i] = 0.0;
-            }
-        }
-    }
+    bidirectional_clear(u_dg, T * B * G);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < G; ++i) {
@@ -1216,13 +1210,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         bidirectional_rows_transposed(B, G, G, &dz_g[(t * B) * G], G, W_g, G, &dg_carry[((t + 1) * B) * G], G);
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh[(t * B + b) * H + i] = 0.0;
-            }
-        }
-    }
+    bidirectional_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -1319,11 +1307,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh_init1[b * H + i] = 0.0;
-        }
-    }
+    bidirectional_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -1344,11 +1328,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
     }
     /* u_dg_init1 = (dg_final1 if T == 0 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < G; ++i) {
-            u_dg_init1[b * G + i] = 0.0;
-        }
-    }
+    bidirectional_clear(u_dg_init1, B * G);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < G; ++i) {

@@ -549,11 +549,7 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         char_rnn_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
     }
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            dU[i * K + j] = 0.0;
-        }
-    }
+    char_rnn_clear(dU, H * K);
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {
@@ -809,13 +805,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         }
     }
     /* y_dense[t] = y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < K; ++i) {
-                y_dense[(t * B + b_) * K + i] = 0.0;
-            }
-        }
-    }
+    char_rnn_clear(y_dense, T * B * K);
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             const size_t label = (size_t)y[t * B + b_];
@@ -832,13 +822,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh[(t * B + b_) * H + i] = 0.0;
-            }
-        }
-    }
+    char_rnn_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {
@@ -877,11 +861,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         char_rnn_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
     }
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            dU[i * K + j] = 0.0;
-        }
-    }
+    char_rnn_clear(dU, H * K);
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {
@@ -921,11 +901,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh_init1[b_ * H + i] = 0.0;
-        }
-    }
+    char_rnn_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {

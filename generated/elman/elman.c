@@ -684,13 +684,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh[(t * B + b) * H + i] = 0.0;
-            }
-        }
-    }
+    elman_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -743,11 +737,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh_init1[b * H + i] = 0.0;
-        }
-    }
+    elman_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {

@@ -789,13 +789,7 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
         }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh[(t * B + b_) * H + i] = 0.0;
-            }
-        }
-    }
+    elman_bias_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {
@@ -868,11 +862,7 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh_init1[b_ * H + i] = 0.0;
-        }
-    }
+    elman_bias_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {

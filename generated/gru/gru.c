@@ -1235,13 +1235,7 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
         }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh[(t * B + b) * H + i] = 0.0;
-            }
-        }
-    }
+    gru_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -1363,11 +1357,7 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh_init1[b * H + i] = 0.0;
-        }
-    }
+    gru_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {

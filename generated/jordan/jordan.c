@@ -785,13 +785,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         }
     }
     /* u_do[t] = (do_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                u_do[(t * B + b_) * O + i] = 0.0;
-            }
-        }
-    }
+    jordan_clear(u_do, T * B * O);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < O; ++i) {
@@ -878,11 +872,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         }
     }
     /* u_do_init1 = (do_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < O; ++i) {
-            u_do_init1[b_ * O + i] = 0.0;
-        }
-    }
+    jordan_clear(u_do_init1, B * O);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < O; ++i) {

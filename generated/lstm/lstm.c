@@ -1407,13 +1407,7 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dh[(t * B + b) * H + i_] = 0.0;
-            }
-        }
-    }
+    lstm_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1432,13 +1426,7 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         }
     }
     /* u_dc[t] = (dc_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dc[(t * B + b) * H + i_] = 0.0;
-            }
-        }
-    }
+    lstm_clear(u_dc, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1557,11 +1545,7 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            u_dh_init1[b * H + i_] = 0.0;
-        }
-    }
+    lstm_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1582,11 +1566,7 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         }
     }
     /* u_dc_init1 = (dc_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            u_dc_init1[b * H + i_] = 0.0;
-        }
-    }
+    lstm_clear(u_dc_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {

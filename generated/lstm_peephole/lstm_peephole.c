@@ -1547,13 +1547,7 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
     }
     /* u_dy[t] = (dy_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dy[(t * B + b) * H + i_] = 0.0;
-            }
-        }
-    }
+    lstm_peephole_clear(u_dy, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1572,13 +1566,7 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
     }
     /* u_dc[t] = (dc_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dc[(t * B + b) * H + i_] = 0.0;
-            }
-        }
-    }
+    lstm_peephole_clear(u_dc, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1751,11 +1739,7 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
     }
     /* u_dy_init1 = (dy_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            u_dy_init1[b * H + i_] = 0.0;
-        }
-    }
+    lstm_peephole_clear(u_dy_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1776,11 +1760,7 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
     }
     /* u_dc_init1 = (dc_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            u_dc_init1[b * H + i_] = 0.0;
-        }
-    }
+    lstm_peephole_clear(u_dc_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i_ = 0; i_ < H; ++i_) {

@@ -527,11 +527,7 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     /* u_de = 1 */
     u_de[0] = 1.0;
     /* de[t] = (1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            de[t * B + b_] = 0.0;
-        }
-    }
+    rnn_classifier_clear(de, T * B);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             de[(T - 1) * B + b_] = u_de[0];
@@ -795,11 +791,7 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         dat_e[b_] = dL[0];
     }
     /* de[t] = (dat_e if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            de[t * B + b_] = 0.0;
-        }
-    }
+    rnn_classifier_clear(de, T * B);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             de[(T - 1) * B + b_] = dat_e[b_];
@@ -841,13 +833,7 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh[(t * B + b_) * H + i] = 0.0;
-            }
-        }
-    }
+    rnn_classifier_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {
@@ -920,11 +906,7 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         }
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh_init1[b_ * H + i] = 0.0;
-        }
-    }
+    rnn_classifier_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
             for (size_t i = 0; i < H; ++i) {

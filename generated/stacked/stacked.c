@@ -2296,13 +2296,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dh2[t] = (dh2_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                u_dh2[(t * B + b) * K + i] = 0.0;
-            }
-        }
-    }
+    stacked_clear(u_dh2, T * B * K);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < K; ++i) {
@@ -2321,13 +2315,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dc2[t] = (dc2_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                u_dc2[(t * B + b) * K + i] = 0.0;
-            }
-        }
-    }
+    stacked_clear(u_dc2, T * B * K);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < K; ++i) {
@@ -2428,13 +2416,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         stacked_rows_transposed(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2, K, &dh2_carry[(t * B) * K], K);
     }
     /* u_dh1[t] = (dh1_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dh1[(t * B + b) * H + i] = 0.0;
-            }
-        }
-    }
+    stacked_clear(u_dh1, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -2453,13 +2435,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dc1[t] = (dc1_final1 if t == T-1 else 0) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                u_dc1[(t * B + b) * H + i] = 0.0;
-            }
-        }
-    }
+    stacked_clear(u_dc1, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -2578,11 +2554,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dh1_init1 = (dh1_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dh1_init1[b * H + i] = 0.0;
-        }
-    }
+    stacked_clear(u_dh1_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -2603,11 +2575,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dc1_init1 = (dc1_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            u_dc1_init1[b * H + i] = 0.0;
-        }
-    }
+    stacked_clear(u_dc1_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < H; ++i) {
@@ -2628,11 +2596,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dh2_init1 = (dh2_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            u_dh2_init1[b * K + i] = 0.0;
-        }
-    }
+    stacked_clear(u_dh2_init1, B * K);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < K; ++i) {
@@ -2653,11 +2617,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* u_dc2_init1 = (dc2_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            u_dc2_init1[b * K + i] = 0.0;
-        }
-    }
+    stacked_clear(u_dc2_init1, B * K);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
             for (size_t i = 0; i < K; ++i) {

@@ -9,6 +9,12 @@ from derive.kernels.targets import TARGETS
 from derive.model import parse
 
 CELLS = {
+    "binary cross-entropy that is the same at every step, of a result": (
+        "cell f\ndims D\ntarget y : D once\nparam a : D\nq[t] = sigmoid(a)\nloss[t] = binary_cross_entropy(y, q[t])\n"
+    ),
+    "a parameter called as a status": (
+        "cell demo\ninput x\nstate h\nparam demo_ok\nh[t] = tanh(demo_ok * h[t-1] + x)\nloss[t] = h[t] * h[t]\n"
+    ),
     "parts of a state change places": (
         "cell a\n"
         "dims D, O\n"

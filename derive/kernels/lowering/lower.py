@@ -107,6 +107,8 @@ class _Lowering(Builder):
             return self.product(e)
         if isinstance(e, (MatAdd, HadamardProduct, Scale, Apply, Detach, Transpose, MatMul)):
             return self.map(e)
+        if isinstance(e, FusedLoss):  # the companion served the gradient; its axes are none of the value's
+            return rebuild(e, map(self.leaf, (e.target, e.logits, e.logits)))
         return e if is_reference(e) else rebuild(e, (self.leaf(a) for a in operands(e)))
 
     # maps

@@ -87,6 +87,7 @@ def schedule(
     normal: Program,
     reserved: Iterable[str],
     equation: Callable[[str, MatrixExpr], str] | None = None,
+    naming: type[CodeNames] = CodeNames,
 ) -> Schedule:
     """Lower an entry point.
 
@@ -95,10 +96,11 @@ def schedule(
         normal: the model, whose names come before those of the entry's own.
         reserved: identifiers that the target keeps for itself.
         equation: how a comment prints an equation; the cell language's syntax by default.
+        naming: how the target writes sizes.
     """
     *_, (_, program, origins) = passes(entry)
     order = groups(program)
-    names = CodeNames(normal, reserved)
+    names = naming(normal, reserved)
     for name in program.variables:
         names.add(name)
     storage = Storage(program, order, frozenset(entry.results()), names)

@@ -134,3 +134,25 @@ def test_a_cache_that_can_not_be_made(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DERIVE_CACHE", str(tmp_path / "file"))
     assert build.library(ADD).add(1, 1) == 2
+
+
+def test_a_compiler_that_writes_nothing(tmp_path: Path, cache: Path) -> None:
+    silent = build.Compiler("silent", (str(fake(tmp_path, "silent", "exit 0")),), "1")
+    with pytest.raises(ToolError, match="wrote nothing"):
+        build.library(ADD, silent)
+
+
+def test_what_can_not_be_loaded_is_not_kept(tmp_path: Path, cache: Path) -> None:
+    wrong = build.Compiler("wrong", (str(fake(tmp_path, "wrong", "echo no library > kernel.so")),), "1")
+    with pytest.raises(ToolError, match="can not be loaded"):
+        build.library(ADD, wrong)
+    assert not list(cache.glob("*.so"))
+
+
+def test_a_compiler_that_is_asked_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wanted, ignored in (("", ""), ("gcc", ""), ("/nonexistent -O1", "/nonexistent -O1"), ("false", "false")):
+        monkeypatch.setenv("CC", wanted)
+        assert build.ignored() == ignored
+    monkeypatch.setenv("CC", "gcc '")
+    with pytest.raises(ToolError, match="CC"):
+        build.compilers()

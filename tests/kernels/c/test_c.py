@@ -22,7 +22,7 @@ from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import LOCALS, MACROS, reserved
 from tests.cells import CATALOGUE, FEATURES, model
-from tests.kernels.c.driver import BUILDS, Build, compile_and_run, module_of
+from tests.kernels.c.driver import BUILDS, C99, STRICT, Build, compile_and_run, module_of
 from tests.kernels.test_kernels import arrays
 from tests.tools import needs
 
@@ -134,15 +134,74 @@ def test_names_clash_with_nothing(tmp_path: Path) -> None:
     assert {"gamma", "y0", "j1", "index", "I", "i", "NAN", "sizes", "next", "linux"} <= {*names, "I", "i"}
     assert LOCALS & set(names)
     assert MACROS & set(names)
-    for first in range(0, len(names), 150):
-        module = Module(derive.parse(named(*names[first : first + 150])).options())
-        for n, standard in enumerate((("-std=c99",), ("-std=gnu17",))):
-            folder = tmp_path / f"{first}-{n}"
-            folder.mkdir()
-            for compiler in ("gcc", "clang"):
-                build = BUILDS[compiler]
-                command = (*(a for a in build.command if a not in ("-std=c99", "-O2")), *standard, "-O0")
-                compile_and_run(module, Build(f"{compiler} {standard}", command), folder)
+    assert {"clash_ok", "INT32_MAX", "M_PIl", "uint", "u_int8_t"} <= set(names)
+    for first in range(0, len(names), 200):
+        module = Module(derive.parse(named(*names[first : first + 200])).options())
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        compile_and_run(module, Build("gcc -O0", ("gcc", *C99, "-O0"), exact=False), folder)
+        for command in (["gcc", "-std=gnu17"], ["clang", "-std=gnu17"], ["g++", "-x", "c++", "-std=c++11"]):
+            check_syntax([*command, *STRICT], folder)
+
+
+def check_syntax(command: list[str], folder: Path) -> None:
+    needs(command[0])
+    source = next(f.name for f in folder.glob("*.c") if f.name != "driver.c")
+    done = subprocess.run(
+        [*command, "-fsyntax-only", source], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+    )
+    assert done.returncode == 0, f"{command[:2]}:\n{done.stderr[:2000]}"
+
+
+@pytest.mark.parametrize("options", [{"wrt": ["V"]}, {"wrt": []}, {"sizes": {"T": 7, "H": 5}}, {"sizes": {"T": 0}}])
+@pytest.mark.parametrize("name", ["elman", "char_rnn"])
+def test_kernels_with_options_are_clean(name: str, options: dict, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    """Fewer gradients leave parameters unused, fixed sizes leave variables unused: no warning says so."""
+    for compiler in ("gcc", "clang"):
+        (tmp_path / compiler).mkdir()
+        for file, text in model(name).code("c", "float32", **options).items():
+            (tmp_path / compiler / file).write_text(text)
+        check_syntax([compiler, *C99], tmp_path / compiler)
+        if "T" not in options.get("sizes", {}):
+            compile_and_run(module_of(name, **options), BUILDS[compiler], tmp_path / compiler)
+
+
+CLEAN = {
+    "an output that no gradient reaches": (
+        "cell a\ninput x\nparam w\nstate h\nh[t] = tanh(w*h[t-1]+x[t])\nq[t] = detach(h[t])\noutput q\n"
+    ),
+    "a wide gradient that is zero": (
+        "cell a\ndims I, O\ninput cls : I onehot\nparam top : 1\nparam W : 1 + I x O\nparam one : I x 3\nstate t1 : 1\n"
+        "loss[t] = -sum(cls[t])\nt1[t] = tanh(sigmoid(tanh(top) ** 2) - t1[t+3])\n"
+    ),
+    "sizes whose product is no int": "cell a\ninput x\nparam w : 50000 x 50000\nloss[t] = x*x + norm2(w)\n",
+}
+
+
+@pytest.mark.parametrize("what", CLEAN)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_no_warning(what: str, dtype: str, tmp_path: Path) -> None:
+    for file, text in derive.parse(CLEAN[what]).code("c", dtype).items():
+        (tmp_path / file).write_text(text)
+    for command in (["gcc", *C99, "-O2"], ["clang", *C99, "-O2"], ["g++", "-x", "c++", "-std=c++11", *STRICT, "-O2"]):
+        needs(command[0])
+        done = subprocess.run(
+            [*command, "-c", "a.c"], cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False
+        )
+        assert done.returncode == 0, f"{command[0]}:\n{done.stderr[:2000]}"
+
+
+def test_fixed_sizes_that_overflow_together(tmp_path: Path) -> None:
+    """Each fits, their product does not: the workspace is no number, and every call says so."""
+    module = module_of("elman", sizes={"H": 2**33, "I": 2**33, "O": 1})
+    for file, text in texts(module).items():
+        (tmp_path / file).write_text(text)
+    (tmp_path / "main.c").write_text(
+        '#include "elman.h"\nint main(void)\n{\n    elman_sizes s = {1, 1};\n'
+        "    return elman_workspace_bytes(&s) == 0 ? 0 : 1;\n}\n"
+    )
+    subprocess.run(["gcc", *C99, "main.c", "elman.c", "-lm", "-o", "main"], cwd=tmp_path, check=True)
+    subprocess.run(["./main"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("names", [("i", "I", "b", "j"), ("t1", "gamma", "y0", "j1"), ("T1", "h", "double_", "clash")])

@@ -78,6 +78,14 @@ class EachRow(CStatement):
 
 
 @dataclass(frozen=True)
+class Clear(CStatement):
+    """`count` numbers from `target` on are zero."""
+
+    target: Element
+    count: str
+
+
+@dataclass(frozen=True)
 class If(CStatement):
     """The body where T `relation` steps."""
 

@@ -9,14 +9,13 @@ from sympy import Expr
 
 from derive.algebra.nodes import B, T
 from derive.kernels.entry import entry_points
-from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.schedule import schedule
 from derive.kernels.options import Options
 from derive.kernels.targets.c import workspace
 from derive.kernels.targets.c.function import Function, Size
 from derive.kernels.targets.c.helpers import HELPERS
 from derive.kernels.targets.c.interface import Struct, structs
-from derive.kernels.targets.c.numbers import TYPES
+from derive.kernels.targets.c.numbers import TYPES, CNames
 from derive.kernels.targets.c.words import reserved
 from derive.kernels.targets.signature import Argument, arguments
 
@@ -28,8 +27,8 @@ class Module:
     options: Options
 
     @cached_property
-    def names(self) -> CodeNames:
-        return CodeNames(self.options.normal, self.reserved)
+    def names(self) -> CNames:
+        return CNames(self.options.normal, self.reserved)
 
     @property
     def cell(self) -> str:
@@ -63,7 +62,9 @@ class Module:
     @cached_property
     def functions(self) -> tuple[Function, ...]:
         options = self.options
-        plans = (schedule(e, options.normal, self.reserved) for e in entry_points(options.normal, options.wrt))
+        plans = (
+            schedule(e, options.normal, self.reserved, naming=CNames) for e in entry_points(options.normal, options.wrt)
+        )
         return tuple(Function(plan, self.arguments, self.sizes) for plan in plans)
 
     @cached_property

@@ -15,7 +15,8 @@ from derive.kernels.checks import MOST_SHAPES
 from derive.kernels.targets.c.function import Function
 from derive.kernels.targets.c.interface import GIVES, TAKES, Struct
 from derive.kernels.targets.c.module import Module
-from derive.kernels.targets.c.target import STATUSES, texts
+from derive.kernels.targets.c.target import texts
+from derive.kernels.targets.c.words import STATUSES
 
 NAMES = [name for name, _ in STATUSES]
 

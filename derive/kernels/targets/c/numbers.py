@@ -6,7 +6,7 @@ import numpy as np
 from sympy import Add, Expr, Mul, Pow, S, Symbol
 
 from derive.algebra.nodes import NONEMPTY, B, T
-from derive.kernels.lowering.codenames import CodeNames, Coefficients
+from derive.kernels.lowering.codenames import CodeNames, Coefficients, Sizes
 
 TYPES = {"float64": "double", "float32": "float"}
 
@@ -18,6 +18,18 @@ def literal(value: float, dtype: str) -> str:
     if not np.isfinite(rounded):
         return "INFINITY" if rounded > 0 else "-INFINITY"
     return repr(rounded) + ("f" if dtype == "float32" else "")
+
+
+class CNames(CodeNames):
+    """Names of C, and sizes in which no literal is an int that products could overflow."""
+
+    def size(self, e: Expr) -> str:
+        return CSizes(self).text(e)
+
+
+class CSizes(Sizes):
+    def number(self, e: Expr) -> str:
+        return str(int(e)) if abs(e) < 128 else f"(size_t){int(e)}"
 
 
 class CCoefficients(Coefficients):

@@ -81,7 +81,12 @@ class Preparer:
         swapped = {"swap": "ji", "row": "j", "column": "ki"}.get(leaf.lift, "ij")
         return tuple((self.variable[swapped["ij".index(x)]], n) for x, n in dims if n != "1")
 
-    def zero(self, s: ir.Statement) -> c.Nest:
+    def zero(self, s: ir.Statement) -> c.CStatement:
+        """target = 0: one block of memory, unless it is a part of another array."""
+        buffer = s.target.buffer
+        if not buffer.view:
+            count = times(*(_extent(x) for x in axes(s.target)), *buffer.dims)
+            return c.Clear(s.comment, self.start(s.target), count)
         return c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", ZERO),))
 
     # one rule per statement
@@ -92,6 +97,9 @@ class Preparer:
 
     @prepare.register
     def _(self, s: ir.Map) -> Iterator[c.CStatement]:
+        if s.value == ZERO:
+            yield self.zero(s)
+            return
         yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", self.tree(s.value)),))
 
     @prepare.register

@@ -16,19 +16,10 @@ from derive.kernels.targets.c.helpers import helpers
 from derive.kernels.targets.c.interface import GIVES, parameters
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.numbers import CCoefficients, literal, monomials
-from derive.kernels.targets.c.words import member
+from derive.kernels.targets.c.words import STATUSES, member
 from derive.render import render
 
 LIBM = frozenset("tanh exp log sqrt sin cos fabs erf".split())
-STATUSES = (
-    ("ok", "all is well"),
-    ("null_pointer", "an array that is needed, the workspace or a struct is NULL"),
-    ("zero_size", "a size other than T and B is 0"),
-    ("size_overflow", "the sizes overflow"),
-    ("small_workspace", "the workspace is too small"),
-    ("misaligned_workspace", "the workspace is not aligned for its type"),
-    ("class_out_of_range", "a class index is out of range"),
-)
 TITLES = {
     "forward": "Loss, outputs and final states.",
     "value_and_grad": "Loss, outputs, final states, and the gradients of the loss by backpropagation through time.",
@@ -101,6 +92,11 @@ class Printer:
                 found.append(f"{'const ' * kind.startswith('const')}{self.module.cell}_{name} *{name}")
         return _lines([*found, "void *workspace", "size_t workspace_bytes"])
 
+    def parameter_list(self, function: str) -> list[tuple[str, str]]:
+        """(kind, name) of the parameters before the workspace."""
+        total = bool(self.module.options.normal.total)
+        return parameters(function, bool(self.module.free), self.module.structs, total)
+
     def given(self) -> list[str]:
         """The structs that every function takes."""
         there = {s.name for s in self.module.structs}
@@ -112,6 +108,8 @@ class Printer:
         data = {**self.common, "number": numbers.text, "callable": self.callable}
         body = render("c/body.c.j2", **data, statements=f.statements)
         declarations = f.declarations(body)
+        needed = {w for d in declarations for w in d.words} | {c.struct or "loss" for c in f.copies} | set(self.given())
+        taken = [name for _, name in self.parameter_list(f.name)]
         return render(
             "c/function.c.j2",
             **data,
@@ -123,6 +121,7 @@ class Printer:
             zero_count=self.larger(f.zeros),
             parameters=self.parameters(f.name),
             checked=", ".join([*self.given(), "workspace", "workspace_bytes"]),
+            unused=[name for name in taken if name not in needed],
         )
 
     def larger(self, counts: Sequence[str]) -> str:
@@ -140,9 +139,9 @@ class Printer:
 
     def checks(self) -> str:
         """The workspace's size and the checks that every function begins with."""
-        fixed = self.module.known
-        bound = monomials(workspace.extents(f.plan for f in self.module.functions).subs(fixed), self.module.names)
-        counts = [monomials(n, self.module.names) for n in self.module.counts]
+        plans = [f.plan for f in self.module.functions]
+        bound = monomials(workspace.extents(plans), self.module.names)
+        counts = [monomials(n, self.module.names) for n in workspace.alternatives(plans)]
         terms = [*bound, *(term for n in counts for term in n)]
         arrays, indices, seen = [], [], set()
         for a in self.module.arguments:
