@@ -296,6 +296,16 @@ def test_code_says_what_a_workspace_needs(run, tmp_path: Path) -> None:  # type:
     assert re.search(r"elman: a workspace has 4 \* \(\d+\) bytes", err), err
 
 
+def test_every_verb_takes_json(run) -> None:  # type: ignore[no-untyped-def]
+    from derive.cli.commands import cli
+
+    arguments = {"list": [], "doctor": [], "explain": ["E0301"], "test": ["elman", "--sets", "1"], "run": ["elman"]}
+    for verb in cli.commands:
+        status, out, _ = run(verb, *arguments.get(verb, ["elman"]), "--json")
+        assert status == 0, verb
+        assert isinstance(json.loads(out), dict), verb
+
+
 def test_both_kernels_are_tested(run) -> None:  # type: ignore[no-untyped-def]
     cells = json.loads(run("test", "elman", "--sets", "1", "--json")[1])["cells"]
     assert [c["target"] for c in cells] == ["numpy", "c"]

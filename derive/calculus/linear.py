@@ -17,6 +17,7 @@ from derive.algebra.shapes import is_scalar
 from derive.errors import UnsupportedError
 from derive.program import operands, rebuild, references
 
+NO_MATRIX = "what comes back from a step is not a matrix times a column: the recursion says it better"
 Matrix: TypeAlias = "MatrixExpr | None"  # None is a zero matrix
 MatrixOf: TypeAlias = "Callable[[MatrixExpr], Matrix]"
 
@@ -52,7 +53,7 @@ def linear(e: MatrixExpr, matrix_of: MatrixOf, columns: object) -> Matrix:
         return diagonal_times(b.hadamard(*fixed), parts[moving[0]])  # type: ignore[arg-type]
     if len(moving) == 1 and isinstance(e, MatMul):
         return _product(e, moving[0], parts[moving[0]], matrix_of, columns)
-    raise UnsupportedError(f"{e} is not a matrix times a column")
+    raise UnsupportedError(NO_MATRIX)
 
 
 def _base(a: MatrixExpr) -> MatrixExpr:
@@ -64,10 +65,10 @@ def _product(e: MatMul, i: int, inner: Matrix, matrix_of: MatrixOf, columns: obj
     if isinstance(e.args[i], Transpose):
         if is_scalar(e.shape):
             return linear(b.matmul(*(b.transpose(a) for a in reversed(e.args))), matrix_of, columns)
-        raise UnsupportedError(f"{e} is not a matrix times a column")
+        raise UnsupportedError(NO_MATRIX)
     after = [a for a in e.args[i + 1 :] if not (isinstance(a, OneMatrix) and is_scalar(a.shape))]
     if after or inner is None:
-        raise UnsupportedError(f"{e} is not a matrix times a column")
+        raise UnsupportedError(NO_MATRIX)
     return b.matmul(*e.args[:i], inner) if i else inner
 
 

@@ -210,11 +210,16 @@ def paper(cell: str, wrt: str, unroll: int | None, formats: str, output: Path | 
 
 @cli.command()
 @click.argument("code", metavar="CODE")
-def explain(code: str) -> None:
+@as_json
+def explain(code: str, as_json: bool) -> None:
     """Explain an error code."""
     from derive.language import explain as explanation
 
-    click.echo(explanation(code))
+    text = explanation(code)
+    if as_json:
+        print_json({"code": code, "explanation": text})
+    else:
+        click.echo(text)
 
 
 @cli.command()
