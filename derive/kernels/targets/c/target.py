@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from sympy import Expr
+
 from derive.algebra.functions import FUNCTIONS
 from derive.kernels.options import Options
 from derive.kernels.targets.c import workspace
@@ -137,11 +139,17 @@ class Printer:
             return name if self.module.real == "double" else f"{name}f"
         return f"{self.module.cell}_{name}"
 
+    def terms(self, e: Expr) -> list[tuple[str, str, list[str]]]:
+        """The terms of a size polynomial, fixed sizes multiplied out where no number gets too large for that."""
+        short = monomials(e.subs(self.module.known), self.module.names)
+        small = all(int(n) < 2**31 for _, n, _ in short)
+        return short if small else monomials(e, self.module.names)
+
     def checks(self) -> str:
         """The workspace's size and the checks that every function begins with."""
         plans = [f.plan for f in self.module.functions]
-        bound = monomials(workspace.extents(plans), self.module.names)
-        counts = [monomials(n, self.module.names) for n in workspace.alternatives(plans)]
+        bound = self.terms(workspace.extents(plans))
+        counts = [self.terms(n) for n in workspace.alternatives(plans)]
         terms = [*bound, *(term for n in counts for term in n)]
         arrays, indices, seen = [], [], set()
         for a in self.module.arguments:
