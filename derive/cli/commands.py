@@ -137,8 +137,7 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
     with progress("checking", work.samples(chosen, sets), as_json) as step:
         work.check_all(model, outcome, chosen, dtype, sets, step)
     if as_json:
-        unchecked = [{"target": t, "reason": str(e)} for t, e in outcome.unchecked.items()]
-        print_json({"cells": [r.as_json() for r in outcome.reports], "unchecked": unchecked})
+        print_json({"cells": [r.as_json() for r in outcome.reports], "unchecked": outcome.as_json()["unchecked"]})
     else:
         for report in outcome.reports:
             table(report)

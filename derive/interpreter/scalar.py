@@ -30,12 +30,12 @@ def apply_function(name: str, args: list[Array], numbers: list[float]) -> Array:
         result = np.asarray(_scalar(definition, values))
     if FUNCTIONS[name].smooth or not np.iscomplexobj(result):
         return result
-    return np.where(at_kink(args), result.real, result)
+    return np.where(gap(args).real == 0, result.real, result)
 
 
-def at_kink(args: list[Array]) -> Array:
-    """Where a function that is not smooth has its kink: at 0, or where two arguments are equal."""
-    return np.asarray(np.real(args[0] - args[1] if len(args) == 2 else args[0]) == 0)
+def gap(args: list[Array]) -> Array:
+    """How far a function that is not smooth is from its kink: at 0, or where two arguments are equal."""
+    return args[0] - args[1] if len(args) == 2 else args[0]
 
 
 @cache

@@ -179,7 +179,7 @@ def _key(files: Mapping[str, str], using: Compiler, flags: Sequence[str]) -> str
 
 @cache
 def _processor() -> str:
-    """What `-march=native` depends on: a cache may lie on a disk that several machines share."""
+    """What `-march=native` in $CFLAGS depends on: a cache may lie on a disk that several machines share."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:

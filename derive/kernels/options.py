@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,14 +28,15 @@ class Options:
     normal: Program
     origin: str
     dtype: str = "float64"
-    wrt: tuple[str, ...] | None = None
+    wrt: Iterable[str] | None = None
     fixed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
             raise InputError("dtype", " or ".join(DTYPES), repr(self.dtype))
-        check_wrt(self.normal, self.wrt)
-        check_sizes(self.normal, self.fixed)
+        if self.wrt is not None:
+            object.__setattr__(self, "wrt", check_wrt(self.normal, self.wrt))
+        object.__setattr__(self, "fixed", check_sizes(self.normal, self.fixed))
 
 
 def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:

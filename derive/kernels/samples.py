@@ -10,6 +10,7 @@ import numpy as np
 from derive.algebra.functions import Apply
 from derive.errors import UnsupportedError
 from derive.interpreter import Array, Evaluation
+from derive.interpreter.scalar import gap
 from derive.kernels.arrays import size_value
 from derive.program import Assumption, Program, Variable
 
@@ -119,21 +120,17 @@ def _outside(run: Evaluation, program: Program, e: Apply) -> str:
     if e.name == "reciprocal" and any((np.abs(a) < 10 * MARGIN).any() for a in args):
         return "a denominator is near zero"
     if not e.function.smooth:
-        gap = np.abs(_gap(args))
-        if ((gap > 0) & (gap < MARGIN)).any():  # exactly 0 is no accident: the slope there is 0 by convention
+        distance = np.abs(gap(args))
+        if ((distance > 0) & (distance < MARGIN)).any():  # exactly 0 is no accident: the slope there is 0 by convention
             return "an argument is near a kink"
     return ""
-
-
-def _gap(args: list[Array]) -> Array:
-    return args[0] - args[1] if len(args) == 2 else args[0]
 
 
 def on_kink(program: Program, sample: Sample) -> bool:
     """Does an argument lie on a kink, as relu(W h) does where h starts at zero?"""
     run = Evaluation(program, sample.sizes, sample.steps, sample.batch, sample.arrays)
     rough = [e for e in program.equations.values() if isinstance(e, Apply) and not e.function.smooth]
-    return any((_gap([run.value(a.name) for a in e.matrices]) == 0).any() for e in rough)
+    return any((gap([run.value(a.name) for a in e.matrices]) == 0).any() for e in rough)
 
 
 def saturated(program: Program, sample: Sample) -> bool:

@@ -104,11 +104,9 @@ class Model:
         sizes: Mapping[str, int] | None = None,
         wrt: Iterable[str] | None = None,
     ) -> Options:
-        from derive.kernels.entry import check_wrt
-        from derive.kernels.options import Options, check_sizes
+        from derive.kernels.options import Options
 
-        fixed = check_sizes(self.normal, {} if sizes is None else sizes)
-        return Options(self.normal, self.origin, dtype, None if wrt is None else check_wrt(self.normal, wrt), fixed)
+        return Options(self.normal, self.origin, dtype, wrt, {} if sizes is None else sizes)
 
     def compile(
         self,
@@ -197,11 +195,10 @@ def load(cell: str | os.PathLike[str]) -> Model:
         return parse(text(given), f"{given}.cell")
     path = Path(given)
     try:
-        if path.suffix or os.sep in given or path.exists():
-            return parse(path.read_bytes(), given)
-    except InputError:
-        raise
+        content = path.read_bytes() if path.suffix or os.sep in given or path.exists() else None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("cell", "a file that can be read", f"{given[:100]!r}: {reason}") from error
+    if content is not None:
+        return parse(content, given)
     return parse(text(given), f"{given}.cell")  # raises, with a suggestion

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,8 +162,3 @@ def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[s
     )
     assert done.returncode == 0, f"{module.cell}, {build.name}:\n{done.stdout[-1000:]}{done.stderr[-3000:]}"
     return done.stdout
-
-
-def checksums(printed: str) -> Iterator[str]:
-    """The lines that must not depend on the compiler."""
-    return (line for line in printed.splitlines() if line)

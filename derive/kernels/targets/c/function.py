@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
@@ -14,10 +13,8 @@ from derive.kernels.targets.c import workspace
 from derive.kernels.targets.c.elements import Layout, times
 from derive.kernels.targets.c.interface import GIVES, TAKES
 from derive.kernels.targets.c.prepare import Preparer
-from derive.kernels.targets.c.words import member
+from derive.kernels.targets.c.words import identifiers, member
 from derive.kernels.targets.signature import Argument, cotangents, results
-
-_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Declaration:
     def words(self) -> set[str]:
         """The identifiers that it needs."""
         texts = (getattr(self, f.name) for f in fields(self) if f.name != "code")
-        return {w for text in texts if isinstance(text, str) for w in _WORD.findall(text)}
+        return {w for text in texts if isinstance(text, str) for w in identifiers(text)}
 
 
 @dataclass(frozen=True)
@@ -135,8 +132,8 @@ class Function:
 
     def declarations(self, body: str) -> list[Declaration]:
         """What a body needs, in an order that works."""
-        wanted = set(_WORD.findall(body)) | {w for c in self.copies for x in vars(c).values() for w in _words(x)}
-        wanted |= {w for n in self.zeros for w in _words(n)}
+        copied = [x for c in self.copies for x in (c.code, c.offset, c.start, c.stride, *c.counts)]
+        wanted = identifiers(" ".join([body, *copied, *self.zeros]))
         kept: list[Declaration] = []
         for d in reversed([*self._sizes(), *self._constants(), *self._arrays()]):
             if d.code in wanted or isinstance(d, Owned):
@@ -164,17 +161,13 @@ class Function:
             elif b.given:
                 yield self._given(b, arguments[b.code], shape)
             else:
-                yield Owned(b.code, self.count(b), shape, *self.direct.get(b.code, ()))
+                yield Owned(b.code, times(*b.shape), shape, *self.direct.get(b.code, ()))
 
     def _given(self, b: Buffer, a: Argument, shape: str) -> Declaration:
         offset = times(str(a.lag - 1), *a.inner) if a.lag > 1 else ""
         if a.group in ("cotangents", "final_cotangents"):
             return Optional(b.code, GIVES[a.group], member(a.key), offset, shape, "zeros")
         return Given(b.code, GIVES[a.group], member(a.key), offset, shape, b.onehot)
-
-    def count(self, b: Buffer) -> str:
-        """The elements of an array."""
-        return times(*b.shape)
 
     # results
 
@@ -205,8 +198,3 @@ class Function:
                 start = times(str(b.before), *("B",) * b.batch, stride) if b.before else ""
                 counts = (lead, width) if stride != width else ("1", times(lead, width))
                 yield Copy(TAKES.get(r.group, ""), member(r.key), offset, b.code, start, counts, stride)
-
-
-def _words(value: object) -> list[str]:
-    texts = value if isinstance(value, tuple) else (value,)
-    return [w for text in texts if isinstance(text, str) for w in _WORD.findall(text)]

@@ -124,14 +124,7 @@ class Preparer:
 
     @prepare.register
     def _(self, s: ir.Gemm) -> Iterator[c.CStatement]:
-        if axes(s.target) != axes(s.operand):  # the operand is broadcast over axes that it lacks
-            weight = self.element(
-                s.weight, *((self.variable["k"], self.at.i) if s.transposed else (self.at.i, self.variable["k"]))
-            )
-            value = trees.Factors((weight, self.element(s.operand, self.variable["k"])))
-            inner = ((self.variable["k"], s.operand.buffer.dims[0]),)
-            yield c.Reduce(s.comment, self.over(s.target), inner, self.element(s.target), value, self.total)
-            return
+        assert axes(s.target) == axes(s.operand), "lowering gives a narrower product a name of its own"
         counts = (_rows(s.operand), s.target.buffer.dims[0], s.operand.buffer.dims[0])
         operands = (self.start(s.operand), self.start(s.weight), self.start(s.target))
         strides = (self._stride(s.operand), s.weight.buffer.dims[1], self._stride(s.target))

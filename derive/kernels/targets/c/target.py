@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +14,10 @@ from derive.kernels.targets.c import workspace
 from derive.kernels.targets.c.elements import times
 from derive.kernels.targets.c.function import Function, Owned
 from derive.kernels.targets.c.helpers import helpers
-from derive.kernels.targets.c.interface import GIVES, parameters
+from derive.kernels.targets.c.interface import parameters
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.numbers import CCoefficients, literal, monomials
-from derive.kernels.targets.c.words import STATUSES, member
+from derive.kernels.targets.c.words import STATUSES, identifiers, member
 from derive.render import render
 
 LIBM = frozenset("tanh exp log sqrt sin cos fabs erf".split())
@@ -85,9 +84,7 @@ class Printer:
     def parameters(self, function: str) -> str:
         """The parameters of a function, as its declaration has them."""
         found = []
-        for kind, name in parameters(
-            function, bool(self.module.free), self.module.structs, bool(self.module.options.normal.total)
-        ):
+        for kind, name in self.parameter_list(function):
             if kind == "real":
                 found.append(f"{self.module.real} *{name}")
             else:
@@ -151,18 +148,12 @@ class Printer:
         bound = self.terms(workspace.extents(plans))
         counts = [self.terms(n) for n in workspace.alternatives(plans)]
         terms = [*bound, *(term for n in counts for term in n)]
-        arrays, indices, seen = [], [], set()
-        for a in self.module.arguments:
-            path = f"{GIVES[a.group]}->{member(a.key)}"
-            if a.classes:
-                indices.append((path, times(*a.shape), a.classes))
-            if path not in seen:
-                lags = max(x.lag for x in self.module.arguments if (x.group, x.key) == (a.group, a.key))
-                arrays.append((path, times(str(max(lags, 1)), *a.shape)))
-            seen.add(path)
+        given = [(f"{s.name}->{f.name}", f) for s in self.module.structs if s.name in self.given() for f in s.fields]
+        arrays = [(path, times(*f.shape)) for path, f in given]
+        indices = [(path, times(*f.shape), f.classes) for path, f in given if f.classes]
         positive = [s.code for s in self.module.free if s.key not in ("T", "B")]
         texts = [*positive, *(count for _, count in arrays), *(x for index in indices for x in index)]
-        used = set(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
+        used = identifiers(" ".join(texts))
         structs = [f"const {self.module.cell}_{name} *{name}" for name in self.given()]
         return render(
             "c/checks.c.j2",

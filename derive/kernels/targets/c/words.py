@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from derive.language.words import KEYWORDS_OF
@@ -99,3 +100,8 @@ def reserved(cell: str, helpers: Iterable[str]) -> frozenset[str]:
 def member(name: str) -> str:
     """The name of a struct's member: the user's own, unless a macro of some header would replace it."""
     return f"{name}_" if name in MACROS else name
+
+
+def identifiers(text: str) -> set[str]:
+    """The identifiers in a piece of C."""
+    return set(re.findall(r"[A-Za-z_]\w*", text))
