@@ -303,12 +303,14 @@ SYMPY_NODES: tuple[type[MatrixExpr], ...] = (
 )
 ABSTRACT = {"Unary": "base", "FusedLoss": "base", "Bound": "base"}
 REFERENCE = "a reference: handled by the default rule"
+SYMBOL = "a symbol for a derivative: only the field knows its value"
 CLOSED_FORM = "a closed form for readers, never in a program"
 EXEMPT: dict[str, dict[str, str]] = {
     "pullback": {
         **ABSTRACT,
         "Timed": REFERENCE,
-        "StepGradient": CLOSED_FORM,
+        "StepGradient": SYMBOL,
+        "Jacobian": SYMBOL,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
         "Loss": "expanded or fused by the normal form",
@@ -319,7 +321,8 @@ EXEMPT: dict[str, dict[str, str]] = {
     "pushforward": {
         **ABSTRACT,
         "Timed": REFERENCE,
-        "StepGradient": CLOSED_FORM,
+        "StepGradient": SYMBOL,
+        "Jacobian": SYMBOL,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
         "Loss": "expanded or fused by the normal form",
@@ -328,7 +331,8 @@ EXEMPT: dict[str, dict[str, str]] = {
     "interpreter": {
         **ABSTRACT,
         "Timed": REFERENCE,
-        "StepGradient": CLOSED_FORM,
+        "StepGradient": SYMBOL,
+        "Jacobian": SYMBOL,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
     },

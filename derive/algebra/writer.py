@@ -38,6 +38,7 @@ from derive.algebra.nodes import (
     Detach,
     Diag,
     DiagPart,
+    Jacobian,
     LogSoftmax,
     Loss,
     Pad,
@@ -50,6 +51,7 @@ from derive.algebra.nodes import (
     SumOver,
     Timed,
 )
+from derive.algebra.nodes.derivatives import KINDS
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import decimal, factors, scalar_part, total_part
 
@@ -146,6 +148,11 @@ class Writer:
     @write.register(StepGradient)
     def _(self, e: StepGradient) -> Written:
         return f"dL[{index_tex(e.index)}]/d{self.name(e.name, None)[0]}", Level.POWER
+
+    @write.register(Jacobian)
+    def _(self, e: Jacobian) -> Written:
+        d = KINDS[e.kind]
+        return f"{d}{self.write(e.of)[0]}/{d[0]}{self.write(e.by)[0]}", Level.POWER
 
     @write.register(OneMatrix)
     def _(self, e: OneMatrix) -> Written:

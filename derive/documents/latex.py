@@ -25,6 +25,7 @@ from derive.algebra.nodes import (
     Detach,
     Diag,
     DiagPart,
+    Jacobian,
     LogSoftmax,
     Loss,
     Node,
@@ -110,6 +111,11 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
 
     def _print_StepGradient(self, e: StepGradient) -> str:
         return rf"\frac{{dL_{{{index_tex(e.index)}}}}}{{d{self.notation.tex(e.name)}}}"
+
+    def _print_Jacobian(self, e: Jacobian) -> str:
+        d = {"total": "d", "immediate": r"\partial^{+}", "partial": r"\partial"}[e.kind]
+        under = d.removesuffix("^{+}")
+        return rf"\frac{{{d} {self._print(e.of)}}}{{{under} {self._print(e.by)}}}"
 
     def _print_Symbol(self, e: Symbol, style: str = "plain") -> str:
         return "[T > 0]" if e == NONEMPTY else tex_name(e.name)

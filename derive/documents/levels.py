@@ -9,7 +9,17 @@ from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr
 
 from derive.algebra.bound import Bound
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import Delta, FusedLoss, LogSoftmax, Loss, Scale, SigmoidCrossEntropy, StepGradient, SumOver
+from derive.algebra.nodes import (
+    Delta,
+    FusedLoss,
+    Jacobian,
+    LogSoftmax,
+    Loss,
+    Scale,
+    SigmoidCrossEntropy,
+    StepGradient,
+    SumOver,
+)
 from derive.algebra.shapes import is_scalar
 
 
@@ -71,6 +81,7 @@ def _(e: SumOver) -> Level:
 
 @level.register(LogSoftmax)
 @level.register(StepGradient)
+@level.register(Jacobian)
 def _(e: MatrixExpr) -> Level:
     return Level.POWER
 

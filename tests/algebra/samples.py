@@ -27,6 +27,7 @@ from derive.algebra.nodes import (
     Detach,
     Diag,
     DiagPart,
+    Jacobian,
     LogSoftmax,
     Loss,
     Pad,
@@ -66,6 +67,7 @@ def applications() -> tuple[Apply, ...]:
 SAMPLES: dict[type[MatrixExpr], tuple[MatrixExpr, ...]] = {
     Timed: (h, Timed("h", t - 2, H), Timed("h", T - 1, H), Timed("h", -1, H), M),
     StepGradient: (StepGradient("W", k, H, H), StepGradient("h", 2, H)),
+    Jacobian: (Jacobian(h, Timed("h", t - 1, H), "partial"), Jacobian(h, W, "immediate"), Jacobian(s, U)),
     Scale: (Scale(Rational(1, 2), h), Scale(1 / T, W), Scale(-1, Timed("h", t - 1, H)), Scale(Symbol("tau"), M)),
     Apply: (*applications(), Apply("leaky_relu", M, Rational(1, 5)), Apply("power", M, -2)),
     Softmax: (Softmax(h), Softmax(M)),

@@ -167,7 +167,7 @@ def explicit(e: MatrixExpr) -> Matrix:
 
 def values_of(names: set[MatrixExpr], seed: int = 1) -> dict[Expr, Float]:
     """A positive number of 40 digits for every entry: inside every domain, off every kink."""
-    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    rng = random.Random(seed)
     ordered = sorted(names, key=str)
     return {e: Float(Rational(rng.randrange(200, 1500), 997), DIGITS) for n in ordered for e in n.as_explicit()}
 

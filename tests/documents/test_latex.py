@@ -17,6 +17,7 @@ from derive.algebra.nodes import (
     Concat,
     Delta,
     Diag,
+    Jacobian,
     LogSoftmax,
     Loss,
     Node,
@@ -111,6 +112,8 @@ TABLE: list[tuple[MatrixExpr, str]] = [
     (Pad(x, H, H + I), r"\operatorname{pad}_{H:H + I}(x_{t})"),
     (Diag(b.subtract(one, h)), r"\operatorname{diag}(\mathbf{1} - h_{t})"),
     (StepGradient("W", 2, H, H), r"\frac{dL_{2}}{dW}"),
+    (Jacobian(h, h.xreplace({t: t - 1}), "partial"), r"\frac{\partial h_{t}}{\partial h_{t-1}}"),
+    (Jacobian(h, W, "immediate"), r"\frac{\partial^{+} h_{t}}{\partial W}"),
     (MatrixSum(MatMul(J(k), h), k, 0, t), r"\sum_{k=0}^{t} J_{k} h_{t}"),
     (
         OrderedProduct(J(r), r, k + 1, t, "ascending"),

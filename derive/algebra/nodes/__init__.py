@@ -8,7 +8,6 @@ from derive.algebra.nodes.core import (
     Detach,
     Node,
     Scale,
-    StepGradient,
     SumOver,
     T,
     Timed,
@@ -18,6 +17,7 @@ from derive.algebra.nodes.core import (
     number,
     t,
 )
+from derive.algebra.nodes.derivatives import Jacobian, StepGradient
 from derive.algebra.nodes.losses import (
     FusedLoss,
     LogSoftmax,
@@ -37,6 +37,7 @@ __all__ = [
     "Diag",
     "DiagPart",
     "FusedLoss",
+    "Jacobian",
     "LogSoftmax",
     "Loss",
     "Node",

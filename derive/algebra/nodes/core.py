@@ -82,23 +82,6 @@ class Timed(Node):
         return f"{self.name}[{self.index}]"
 
 
-class StepGradient(Node):
-    """The symbol dL_j/dname: what step j's loss contributes to the gradient of `name`."""
-
-    def __new__(cls, name: str | Str, index: Any, rows: Any, cols: Any = S.One) -> StepGradient:
-        return Basic.__new__(cls, label(name), number(index), number(rows), number(cols))
-
-    name = property(lambda self: self.args[0].name)
-    index = property(lambda self: self.args[1])
-    shape = property(lambda self: (self.args[2], self.args[3]))
-
-    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
-        return MatrixElement(self, i, j)
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"dL_{self.index}/d{self.name}"
-
-
 def is_reference(e: Any) -> bool:
     """True for a name, with or without a time."""
     return isinstance(e, (Timed, MatrixSymbol))

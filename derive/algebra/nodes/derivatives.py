@@ -1,0 +1,62 @@
+"""Symbols for derivatives, which a derivation is written with and whose values only checks know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Basic, Expr, MatrixExpr, S
+from sympy.core.symbol import Str
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from derive.algebra.nodes.core import Node, label, number
+
+
+class StepGradient(Node):
+    """The symbol dL_j/dname: what step j's loss contributes to the gradient of `name`."""
+
+    def __new__(cls, name: str | Str, index: Any, rows: Any, cols: Any = S.One) -> StepGradient:
+        return Basic.__new__(cls, label(name), number(index), number(rows), number(cols))
+
+    name = property(lambda self: self.args[0].name)
+    index = property(lambda self: self.args[1])
+    shape = property(lambda self: (self.args[2], self.args[3]))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"dL_{self.index}/d{self.name}"
+
+
+KINDS = {"total": "d", "immediate": "∂⁺", "partial": "∂"}
+
+
+class Jacobian(Node):
+    """The Jacobian of one quantity by another, in numerator layout: a row for each entry of `of`.
+
+    Matrices count row by row.  `kind` says what is held fixed: nothing ("total"), all values of
+    other steps ("immediate", ∂⁺), or all but the named one ("partial": the derivative of the one
+    equation that defines `of`).
+    """
+
+    def __new__(cls, of: MatrixExpr, by: MatrixExpr, kind: str | Str = "total") -> Jacobian:
+        kind = label(kind)
+        if kind.name not in KINDS:
+            raise ValueError(f"a derivative is total, immediate or partial, not {kind.name!r}")
+        return Basic.__new__(cls, of, by, kind)
+
+    of = property(lambda self: self.args[0])
+    by = property(lambda self: self.args[1])
+    kind = property(lambda self: self.args[2].name)
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        (r, c), (m, n) = self.of.shape, self.by.shape
+        return (r * c).expand(), (m * n).expand()
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return MatrixElement(self, i, j)
+
+    def _sympystr(self, printer: Any) -> str:
+        d = KINDS[self.kind]
+        return f"{d}{printer._print(self.of)}/{d[0]}{printer._print(self.by)}"

@@ -1,0 +1,117 @@
+"""GF(p): functions as memoised random ones that keep the relations true of the real ones.
+
+An identity of rational functions that holds at random points holds everywhere, up to an error that
+`bounds` computes (Schwartz 1980; Zippel 1979).  That tanh(z) may stand for a number of its own,
+independent of z, is what Ax-Schanuel gives for exponentials of independent arguments (Ax 1971).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import mul
+from random import Random
+
+from derive.proof.field.domain import Scalar
+
+PRIME = 2**127 - 1  # a Mersenne prime; 2 is a square modulo it
+ROOT_OF_TWO = pow(2, (PRIME + 1) // 4, PRIME)
+HALF = (PRIME + 1) // 2
+
+
+class Galois:
+    """Residues modulo PRIME.  `calls` counts the values that were drawn for functions."""
+
+    zero, one = 0, 1
+
+    def __init__(self, seed: int):
+        self._rng = Random(seed)
+        self._known: dict[tuple[str, int], int] = {
+            ("exp", 0): 1,
+            ("log", 1): 0,
+            ("tanh", 0): 0,
+            ("sigmoid", 0): HALF,
+            ("erf", 0): 0,
+            ("sin", 0): 0,
+            ("cos", 0): 1,
+            ("sqrt", 0): 0,
+            ("sqrt", 1): 1,
+            ("step", 0): 0,  # a slope at a kink is 0
+        }
+        self._root_of_pi = self._random()
+        self.calls = 0
+
+    def _random(self) -> int:
+        return self._rng.randrange(2, PRIME)
+
+    def add(self, a: Scalar, b: Scalar) -> Scalar:
+        return (a + b) % PRIME
+
+    def mul(self, a: Scalar, b: Scalar) -> Scalar:
+        return a * b % PRIME
+
+    def dot(self, u: list[Scalar], v: list[Scalar]) -> Scalar:
+        return sum(map(mul, u, v)) % PRIME
+
+    def inverse(self, a: Scalar) -> Scalar:
+        if a == 0:
+            raise ZeroDivisionError
+        return pow(a, -1, PRIME)
+
+    def rational(self, p: int, q: int) -> Scalar:
+        return p * pow(q, -1, PRIME) % PRIME
+
+    def root_of_two(self) -> Scalar:
+        return ROOT_OF_TWO
+
+    def root_of_pi(self) -> Scalar:
+        return self._root_of_pi
+
+    def draw(self, rng: Random, positive: bool) -> Scalar:
+        return rng.randrange(PRIME)
+
+    def onehot(self, rng: Random, length: int) -> list[Scalar]:
+        """More than a one-hot vector: any with sum one.  What holds of these holds of one-hot ones."""
+        free = [rng.randrange(PRIME) for _ in range(length - 1)]
+        return [*free, (1 - sum(free)) % PRIME]
+
+    def primitive(self, name: str, z: Scalar) -> Scalar:
+        """A random value, the same for the same argument; at −z what the value at z says."""
+        if (name, z) in self._known:
+            return self._known[name, z]
+        mirror = _MIRRORS.get(name)
+        if mirror is not None and z > PRIME - z:
+            return self._note(name, z, mirror(self.primitive(name, PRIME - z), PRIME - z))
+        self.calls += 1
+        return self._note(name, z, self._random() if name not in _PAIRS else self._pair(name, z))
+
+    def _pair(self, name: str, z: int) -> int:
+        """sin and cos on the unit circle: (2u, 1 − u²) / (1 + u²)."""
+        u = self._random()
+        scale = self.inverse((1 + u * u) % PRIME)
+        pair = {"sin": 2 * u * scale % PRIME, "cos": (1 - u * u) * scale % PRIME}
+        self._known |= {(other, z): value for other, value in pair.items()}
+        return pair[name]
+
+    def _note(self, name: str, z: int, y: int) -> int:
+        self._known[name, z] = y
+        if name in ("exp", "log"):
+            self._known.setdefault(("log" if name == "exp" else "exp", y), z)
+        if name == "sigmoid":  # log σ(z) = −softplus(−z)
+            self.relate_log(y, -self.primitive("softplus", -z % PRIME) % PRIME)
+        return y
+
+    def relate_log(self, a: Scalar, log: Scalar) -> None:
+        self._known.setdefault(("log", a), log)
+
+
+_PAIRS = ("sin", "cos")
+_MIRRORS: dict[str, Callable[[int, int], int]] = {  # f(−z) from f(z) and z
+    "tanh": lambda y, z: -y % PRIME,
+    "erf": lambda y, z: -y % PRIME,
+    "sin": lambda y, z: -y % PRIME,
+    "cos": lambda y, z: y,
+    "sigmoid": lambda y, z: (1 - y) % PRIME,
+    "step": lambda y, z: (1 - y) % PRIME,
+    "exp": lambda y, z: pow(y, -1, PRIME),
+    "softplus": lambda y, z: (y - z) % PRIME,
+}

@@ -1,0 +1,283 @@
+"""One rule per node: its value, as a matrix of dual numbers, from the values of its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Protocol
+
+from sympy import (
+    Expr,
+    HadamardProduct,
+    Identity,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    OneMatrix,
+    Symbol,
+    Transpose,
+    ZeroMatrix,
+)
+
+from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
+from derive.algebra.functions import Apply
+from derive.algebra.losses import LOSSES
+from derive.algebra.nodes import (
+    Blocks,
+    Concat,
+    Delta,
+    Detach,
+    Diag,
+    DiagPart,
+    Jacobian,
+    LogSoftmax,
+    Loss,
+    Pad,
+    Scale,
+    SigmoidCrossEntropy,
+    Slice,
+    Softmax,
+    SoftmaxCrossEntropy,
+    StepGradient,
+    SumOver,
+    is_reference,
+    t,
+)
+from derive.errors import UnsupportedError
+from derive.program import operands
+from derive.proof.field.domain import Rows, Scalar
+from derive.proof.field.duals import Dual, Matrices
+
+Env = Mapping[Symbol, int]
+
+
+class Run(Protocol):
+    """What a rule may ask of the evaluation it is part of."""
+
+    matrices: Matrices
+    steps: int
+
+    def number(self, e: Expr) -> Scalar: ...
+    def integer(self, e: Expr) -> int: ...
+    def time(self, index: Expr, env: Env) -> int: ...
+    def lookup(self, r: MatrixExpr, env: Env) -> Dual: ...
+    def derivative(self, e: Jacobian | StepGradient, env: Env) -> Dual: ...
+
+
+@singledispatch
+def evaluate(node: MatrixExpr, run: Run, env: Env) -> Dual:
+    """The value of an expression; `env` holds the values of t and of bound indices."""
+    if is_reference(node):
+        return run.lookup(node, env)
+    raise UnsupportedError(f"the field has no rule for {type(node).__name__}")
+
+
+def _all(node: MatrixExpr, run: Run, env: Env) -> list[Dual]:
+    return [evaluate(a, run, env) for a in operands(node)]
+
+
+def _sizes(node: MatrixExpr, run: Run) -> tuple[int, int]:
+    rows, cols = node.shape
+    return run.integer(rows), run.integer(cols)
+
+
+def _constant(node: MatrixExpr, run: Run, value: Scalar) -> Dual:
+    return run.matrices.constant(*_sizes(node, run), value)
+
+
+@evaluate.register(OneMatrix)
+def _(node: OneMatrix, run: Run, env: Env) -> Dual:
+    return _constant(node, run, run.matrices.domain.one)
+
+
+@evaluate.register(ZeroMatrix)
+def _(node: ZeroMatrix, run: Run, env: Env) -> Dual:
+    return _constant(node, run, run.matrices.domain.zero)
+
+
+@evaluate.register(Identity)
+def _(node: Identity, run: Run, env: Env) -> Dual:
+    return run.matrices.identity(run.integer(node.shape[0]))
+
+
+@evaluate.register(MatAdd)
+def _(node: MatAdd, run: Run, env: Env) -> Dual:
+    return run.matrices.add(*_all(node, run, env))
+
+
+@evaluate.register(MatMul)
+def _(node: MatMul, run: Run, env: Env) -> Dual:
+    first, *rest = _all(node, run, env)
+    for a in rest:
+        first = run.matrices.matmul(first, a)
+    return first
+
+
+@evaluate.register(HadamardProduct)
+def _(node: HadamardProduct, run: Run, env: Env) -> Dual:
+    first, *rest = _all(node, run, env)
+    for a in rest:
+        first = run.matrices.hadamard(first, a)
+    return first
+
+
+@evaluate.register(Scale)
+def _(node: Scale, run: Run, env: Env) -> Dual:
+    return run.matrices.scale(run.number(node.coefficient), evaluate(node.arg, run, env))
+
+
+@evaluate.register(Transpose)
+def _(node: Transpose, run: Run, env: Env) -> Dual:
+    return run.matrices.transpose(evaluate(node.arg, run, env))
+
+
+@evaluate.register(Apply)
+def _(node: Apply, run: Run, env: Env) -> Dual:
+    numbers = [run.integer(n) for n in node.numbers] if node.name == "power" else [run.number(n) for n in node.numbers]
+    return run.matrices.function(node.name, _all(node, run, env), numbers)
+
+
+def _softmax(z: Dual, m: Matrices) -> tuple[Dual, Dual]:
+    """Softmax and its logarithm along the first axis."""
+    n = z.shape[0]
+    column, row = m.constant(n, 1, m.domain.one), m.constant(1, n, m.domain.one)
+    e = m.function("exp", [z], [])
+    total = m.matmul(row, e)
+    p = m.hadamard(e, m.matmul(column, m.function("reciprocal", [total], [])))
+    log = m.add(z, m.scale(m.scalars.minus_one, m.matmul(column, m.function("log", [total], []))))
+    for values, logs in zip(p.rows, log.rows, strict=True):
+        for a, b in zip(values, logs, strict=True):
+            m.domain.relate_log(a, b)
+    return p, log
+
+
+@evaluate.register(Softmax)
+def _(node: Softmax, run: Run, env: Env) -> Dual:
+    return _softmax(evaluate(node.arg, run, env), run.matrices)[0]
+
+
+@evaluate.register(LogSoftmax)
+def _(node: LogSoftmax, run: Run, env: Env) -> Dual:
+    return _softmax(evaluate(node.arg, run, env), run.matrices)[1]
+
+
+def _total(a: Dual, m: Matrices) -> Dual:
+    rows, cols = a.shape
+    return m.matmul(m.matmul(m.constant(1, rows, m.domain.one), a), m.constant(cols, 1, m.domain.one))
+
+
+def _cross_entropy(y: Dual, z: Dual, m: Matrices) -> Dual:
+    return m.scale(m.scalars.minus_one, _total(m.hadamard(y, _softmax(z, m)[1]), m))
+
+
+@evaluate.register(SoftmaxCrossEntropy)
+def _(node: SoftmaxCrossEntropy, run: Run, env: Env) -> Dual:
+    return _cross_entropy(evaluate(node.target, run, env), evaluate(node.logits, run, env), run.matrices)
+
+
+@evaluate.register(SigmoidCrossEntropy)
+def _(node: SigmoidCrossEntropy, run: Run, env: Env) -> Dual:
+    m = run.matrices
+    y, z = evaluate(node.target, run, env), evaluate(node.logits, run, env)
+    minus = m.scalars.minus_one
+    off = m.add(m.constant(*y.shape, m.domain.one), m.scale(minus, y))
+    on_loss, off_loss = m.function("softplus", [m.scale(minus, z)], []), m.function("softplus", [z], [])
+    return _total(m.add(m.hadamard(y, on_loss), m.hadamard(off, off_loss)), m)
+
+
+@evaluate.register(Loss)
+def _(node: Loss, run: Run, env: Env) -> Dual:
+    entry = LOSSES[node.kind]
+    if entry.logits:
+        return _cross_entropy(evaluate(node.target, run, env), evaluate(node.prediction, run, env), run.matrices)
+    return evaluate(entry.expand(node.target, node.prediction), run, env)  # type: ignore[misc]
+
+
+@evaluate.register(SumOver)
+def _(node: SumOver, run: Run, env: Env) -> Dual:
+    if "t" not in node.axes:
+        return evaluate(node.arg, run, env)  # there is one sequence
+    terms = [evaluate(node.arg, run, {**env, t: k}) for k in range(run.steps)]
+    return run.matrices.add(*terms) if terms else _constant(node, run, run.matrices.domain.zero)
+
+
+@evaluate.register(Delta)
+def _(node: Delta, run: Run, env: Env) -> Dual:
+    if run.time(node.at, env) == run.time(node.time, env):
+        return evaluate(node.arg, run, env)
+    return _constant(node, run, run.matrices.domain.zero)
+
+
+def _range(node: Bound, run: Run, env: Env) -> list[Env]:
+    return [{**env, node.index: k} for k in range(run.time(node.low, env), run.time(node.high, env) + 1)]
+
+
+@evaluate.register(MatrixSum)
+def _(node: MatrixSum, run: Run, env: Env) -> Dual:
+    terms = [evaluate(node.body, run, inner) for inner in _range(node, run, env)]
+    return run.matrices.add(*terms) if terms else _constant(node, run, run.matrices.domain.zero)
+
+
+@evaluate.register(OrderedProduct)
+def _(node: OrderedProduct, run: Run, env: Env) -> Dual:
+    envs = _range(node, run, env)
+    result: Dual | None = None
+    for inner in envs if node.direction == "ascending" else reversed(envs):
+        factor = evaluate(node.body, run, inner)
+        result = factor if result is None else run.matrices.matmul(result, factor)
+    return run.matrices.identity(run.integer(node.shape[0])) if result is None else result
+
+
+@evaluate.register(Concat)
+def _(node: Concat, run: Run, env: Env) -> Dual:
+    return run.matrices.stack(_all(node, run, env))
+
+
+@evaluate.register(Blocks)
+def _(node: Blocks, run: Run, env: Env) -> Dual:
+    cells = range(node.block_cols)
+    rows = [[evaluate(node.block(i, j), run, env) for j in cells] for i in range(node.block_rows)]
+    return run.matrices.stack([run.matrices.stack(row, beside=True) for row in rows])
+
+
+@evaluate.register(Slice)
+def _(node: Slice, run: Run, env: Env) -> Dual:
+    low, high = run.integer(node.low), run.integer(node.high)
+    return run.matrices.linear(lambda rows: rows[low:high], evaluate(node.arg, run, env))
+
+
+@evaluate.register(Pad)
+def _(node: Pad, run: Run, env: Env) -> Dual:
+    low, (rows, cols), zero = run.integer(node.low), _sizes(node, run), run.matrices.domain.zero
+
+    def pad(a: Rows) -> Rows:
+        after = rows - low - len(a)
+        return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
+
+    return run.matrices.linear(pad, evaluate(node.arg, run, env))
+
+
+@evaluate.register(Diag)
+def _(node: Diag, run: Run, env: Env) -> Dual:
+    zero = run.matrices.domain.zero
+
+    def spread(a: Rows) -> Rows:
+        return [[a[i][0] if i == j else zero for j in range(len(a))] for i in range(len(a))]
+
+    return run.matrices.linear(spread, evaluate(node.arg, run, env))
+
+
+@evaluate.register(DiagPart)
+def _(node: DiagPart, run: Run, env: Env) -> Dual:
+    return run.matrices.linear(lambda a: [[row[i]] for i, row in enumerate(a)], evaluate(node.arg, run, env))
+
+
+@evaluate.register(Detach)
+def _(node: Detach, run: Run, env: Env) -> Dual:
+    return evaluate(node.arg, run, env).plain()
+
+
+@evaluate.register(Jacobian)
+@evaluate.register(StepGradient)
+def _(node: Jacobian | StepGradient, run: Run, env: Env) -> Dual:
+    return run.derivative(node, env)

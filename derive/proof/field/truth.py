@@ -1,0 +1,177 @@
+"""The true values of expressions in which derivatives stand as symbols: by dual numbers, by no rule.
+
+A cotangent's name (dh, dW …) stands for the total derivative of the loss, a carry for what the loss
+owes to the reading of a name at one distance in time, a `Jacobian` for the derivative it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sympy import MatrixExpr, Symbol
+
+from derive.algebra.nodes import Jacobian, StepGradient, SumOver, t
+from derive.calculus.adjoint import Adjoint
+from derive.errors import UnsupportedError
+from derive.program import Program
+from derive.proof.field.domain import Domain, Rows
+from derive.proof.field.duals import Dual
+from derive.proof.field.rules import Env, evaluate
+from derive.proof.field.world import Directions, Key, Sweep, World
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What equations are about: a model as the user wrote it, its normal form, and its adjoint.
+
+    The adjoint gives cotangents their names; its equations for them are never used as truth.
+    """
+
+    reading: Program
+    normal: Program
+    adjoint: Adjoint
+
+    @property
+    def names(self) -> Program:
+        """The program that knows every name."""
+        return self.adjoint.program
+
+
+class Truth:
+    """The values of expressions over a model and its derivatives, at one set of sizes."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        sizes: Mapping[str, int],
+        steps: int,
+        domain: Domain,
+        seed: int,
+        positive: bool = False,
+    ):
+        self.subject, self.steps = subject, steps
+        self.world = World(subject.names, sizes, steps, domain, seed, positive)
+        self.matrices = self.world.matrices
+        self.number, self.integer, self.time = self.world.number, self.world.integer, self.world.time
+        self._values = Sweep(self.world, subject.names)
+        self._of = {new: name for name, new in subject.adjoint.cotangents.items()}
+        self._carried = {new: key for key, new in subject.adjoint.carries.items()}
+        self._known: dict[object, Dual] = {}
+
+    def value(self, e: MatrixExpr, env: Mapping[Symbol, int] | None = None) -> Rows:
+        """The value of an expression; `env` gives t and other free indices."""
+        return evaluate(e, self, env or {}).rows
+
+    def lookup(self, r: MatrixExpr, env: Env) -> Dual:
+        name, now = key = self._values.key(r, env)
+        of_the_model = name in self.subject.normal.variables or self.subject.names[name].given
+        if of_the_model and name not in self._of and name not in self._carried:
+            return self._values.get(key)
+        if key not in self._known:
+            self._known[key] = self._compute(name, now)
+        return self._known[key]
+
+    def _compute(self, name: str, now: int | None) -> Dual:
+        shape = self._shape(name)
+        if now is not None and not 0 <= now < self.steps:
+            return self.matrices.constant(*shape, self.matrices.domain.zero)
+        if name in self._of:
+            return self.gradient(self._of[name], now)
+        if name in self._carried:
+            of, offset = self._carried[name]
+            sweep = self._sweep(self.subject.normal, edges={(of, offset, now or 0): self._basis(shape)})
+            return self._shaped(self._objective(sweep), shape)
+        return evaluate(self.subject.names.equations[name], self, {} if now is None else {t: now})
+
+    def gradient(self, name: str, now: int | None = None) -> Dual:
+        """dL/dname (at step `now`), in the shape of the name."""
+        shape = self._shape(name)
+        sweep = self._sweep(self._program(name), {(name, now): self._basis(shape)})
+        return self._shaped(self._objective(sweep), shape)
+
+    def derivative(self, e: Jacobian | StepGradient, env: Env) -> Dual:
+        if isinstance(e, StepGradient):
+            return self._step_gradient(e.name, self.time(e.index, env))
+        of, by = (self._values.settle(self._values.key(r, env)) for r in (e.of, e.by))
+        if (of, by, e.kind) not in self._known:
+            self._known[of, by, e.kind] = self._jacobian(of, by, e.kind)
+        return self._known[of, by, e.kind]
+
+    def _jacobian(self, of: Key, by: Key, kind: str) -> Dual:
+        flows = {
+            "total": lambda key: True,
+            "immediate": lambda key: key[1] in (None, of[1]),
+            "partial": lambda key: key == of,
+        }[kind]
+        sweep = Sweep(self.world, self._program(of[0], by[0]), {by: self._basis(self._shape(by[0]))}, flows=flows)
+        rows, cols = self._shape(of[0])
+        return self._columns(sweep.get(of), [(i, j) for i in range(rows) for j in range(cols)], self._shape(by[0]))
+
+    def _step_gradient(self, name: str, step: int) -> Dual:
+        shape = self._shape(name)
+        sweep = self._sweep(self._program(name), {(name, None): self._basis(shape)})
+        parts = []
+        for of, given in self.subject.adjoint.seeds.items():
+            e = self.subject.normal.equations[of]
+            if not given and not (isinstance(e, SumOver) and "t" in e.axes):
+                raise UnsupportedError("the loss is no sum over steps: step j has no loss of its own")
+            at_step = evaluate(e.arg, sweep, {t: step}) if not given else self._paired(sweep, of, given, step)
+            parts.append(at_step)
+        return self._shaped(self.matrices.add(*parts), shape)
+
+    def _objective(self, sweep: Sweep) -> Dual:
+        """The loss; without one, the outputs weighted by their given cotangents."""
+        parts = []
+        for of, given in self.subject.adjoint.seeds.items():
+            if not given:
+                parts.append(sweep.get((of, None)))
+                continue
+            times = range(self.steps) if self.subject.names[of].timed else (None,)
+            parts += [self._paired(sweep, of, given, now) for now in times]
+        return self.matrices.add(self.matrices.constant(1, 1, self.matrices.domain.zero), *parts)
+
+    def _paired(self, sweep: Sweep, of: str, given: str, now: int | None) -> Dual:
+        m = self.matrices
+        product = m.hadamard(m.transpose(self.world.given((given, now))), m.transpose(sweep.get((of, now))))
+        rows, cols = product.shape
+        return m.matmul(m.matmul(m.constant(1, rows, m.domain.one), product), m.constant(cols, 1, m.domain.one))
+
+    def _sweep(
+        self,
+        program: Program,
+        seeds: Mapping[Key, Directions] | None = None,
+        edges: Mapping[tuple[str, int, int], Directions] | None = None,
+    ) -> Sweep:
+        return Sweep(self.world, program, seeds, edges)
+
+    def _program(self, *names: str) -> Program:
+        """The user's own equations where they know the names, else the normal form."""
+        reading = self.subject.reading
+        return reading if all(n in reading.variables for n in names) else self.subject.normal
+
+    def _shape(self, name: str) -> tuple[int, int]:
+        rows, cols = self.subject.names[name].shape
+        return self.integer(rows), self.integer(cols)
+
+    def _basis(self, shape: tuple[int, int]) -> Directions:
+        """One direction for each entry, row by row."""
+        zero, one = self.matrices.domain.zero, self.matrices.domain.one
+        rows, cols = shape
+        return tuple(
+            [[one if (i, j) == (a, b) else zero for j in range(cols)] for i in range(rows)]
+            for a in range(rows)
+            for b in range(cols)
+        )
+
+    def _columns(self, value: Dual, entries: list[tuple[int, int]], by: tuple[int, int]) -> Dual:
+        """The tangents as a matrix: a row for each entry, a column for each direction."""
+        zero = self.matrices.domain.zero
+        tangents = value.tangents or (None,) * (by[0] * by[1])
+        return Dual([[zero if d is None else d[i][j] for d in tangents] for i, j in entries])
+
+    def _shaped(self, objective: Dual, shape: tuple[int, int]) -> Dual:
+        """The tangents of a scalar in the shape of what it is differentiated by."""
+        (row,) = self._columns(objective, [(0, 0)], shape).rows
+        rows, cols = shape
+        return Dual([row[i * cols : (i + 1) * cols] for i in range(rows)])

@@ -1,0 +1,211 @@
+"""One model at concrete sizes and T, its given arrays drawn at random, and sweeps of dual numbers over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from random import Random
+from typing import TypeAlias
+
+from sympy import Expr, Integer, MatrixExpr, Rational, Symbol
+
+from derive.algebra.nodes import SumOver, T, Timed, is_reference, t
+from derive.errors import DeriveError, UnsupportedError
+from derive.program import Assumption, Program, Variable, operands
+from derive.proof.field.domain import Domain, Rows, Scalar, coefficient
+from derive.proof.field.duals import Dual, Matrices
+from derive.proof.field.rules import Env, evaluate
+
+Key: TypeAlias = tuple[str, int | None]
+Directions: TypeAlias = tuple[Rows | None, ...]
+
+
+class World:
+    """Sizes, T, one sequence, and the values of every given array.
+
+    Args:
+        program: knows every variable, size and constant; its equations are not used here.
+        positive: draw positive numbers only, for equations with logarithms and roots.
+    """
+
+    def __init__(
+        self, program: Program, sizes: Mapping[str, int], steps: int, domain: Domain, seed: int, positive: bool = False
+    ):
+        self.program, self.sizes, self.steps, self.domain, self.seed = program, dict(sizes), steps, domain, seed
+        self.matrices = Matrices(domain)
+        self._positive = positive
+        self._sizes: dict[Symbol, Integer] = {s: Integer(self.sizes[s.name]) for s in program.sizes}
+        constants = {Symbol(n, real=True): c for n, c in program.constants.items()}
+        self._numbers: dict[Symbol, Rational] = {**self._sizes, **constants}
+        self._coefficients: dict[Expr, Scalar] = {}
+        self._integers: dict[Expr, int] = {}
+        self._given: dict[Key, Dual] = {}
+
+    def number(self, e: Expr) -> Scalar:
+        if e not in self._coefficients:
+            self._coefficients[e] = coefficient(e, self.domain, self._numbers, self.steps)
+        return self._coefficients[e]
+
+    def integer(self, e: Expr) -> int:
+        if e not in self._integers:
+            self._integers[e] = int(e.subs({**self._sizes, T: Integer(self.steps)}))
+        return self._integers[e]
+
+    def time(self, index: Expr, env: Env) -> int:
+        """A time or a bound of an index.
+
+        Raises:
+            UnsupportedError: an index in it has no value.
+        """
+        coefficients, constant = _linear(index)
+        try:
+            return constant + sum(c * (self.steps if s == T else env[s]) for s, c in coefficients)
+        except KeyError as error:
+            raise UnsupportedError(f"the index {error.args[0]} has no value here") from error
+
+    def given(self, key: Key) -> Dual:
+        """The drawn value of a given array (at one step)."""
+        if key not in self._given:
+            self._given[key] = Dual(self._draw(self.program[key[0]], key))
+        return self._given[key]
+
+    def _draw(self, v: Variable, key: Key) -> Rows:
+        rng = Random(f"{self.seed} {key[0]} {key[1]}")  # so that the order of drawing does not matter
+        rows, cols = (self.integer(n) for n in v.shape)
+        if v.onehot:
+            return [[a] for a in self.domain.onehot(rng, rows)]
+        drawn = [[self.domain.draw(rng, self._positive) for _ in range(cols)] for _ in range(rows)]
+        for assumption in self.program.assumptions:
+            if self._concerns(assumption, v):
+                drawn = self._assume(drawn, assumption)
+        return drawn
+
+    def _concerns(self, a: Assumption, v: Variable) -> bool:
+        if a.lag is None:
+            return a.name == v.name
+        initial = self.program[a.name].initial
+        return v.name in initial and initial.index(v.name) + 1 == a.lag
+
+    def _assume(self, rows: Rows, a: Assumption) -> Rows:
+        """What an equation says of the entries; an inequality matters to functions' domains only."""
+        k = self.matrices.scalars
+        value = self.domain.rational(int(a.value.p), int(a.value.q))
+        if a.measure == "sum" and a.relation == "==":
+            others = [x for row in rows for x in row][:-1]
+            return [*rows[:-1], [*rows[-1][:-1], k.add(value, *(k.neg(x) for x in others))]]
+        if a.relation == "==":
+            return [[value] * len(row) for row in rows]
+        if a.measure == "entries":
+            return [[k.add(value, self._away(x, a.relation)) for x in row] for row in rows]
+        return rows
+
+    def _away(self, x: Scalar, relation: str) -> Scalar:
+        k = self.matrices.scalars
+        size = k.mul(x, x)
+        return size if relation.startswith(">") else k.neg(size)
+
+
+class Sweep:
+    """The values of a program's names, with derivatives along the directions of `seeds`.
+
+    Args:
+        seeds: key → its tangents; the key then counts as given, whatever its equation says.
+        edges: (name, offset, step) → tangents added where an equation reads name[step + offset] at that step.
+        flows: does what comes through a key's equation count, or is it held fixed?
+    """
+
+    def __init__(
+        self,
+        world: World,
+        program: Program,
+        seeds: Mapping[Key, Directions] | None = None,
+        edges: Mapping[tuple[str, int, int], Directions] | None = None,
+        flows: Callable[[Key], bool] = lambda key: True,
+    ):
+        self.world, self.program = world, program
+        self.seeds, self.edges, self.flows = seeds or {}, edges or {}, flows
+        self.matrices, self.steps = world.matrices, world.steps
+        self.number, self.integer, self.time = world.number, world.integer, world.time
+        self._memo: dict[Key, Dual] = {}
+
+    def get(self, key: Key) -> Dual:
+        """The value of a name at a step, and of what it needs, with a stack of our own: time can be long."""
+        todo, waiting = [self.settle(key)], set()
+        while todo:
+            top = todo[-1]
+            missing = [] if top in self._memo else [k for k in self._needs(top) if k not in self._memo]
+            if missing and top in waiting:
+                raise DeriveError(f"{top[0]} at step {top[1]} needs itself: no order of time evaluates the program")
+            if missing:
+                waiting.add(top)
+                todo.extend(missing)
+                continue
+            if top not in self._memo:
+                self._memo[top] = self._compute(top)
+            todo.pop()
+        return self._memo[self.settle(key)]
+
+    def settle(self, key: Key) -> Key:
+        """The key of a value: that of the boundary value where the time is outside 0 … T−1."""
+        name, now = key
+        v = self.program[name]
+        if now is None or 0 <= now < self.steps:
+            return key
+        k = now - self.steps + 1 if v.backward else -now
+        initial = v.initial[k - 1] if 1 <= k <= len(v.initial) else None
+        return (initial, None) if initial else key
+
+    def _needs(self, key: Key) -> Iterator[Key]:
+        name, now = key
+        if key not in self.seeds and name in self.program.equations and not self._outside(now):
+            yield from self._keys(self.program.equations[name], now)
+
+    def _outside(self, now: int | None) -> bool:
+        return now is not None and not 0 <= now < self.steps
+
+    def _keys(self, e: MatrixExpr, now: int | None) -> Iterator[Key]:
+        if is_reference(e):
+            yield self.settle(self.key(e, {} if now is None else {t: now}))
+        times = range(self.steps) if isinstance(e, SumOver) and "t" in e.axes else [now]
+        for a in operands(e):
+            for time in times:
+                yield from self._keys(a, time)
+
+    def key(self, r: MatrixExpr, env: Env) -> Key:
+        return (r.name, self.time(r.index, env)) if isinstance(r, Timed) else (r.name, None)
+
+    def _compute(self, key: Key) -> Dual:
+        name, now = key
+        v = self.program[name]
+        if self._outside(now):
+            rows, cols = (self.integer(n) for n in v.shape)
+            return self.matrices.constant(rows, cols, self.matrices.domain.zero)
+        if name not in self.program.equations:
+            value = self.world.given(key)
+        else:
+            value = evaluate(self.program.equations[name], self, {} if now is None else {t: now})
+        if key in self.seeds:
+            return Dual(value.rows, self.seeds[key])
+        return value if self.flows(key) else value.plain()
+
+    def lookup(self, r: MatrixExpr, env: Env) -> Dual:
+        value = self.get(self.key(r, env))
+        if self.edges and isinstance(r, Timed) and r.offset is not None:
+            extra = self.edges.get((r.name, r.offset, env[t]))
+            if extra is not None:
+                return self.matrices.add(value, Dual(self._nothing(value), extra))
+        return value
+
+    def _nothing(self, like: Dual) -> Rows:
+        return self.matrices.constant(*like.shape, self.matrices.domain.zero).rows
+
+    def derivative(self, e: MatrixExpr, env: Env) -> Dual:
+        raise UnsupportedError("a program has no symbols for derivatives")
+
+
+@cache
+def _linear(index: Expr) -> tuple[tuple[tuple[Symbol, int], ...], int]:
+    """A time as coefficients of its symbols and a constant."""
+    symbols = sorted(index.free_symbols, key=str)
+    constant = index.subs(dict.fromkeys(symbols, 0))
+    return tuple((s, int(index.coeff(s))) for s in symbols), int(constant)
