@@ -96,6 +96,8 @@ def power(domain: Domain, a: Scalar, n: int) -> Scalar:
     if n < 0:
         a, n = domain.inverse(a), -n
     result = domain.one
-    for _ in range(n):
-        result = domain.mul(result, a)
+    while n:  # by squaring
+        result = domain.mul(result, a) if n & 1 else result
+        n >>= 1
+        a = domain.mul(a, a) if n else a
     return result

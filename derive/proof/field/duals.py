@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from derive.proof.budget import MOST_ENTRIES, OutOfBudget
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.functions import Arithmetic, apply, slopes
 
@@ -33,6 +34,13 @@ class Matrices:
         self.scalars = Arithmetic(domain)
 
     def constant(self, rows: int, cols: int, value: Scalar) -> Dual:
+        """A matrix of equal entries.
+
+        Raises:
+            OutOfBudget: it is too large to be worth it.
+        """
+        if rows * cols > MOST_ENTRIES:
+            raise OutOfBudget(f"a matrix of {rows} × {cols} entries")
         return Dual([[value] * cols for _ in range(rows)])
 
     def identity(self, n: int) -> Dual:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import singledispatch
 from typing import Protocol
 
@@ -57,6 +57,7 @@ class Run(Protocol):
     matrices: Matrices
     steps: int
 
+    def spend(self) -> None: ...
     def number(self, e: Expr) -> Scalar: ...
     def integer(self, e: Expr) -> int: ...
     def time(self, index: Expr, env: Env) -> int: ...
@@ -208,22 +209,27 @@ def _(node: Delta, run: Run, env: Env) -> Dual:
     return _constant(node, run, run.matrices.domain.zero)
 
 
-def _range(node: Bound, run: Run, env: Env) -> list[Env]:
-    return [{**env, node.index: k} for k in range(run.time(node.low, env), run.time(node.high, env) + 1)]
+def _values(node: Bound, run: Run, env: Env) -> Iterator[Dual]:
+    """The body at each value of the index, in the order of an ascending product."""
+    values = range(run.time(node.low, env), run.time(node.high, env) + 1)
+    down = isinstance(node, OrderedProduct) and node.direction == "descending"
+    for k in reversed(values) if down else values:
+        run.spend()
+        yield evaluate(node.body, run, {**env, node.index: k})
 
 
 @evaluate.register(MatrixSum)
 def _(node: MatrixSum, run: Run, env: Env) -> Dual:
-    terms = [evaluate(node.body, run, inner) for inner in _range(node, run, env)]
-    return run.matrices.add(*terms) if terms else _constant(node, run, run.matrices.domain.zero)
+    total: Dual | None = None
+    for term in _values(node, run, env):
+        total = term if total is None else run.matrices.add(total, term)
+    return _constant(node, run, run.matrices.domain.zero) if total is None else total
 
 
 @evaluate.register(OrderedProduct)
 def _(node: OrderedProduct, run: Run, env: Env) -> Dual:
-    envs = _range(node, run, env)
     result: Dual | None = None
-    for inner in envs if node.direction == "ascending" else reversed(envs):
-        factor = evaluate(node.body, run, inner)
+    for factor in _values(node, run, env):
         result = factor if result is None else run.matrices.matmul(result, factor)
     return run.matrices.identity(run.integer(node.shape[0])) if result is None else result
 

@@ -54,6 +54,7 @@ class Truth:
         self.world = World(subject.names, sizes, steps, domain, seed, positive)
         self.matrices = self.world.matrices
         self.number, self.integer, self.time = self.world.number, self.world.integer, self.world.time
+        self.spend = self.world.spend
         self._values = Sweep(self.world, subject.names)
         self._of = {new: name for name, new in subject.adjoint.cotangents.items()}
         self._carried = {new: key for key, new in subject.adjoint.carries.items()}

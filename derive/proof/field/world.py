@@ -12,6 +12,7 @@ from sympy import Expr, Integer, MatrixExpr, Rational, Symbol
 from derive.algebra.nodes import SumOver, T, Timed, is_reference, t
 from derive.errors import DeriveError, UnsupportedError
 from derive.program import Assumption, Program, Variable, operands
+from derive.proof.budget import Budget
 from derive.proof.field.domain import Domain, Rows, Scalar, coefficient
 from derive.proof.field.duals import Dual, Matrices
 from derive.proof.field.rules import Env, evaluate
@@ -33,6 +34,7 @@ class World:
     ):
         self.program, self.sizes, self.steps, self.domain, self.seed = program, dict(sizes), steps, domain, seed
         self.matrices = Matrices(domain)
+        self.budget = Budget()
         self._positive = positive
         self._sizes: dict[Symbol, Integer] = {s: Integer(self.sizes[s.name]) for s in program.sizes}
         constants = {Symbol(n, real=True): c for n, c in program.constants.items()}
@@ -40,6 +42,9 @@ class World:
         self._coefficients: dict[Expr, Scalar] = {}
         self._integers: dict[Expr, int] = {}
         self._given: dict[Key, Dual] = {}
+
+    def spend(self) -> None:
+        self.budget.spend()
 
     def number(self, e: Expr) -> Scalar:
         if e not in self._coefficients:
@@ -125,7 +130,7 @@ class Sweep:
         self.world, self.program = world, program
         self.seeds, self.edges, self.flows = seeds or {}, edges or {}, flows
         self.matrices, self.steps = world.matrices, world.steps
-        self.number, self.integer, self.time = world.number, world.integer, world.time
+        self.number, self.integer, self.time, self.spend = world.number, world.integer, world.time, world.spend
         self._memo: dict[Key, Dual] = {}
 
     def get(self, key: Key) -> Dual:
@@ -142,6 +147,7 @@ class Sweep:
                 continue
             if top not in self._memo:
                 self._memo[top] = self._compute(top)
+            self.spend()
             todo.pop()
         return self._memo[self.settle(key)]
 

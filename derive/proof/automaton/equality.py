@@ -1,0 +1,106 @@
+"""Two sides as automata with one spelling, and whether they are equal for every T."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sympy import MatrixExpr
+
+from derive.proof.automaton.compiler import Compiler
+from derive.proof.automaton.encode import Spelling, encode
+from derive.proof.automaton.weighted import Automaton, Different, Equal, compare
+from derive.proof.budget import Budget
+from derive.proof.words.items import NotInClass, Term, Terms
+from derive.proof.words.layout import layout
+from derive.proof.words.reading import Reader
+
+
+@dataclass(frozen=True)
+class Found:
+    """Two automata and how they compare; `word` tells a difference in words, at this T."""
+
+    left: Automaton
+    right: Automaton
+    result: Equal | Different
+    spelling: str
+    assumptions: frozenset[str]
+    word: str = ""
+    T: int = -1
+
+
+def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free: bool, budget: Budget) -> Found:
+    """Are the two sides equal for every T from `least` on?
+
+    Args:
+        free: is t free, so that the claim is about every step?
+
+    Raises:
+        NotInClass: the automata cannot express one of them; the message says why.
+    """
+    reader.letters.used.clear()
+    sides = [reader.read(left), reader.read(right)]
+    directions = _directions(reader, [x for side in sides for x in side], least, free)
+    nets = []
+    for side in sides:
+        compiler = Compiler(reader, least, free)
+        for x in side:
+            budget.spend()
+            compiler.add(x, directions[_first(reader, x)])
+        nets.append(compiler.net)
+    earliest = min(net.earliest for net in nets)
+    refusal = NotInClass("nothing was tried")
+    for spelling in Spelling:
+        try:
+            a, b = (encode(net, spelling, earliest, reader.letters.square) for net in nets)
+            result = compare(a, b)
+        except NotInClass as reason:
+            refusal = reason
+            continue
+        word, T = ("", -1) if isinstance(result, Equal) else told(result)
+        return Found(a, b, result, spelling.value, frozenset(reader.letters.used), word, T)
+    raise refusal
+
+
+def _first(reader: Reader, x: Term) -> str:
+    """What a word begins with: words that begin alike are read in one direction of time."""
+    chain, found = layout(x, reader.last_name(x))
+    return str(chain[0][0]) if chain else (found.name if found else "")
+
+
+def _directions(reader: Reader, terms: Terms, least: int, free: bool) -> dict[str, bool]:
+    """For each beginning, whether its words are read backward in time; forward where both will do."""
+    possible: dict[str, set[bool]] = {}
+    refusals: dict[str, NotInClass] = {}
+    for x in terms:
+        name = _first(reader, x)
+        ways = set()
+        for reverse in (False, True):
+            try:
+                Compiler(reader, least, free).add(x, reverse)
+                ways.add(reverse)
+            except NotInClass as refusal:
+                refusals.setdefault(name, refusal)
+        possible[name] = possible.get(name, {False, True}) & ways
+    for name, ways in possible.items():
+        if not ways:
+            raise refusals.get(name, NotInClass("words that run both ways in time"))
+    return {name: min(ways) for name, ways in possible.items()}
+
+
+def told(d: Different) -> tuple[str, int]:
+    """A difference in words, and its T."""
+    clock, shown = 0, []
+    backward = "~" in d.word
+    for symbol in d.word:
+        if symbol in "+-":
+            clock += 1 if symbol == "+" else -1
+        elif symbol != "~":
+            shown.append((symbol, clock))
+    T = clock
+    names = [s if s in "|·" else f"{s}@{T - 1 - c if backward else c}" for s, c in shown]
+    text: Sequence[str] = names
+    if "|" in names:
+        at = names.index("|")
+        text = [*names[at + 1 :], "⊗", *names[:at]]
+    return f"T = {T}: the product {' '.join(text)} has weight {d.left} on the left, {d.right} on the right", T

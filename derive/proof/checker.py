@@ -1,0 +1,147 @@
+"""An independent checker of certificates: it knows nothing of words, networks or how a proof is found.
+
+A certificate holds two weighted automata over ℚ, the left and the right side of a claim, and a proof
+that every string weighs the same in both: rows F, and coordinates c and C, with
+
+    (start, −start') = c F,     F M_a = C_a F for every symbol a,     F (end, end') = 0.
+
+Then a string a b … weighs left − right = c C_a C_b … F (end, end') = 0.  (Schützenberger 1961.)
+What is not checked here is that the automata say what the claim says.  This file needs the standard
+library only, and may be read and run on its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any
+
+FORMAT, VERSION = "derive certificate", 1
+NUMBER = re.compile(r"-?[0-9]{1,1000}/[0-9]{1,1000}")
+Vector = dict[int, Fraction]
+
+
+class CertificateError(Exception):
+    """Not a proof; the message says where it fails."""
+
+
+def digest(certificate: dict[str, Any]) -> str:
+    """A fingerprint of everything in a certificate but the fingerprint itself."""
+    content = {key: value for key, value in certificate.items() if key != "digest"}
+    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def check(text: str) -> dict[str, Any]:
+    """The claim of a certificate whose proof is right.
+
+    Raises:
+        CertificateError: it is none, it was changed, or its proof fails.
+    """
+    certificate = _parse(text)
+    left, right = _automaton(certificate, "left"), _automaton(certificate, "right")
+    rows = [_vector(row, left["states"] + right["states"], "basis") for row in _part(certificate, "basis", list)]
+    coordinates = _part(certificate, "coordinates")
+    start, moves, end = _joint(left, right)
+    if _combine(_vector(coordinates.get("start"), len(rows), "coordinates"), rows) != start:
+        raise CertificateError("the start is not what the basis says")
+    proved = _part(coordinates, "moves")
+    if set(proved) != set(moves):
+        raise CertificateError("the coordinates are not of the automata's symbols")
+    for symbol, matrix in moves.items():
+        images = _part(proved, symbol, list)
+        if len(images) != len(rows):
+            raise CertificateError(f"the symbol {symbol!r} has not one image for each row")
+        for row, image in zip(rows, images, strict=True):
+            if _combine(_vector(image, len(rows), "coordinates"), rows) != _combine(row, matrix):
+                raise CertificateError(f"the basis is not closed under {symbol!r}")
+    for row in rows:
+        if sum((w * end.get(state, 0) for state, w in row.items()), Fraction(0)) != 0:
+            raise CertificateError("a row of the basis does not vanish at the end")
+    return _part(certificate, "claim")
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        certificate = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CertificateError(f"not JSON: {error}") from error
+    if not isinstance(certificate, dict) or certificate.get("format") != FORMAT:
+        raise CertificateError("not a certificate")
+    if certificate.get("version") != VERSION or isinstance(certificate["version"], bool):
+        raise CertificateError(f"version {certificate.get('version')!r}; this checker reads version {VERSION}")
+    if certificate.get("digest") != digest(certificate):
+        raise CertificateError("its content was changed: the digest is another")
+    return certificate
+
+
+def _automaton(certificate: dict[str, Any], side: str) -> dict[str, Any]:
+    given = _part(certificate, side)
+    states = given.get("states")
+    if not _index(states, 10**6):
+        raise CertificateError(f"{side}: no number of states")
+    moves: dict[str, dict[int, Vector]] = {}
+    for symbol, rows in _part(given, "moves").items():
+        if not isinstance(rows, list):
+            raise CertificateError(f"{side}: {symbol!r} has no rows")
+        moves[symbol] = {}
+        for entry in rows:
+            if not isinstance(entry, list) or len(entry) != 2 or not _index(entry[0], states):
+                raise CertificateError(f"{side}: a row of {symbol!r} has no state")
+            if entry[0] in moves[symbol]:
+                raise CertificateError(f"{side}: two rows of {symbol!r} for one state")
+            moves[symbol][entry[0]] = _vector(entry[1], states, side)
+    start, end = (_vector(given.get(part), states, side) for part in ("start", "end"))
+    return {"states": states, "start": start, "moves": moves, "end": end}
+
+
+def _joint(left: dict[str, Any], right: dict[str, Any]) -> tuple[Vector, dict[str, dict[int, Vector]], Vector]:
+    """Both automata side by side, the right one's states after the left one's, its start negative."""
+    n = left["states"]
+
+    def shifted(v: Vector, sign: int = 1) -> Vector:
+        return {n + state: sign * w for state, w in v.items()}
+
+    moves: dict[str, dict[int, Vector]] = {a: dict(rows) for a, rows in left["moves"].items()}
+    for a, rows in right["moves"].items():
+        moves.setdefault(a, {}).update({n + state: shifted(row) for state, row in rows.items()})
+    return left["start"] | shifted(right["start"], -1), moves, left["end"] | shifted(right["end"])
+
+
+def _combine(weights: Vector, rows: list[Vector] | dict[int, Vector]) -> Vector:
+    """Σ weight · row, without zeros; a row that is missing is zero."""
+    total: Vector = {}
+    for i, c in weights.items():
+        for state, w in (rows.get(i, {}) if isinstance(rows, dict) else rows[i]).items():
+            total[state] = total.get(state, Fraction(0)) + c * w
+    return {state: w for state, w in total.items() if w}
+
+
+def _vector(given: Any, length: int, where: str) -> Vector:
+    """A sparse vector: pairs of an index and a number, which is an integer or "p/q"."""
+    if not isinstance(given, list):
+        raise CertificateError(f"{where}: a vector is missing")
+    vector: Vector = {}
+    for entry in given:
+        if not isinstance(entry, list) or len(entry) != 2 or not _index(entry[0], length) or entry[0] in vector:
+            raise CertificateError(f"{where}: {str(entry)[:40]} is no entry of a vector of length {length}")
+        vector[entry[0]] = _number(entry[1], where)
+    return {i: w for i, w in vector.items() if w}
+
+
+def _number(given: Any, where: str) -> Fraction:
+    whole = isinstance(given, int) and not isinstance(given, bool)
+    if whole or (isinstance(given, str) and NUMBER.fullmatch(given) and int(given.split("/")[1])):
+        return Fraction(given)
+    raise CertificateError(f"{where}: {str(given)[:40]!r} is no number")
+
+
+def _index(given: Any, length: int) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and 0 <= given < length
+
+
+def _part(given: dict[str, Any], key: str, kind: type = dict) -> Any:
+    if not isinstance(given.get(key), kind):
+        raise CertificateError(f"{key!r} is missing")
+    return given[key]

@@ -1,0 +1,171 @@
+"""Is left = right?  The field first, then a proof by automata, then expansion into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sympy import MatrixExpr, Transpose
+
+from derive.algebra.nodes import t
+from derive.algebra.text import unicode_text
+from derive.errors import UnsupportedError
+from derive.proof.agreement import Agreement
+from derive.proof.automaton.equality import Found, decide
+from derive.proof.automaton.weighted import Different, Equal
+from derive.proof.budget import SECONDS, Budget, OutOfBudget
+from derive.proof.certificate import certificate
+from derive.proof.checker import CertificateError, check
+from derive.proof.field.truth import Subject
+from derive.proof.verdict import Instance, Status, Verdict
+from derive.proof.wellformed import problems
+from derive.proof.words.items import NotInClass
+from derive.proof.words.reading import Reader
+
+WORLDS = ((3, 0), (4, 1))  # T and the order of sizes at which a proof must agree with the field
+MORE = ((1, 1), (2, 0), (5, 2))  # and where no proof was found
+LONGEST = 8  # T of a word that is tried for a counterexample
+
+
+@dataclass
+class Prover:
+    """Proves claims about one model; what it learns of the model serves all of them."""
+
+    subject: Subject
+    reader: Reader = field(init=False)
+    agreement: Agreement = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = Reader(self.subject)
+        self.agreement = Agreement(self.subject)
+
+    def prove(self, left: MatrixExpr, right: MatrixExpr, seconds: float = SECONDS) -> Verdict:
+        """The verdict on left = right, for every T and every size.
+
+        A free t stands for any step of the sequence.
+        """
+        wrong = list(problems(left, right, self.subject.names))
+        if wrong:
+            return Verdict(Status.ILL_FORMED, wrong[0], tried=tuple(wrong[1:]))
+        return _Case(self, left, right, Budget(seconds)).verdict()
+
+
+class _Case:
+    """One claim."""
+
+    def __init__(self, prover: Prover, left: MatrixExpr, right: MatrixExpr, budget: Budget):
+        self.subject, self.reader, self.agreement = prover.subject, prover.reader, prover.agreement
+        self.left, self.right, self.budget = left, right, budget
+        self.tried: list[str] = []
+        self.instances: list[Instance] = []
+
+    def verdict(self) -> Verdict:
+        try:
+            return self._verdict()
+        except OutOfBudget as limit:
+            return self._open(str(limit))
+        except RecursionError:
+            return self._open("it is nested too deeply")
+        except UnsupportedError as error:
+            return self._open(str(error))
+
+    def _open(self, reason: str) -> Verdict:
+        return Verdict(Status.OPEN, reason, tried=tuple(self.tried))
+
+    def _verdict(self) -> Verdict:
+        for steps, shift in WORLDS:
+            if not self._agrees(steps, shift):
+                return self._refute(steps)
+        least = 0 if self._agrees(0, 0, keep=False) else 1
+        found = self._proof(least)
+        if isinstance(found, Found) and isinstance(found.result, Equal):
+            return self._proved(found, found.result, least)
+        if isinstance(found, Found) and isinstance(found.result, Different):
+            self.tried.append(f"automata: {found.word}")
+            if least <= found.T <= LONGEST and not self._agrees(found.T, 0, keep=False):
+                return self._refute(found.T)
+        return self._checked(least)
+
+    # The field
+
+    def _agrees(self, steps: int, shift: int, keep: bool = True) -> bool:
+        instance = self._instance(steps, shift)
+        if instance is not None and keep:
+            self.instances.append(instance)
+        return instance is not None
+
+    def _instance(self, steps: int, shift: int) -> Instance | None:
+        sizes = self.agreement.sizes(shift)
+        return self.agreement.exact(self.left, self.right, steps, sizes, self.budget)
+
+    def _refute(self, last: int) -> Verdict:
+        """The least T at which the sides differ, in real numbers too."""
+        for steps in range(1, last + 1):
+            for shift in (0, 1):
+                if self._instance(steps, shift) is not None:
+                    continue
+                example = self._example(steps, shift)
+                if example is not None:
+                    word = self._word()
+                    reason = f"the sides differ at T = {steps}"
+                    return Verdict(Status.REFUTED, reason, 1, counterexample=example, word=word)
+        return self._open(
+            "the sides differ in the field, which knows functions by their listed relations only, and agree to "
+            "50 digits in real numbers"
+        )
+
+    def _example(self, steps: int, shift: int):  # type: ignore[no-untyped-def]
+        try:
+            sizes = self.agreement.sizes(shift)
+            return self.agreement.counterexample(self.left, self.right, steps, sizes, self.budget)
+        except ZeroDivisionError:
+            self.tried.append("no real values were found at which both sides are defined")
+            return None
+
+    def _word(self) -> str:
+        found = self._proof(1)
+        return found.word if isinstance(found, Found) else ""
+
+    # Proofs
+
+    def _proof(self, least: int) -> Found | None:
+        """What the automata say, of the claim or of its transpose."""
+        reasons: list[str] = []
+        for left, right in self._ways():
+            try:
+                return decide(self.reader, left, right, least, t in left.free_symbols | right.free_symbols, self.budget)
+            except NotInClass as refusal:
+                reasons.append(str(refusal))
+        self.tried.append(f"automata: {reasons[0]}")
+        return None
+
+    def _ways(self) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
+        yield self.left, self.right
+        yield Transpose(self.left), Transpose(self.right)
+
+    def _proved(self, found: Found, proof: Equal, least: int) -> Verdict:
+        assumptions = tuple(sorted(found.assumptions))
+        claim = {
+            "model": self.subject.names.name,
+            "left": unicode_text(self.left, self.subject.names),
+            "right": unicode_text(self.right, self.subject.names),
+            "for": f"every T ≥ {least} and all sizes",
+            "assumptions": list(assumptions),
+            "spelling": found.spelling,
+        }
+        text = certificate(found.left, found.right, proof, claim)
+        try:
+            check(text)
+        except CertificateError as error:  # a bug of ours: say so, claim nothing
+            return self._open(f"the certificate was rejected: {error}")
+        reason = f"true for every T ≥ {least} and all sizes"
+        return Verdict(Status.PROVED, reason, least, tuple(self.instances), certificate=text, assumptions=assumptions)
+
+    def _checked(self, least: int) -> Verdict:
+        for steps, shift in MORE:
+            if not self._agrees(steps, shift):
+                return self._refute(steps)
+        places = "; ".join(map(str, self.instances))
+        bits = min(i.bits for i in self.instances)
+        reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
+        return Verdict(Status.CHECKED, reason, least, tuple(self.instances), tried=tuple(self.tried))

@@ -1,0 +1,129 @@
+"""What was found out about a claim, and on what grounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How much is known; the grounds that each needs are in docs/proof.md."""
+
+    PROVED = "proved"
+    CHECKED = "checked"
+    REFUTED = "refuted"
+    ILL_FORMED = "ill-formed"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Values that tell the two sides apart: 50 digits, with the true functions.
+
+    Attributes:
+        T, sizes, seed: with these and the claim the numbers come out again.
+        t: the step, where the claim is about any step.
+        entry: (row, column) of the entry that differs most.
+        left, right: its two values.
+    """
+
+    T: int
+    sizes: Mapping[str, int]
+    seed: int
+    t: int | None
+    entry: tuple[int, int]
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        step = "" if self.t is None else f", t = {self.t}"
+        sizes = ", ".join(f"{name} = {n}" for name, n in self.sizes.items())
+        i, j = self.entry
+        return f"T = {self.T}{step}{', ' + sizes if sizes else ''}: entry ({i}, {j}) is {self.left} ≠ {self.right}"
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "T": self.T,
+            "sizes": dict(self.sizes),
+            "seed": self.seed,
+            "t": self.t,
+            "entry": list(self.entry),
+            "lhs": self.left,
+            "rhs": self.right,
+        }
+
+
+@dataclass(frozen=True)
+class Instance:
+    """T and sizes at which both sides agree exactly; a false claim would pass with probability below 2^−bits."""
+
+    T: int
+    sizes: Mapping[str, int]
+    bits: int
+
+    def __str__(self) -> str:
+        return ", ".join([f"T = {self.T}", *(f"{name} = {n}" for name, n in self.sizes.items())])
+
+    def as_json(self) -> dict[str, object]:
+        return {"T": self.T, "sizes": dict(self.sizes), "error_bits": self.bits}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on left = right.
+
+    Attributes:
+        status: see `Status`.
+        reason: in one sentence.
+        least: the least T that the statement is about.
+        instances: where the two sides agree exactly.
+        every_size: all sizes were covered up to this T, by words; 0 if not.
+        counterexample: with `refuted`.
+        word: the shortest product that the two sides weigh differently, in words.
+        certificate: JSON, with `proved`.
+        assumptions: what of the model was relied on.
+        tried: methods that did not decide, and why.
+    """
+
+    status: Status
+    reason: str
+    least: int = 0
+    instances: tuple[Instance, ...] = ()
+    every_size: int = 0
+    counterexample: Counterexample | None = None
+    word: str = ""
+    certificate: str | None = None
+    assumptions: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """How the claim was read where books differ."""
+        return (
+            "an empty sum is 0 and an empty product the identity",
+            "time is t = 0 … T-1; a value before the first step is the initial one where the model has it, else 0",
+            f"T ≥ {self.least}",
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.status}: {self.reason}"]
+        lines += [f"  {self.counterexample}"] if self.counterexample else []
+        lines += [f"  {self.word}"] if self.word else []
+        lines += [f"  assumed: {a}" for a in self.assumptions]
+        lines += [f"  tried: {a}" for a in self.tried]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "status": str(self.status),
+            "reason": self.reason,
+            "conventions": list(self.conventions),
+            "assumptions": list(self.assumptions),
+            "checked": [i.as_json() for i in self.instances],
+            "all_sizes_up_to_T": self.every_size,
+            "counterexample": self.counterexample.as_json() if self.counterexample else None,
+            "word": self.word,
+            "tried": list(self.tried),
+            "certificate": self.certificate,
+        }

@@ -1,0 +1,237 @@
+"""Letters: which quantities stand for themselves in words, and which relations hold among them.
+
+The output h of a tanh has the letters h and h' = 1 − h²; that of a sigmoid s and s' = s (1 − s).
+Squares are rewritten, so that a polynomial in them has one form.  A function of the model's own
+pre-activation is recognised as the model's output, at whatever time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+
+from sympy import Symbol
+
+from derive.proof.words.items import (
+    Chain,
+    Entry,
+    Item,
+    Matrix,
+    NotInClass,
+    Range,
+    Run,
+    Term,
+    Terms,
+    Time,
+    Word,
+    items,
+    map_times,
+    pure,
+)
+
+Monomial = tuple[Entry, ...]
+MOST_TERMS = 2000
+ORIGIN = Symbol("origin_")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A letter of the model: its name, and how far its time is from the earliest one in its argument."""
+
+    name: str
+    shift: int
+    strict: bool  # a function's output at a step of the sequence, not a boundary value
+
+
+class Letters:
+    """The letters of one model.
+
+    `sums_to_one` maps names to why their entries sum to one; `used` collects what was relied on.
+    """
+
+    def __init__(self) -> None:
+        self.functions: dict[str, str] = {}
+        self.known: dict[str, Known] = {}
+        self.sums_to_one: dict[str, str] = {}
+        self.used: set[str] = set()
+
+    def register(self, function: str, arguments: Sequence[Terms], numbers: str, name: str) -> bool:
+        """Remember that name[t] is the function of these arguments; False if another name already is."""
+        self.functions[name] = function
+        try:
+            signature, time = self.signature(function, arguments, numbers)
+        except NotInClass:
+            return True
+        if signature in self.known:
+            return False
+        self.known[signature] = Known(name, 0 if time is None else -time.offset, time is not None)
+        return True
+
+    def letter(self, function: str, arguments: Sequence[Terms], numbers: str) -> tuple[str, Time | None, bool]:
+        """The letter of a function's value: the model's own, or one named after its argument.
+
+        Raises:
+            NotInClass: the argument is at several times that do not move together.
+        """
+        signature, time = self.signature(function, arguments, numbers)
+        known = self.known.setdefault(signature, Known(signature, 0, False))
+        self.functions[known.name] = function
+        return known.name, None if time is None else time.shifted(known.shift), known.strict
+
+    def signature(self, function: str, arguments: Sequence[Terms], numbers: str) -> tuple[str, Time | None]:
+        """The value's name up to a shift in time, and the earliest time in it."""
+        terms = [x for argument in arguments for x in argument]
+        if any(x.binders or x.equal or any(isinstance(i, Run) for i in items(x.word)) for x in terms):
+            raise NotInClass(f"{function} of a sum or a product over steps")
+        found = {i.time for x in terms for i in items(x.word) if i.time is not None}  # type: ignore[union-attr]
+        anchors = {time.anchor for time in found}
+        if len(anchors) > 1:
+            raise NotInClass(f"{function} of values at times that do not move together")
+        first = min((time.offset for time in found), default=0)
+        shown = " ; ".join(
+            " + ".join(sorted(_text(map_times(x, lambda time: Time(None, time.offset - first))) for x in argument))
+            for argument in arguments
+        )
+        earliest = Time(next(iter(anchors)), first) if found else None
+        return f"{function}({shown}{numbers})", earliest
+
+    # One form for each polynomial
+
+    def tidy(self, terms: Iterable[Term]) -> Terms:
+        """Squares rewritten, entries that sum to one summed, and like terms merged."""
+        merged: dict[tuple[object, ...], Term] = {}
+        for given in terms:
+            for x in self._reduce(given):
+                key = (x.word, x.binders, x.equal, x.ranges)
+                old = merged.get(key)
+                total = x.coefficient + (old.coefficient if old else 0)
+                merged[key] = replace(x, coefficient=total)
+                if len(merged) > MOST_TERMS:
+                    raise NotInClass(f"more than {MOST_TERMS} terms")
+        return [x for x in merged.values() if x.coefficient]
+
+    def _reduce(self, x: Term) -> Terms:
+        parts = [self._chain(c) if c is not None else [(Fraction(1), None)] for c in _slots(x.word)]
+        scalars = [self._chain(c) for c in x.word.scalars if not self._is_one(c)]
+        atoms = self._atoms(x.word.atoms)
+        out = []
+        for choice in product(*parts, product(*scalars), atoms):
+            (a, through), (b, column), (c, row), rest, (d, kept) = choice  # type: ignore[misc]
+            coefficient = x.coefficient * a * b * c * d
+            for k, _ in rest:  # type: ignore[union-attr]
+                coefficient *= k
+            word = Word(through, column, row, tuple(s for _, s in rest), kept)  # type: ignore[arg-type,union-attr]
+            out.append(Term(coefficient, word, x.binders, x.equal, x.ranges))
+        return out
+
+    def _is_one(self, chain: Chain) -> bool:
+        """Is 1ᵀ v the sum of entries that sum to one?"""
+        if len(chain) != 1 or not isinstance(chain[0], Entry) or chain[0].exponent != 1:
+            return False
+        why = self.sums_to_one.get(chain[0].name)
+        if why is None:
+            return False
+        if why:
+            self.used.add(why)
+        return True
+
+    def _chain(self, chain: Chain) -> list[tuple[Fraction, Chain]]:
+        """The diagonal letters between matrices sorted and rewritten."""
+        done: list[tuple[Fraction, Chain]] = [(Fraction(1), ())]
+        block: list[Entry] = []
+        for item in (*chain, None):
+            if isinstance(item, Entry):
+                block.append(item)
+                continue
+            options = self.monomials(block)
+            tail: tuple[Item, ...] = () if item is None else (item,)
+            done = [(c * k, head + m + tail) for c, head in done for k, m in options]
+            block = []
+        return done
+
+    def monomials(self, entries: Sequence[Entry]) -> list[tuple[Fraction, Monomial]]:
+        """A product of commuting letters as a sum of reduced ones."""
+        exponents: dict[tuple[str, Time | None, bool], int] = {}
+        for e in entries:
+            key = (e.name, e.time, e.scalar)
+            exponents[key] = exponents.get(key, 0) + e.exponent
+        for (name, time, scalar), n in exponents.items():
+            square = self.square(name)
+            if n >= 2 and square is not None:
+                rest = {**exponents, (name, time, scalar): n - 2}
+                return [
+                    (c * k, m)
+                    for c, extra in square
+                    for k, m in self.monomials(
+                        [Entry(a, at, e, s) for (a, at, s), e in rest.items()]
+                        + [Entry(a, time, 1, scalar) for a in extra]
+                    )
+                ]
+        kept = (Entry(name, time, n, scalar) for (name, time, scalar), n in exponents.items() if n)
+        return [(Fraction(1), tuple(sorted(kept, key=_order)))]
+
+    def square(self, name: str) -> list[tuple[Fraction, tuple[str, ...]]] | None:
+        """The square of a letter in simpler ones."""
+        function = self.functions.get(name)
+        if function == "tanh":
+            return [(Fraction(1), ()), (Fraction(-1), (f"{name}'",))]
+        if function == "sigmoid":
+            return [(Fraction(1), (name,)), (Fraction(-1), (f"{name}'",))]
+        if name == "sqrt(2)":
+            return [(Fraction(2), ())]
+        return None
+
+    def _atoms(self, atoms: Sequence[Entry]) -> list[tuple[Fraction, Monomial]]:
+        return self.monomials(atoms) if atoms else [(Fraction(1), ())]
+
+
+def _slots(w: Word) -> tuple[Chain | None, Chain | None, Chain | None]:
+    return w.through, w.column, w.row
+
+
+def _order(e: Entry) -> tuple[str, int, str]:
+    return (str(e.time.anchor) if e.time else "", e.time.offset if e.time else 0, e.name)
+
+
+def _text(x: Term) -> str:
+    """One line that tells terms at constant times apart."""
+
+    def item(i: Item) -> str:
+        at = "" if i.time is None else f"[{i.time.offset}]"  # type: ignore[union-attr]
+        if isinstance(i, Matrix):
+            return f"{i.name}{at}{'.T' if i.transposed else ''}"
+        if isinstance(i, Entry):
+            return f"{i.name}{at}" + (f"^{i.exponent}" if i.exponent != 1 else "")
+        return "|"
+
+    def chain(c: Chain | None) -> str:
+        return "-" if c is None else " ".join(map(item, c))
+
+    w = x.word
+    parts = [chain(c) for c in _slots(w)] + [chain(c) for c in w.scalars] + [chain(w.atoms)]
+    shown = ", ".join(p for p in parts if p != "-")
+    return f"{x.coefficient}*<{shown}>"
+
+
+def inverse(terms: Terms) -> Terms | None:
+    """The entrywise reciprocal of a single product of letters; None for anything else."""
+    if len(terms) != 1:
+        return None
+    (x,) = terms
+    w = x.word
+    chains = [c for c in (w.column, w.row) if c is not None]
+    if x.binders or x.equal or w.through is not None or w.scalars or not all(map(pure, chains)):
+        return None
+
+    def negative(c: Chain | None) -> Chain | None:
+        return None if c is None else tuple(e._replace(exponent=-e.exponent) for e in c)  # type: ignore[union-attr,call-arg]
+
+    word = Word(None, negative(w.column), negative(w.row), (), negative(w.atoms) or ())  # type: ignore[arg-type]
+    return [Term(1 / x.coefficient, word, ranges=tuple(r._replace(strict=True) for r in x.ranges))]
+
+
+def must_be_inside(time: Time) -> Range:
+    """The time of a value that is known only at the steps of the sequence."""
+    return Range(time, 0, 0, strict=True)
