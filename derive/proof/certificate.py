@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
-from derive.proof.automaton.weighted import Automaton, Equal, Vector
+from derive.proof.automaton.weighted import Automaton, Equal, Number, Vector
 from derive.proof.checker import FORMAT, VERSION, digest
 
 
@@ -37,5 +36,5 @@ def _vector(v: Vector) -> list[list[int | str]]:
     return [[i, _number(w)] for i, w in sorted(v.items())]
 
 
-def _number(w: Fraction) -> int | str:
+def _number(w: Number) -> int | str:
     return int(w) if w.denominator == 1 else f"{w.numerator}/{w.denominator}"

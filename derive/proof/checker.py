@@ -20,7 +20,7 @@ from typing import Any
 
 FORMAT, VERSION = "derive certificate", 1
 NUMBER = re.compile(r"-?[0-9]{1,1000}/[0-9]{1,1000}")
-Vector = dict[int, Fraction]
+Vector = dict[int, Any]  # integers and fractions
 
 
 class CertificateError(Exception):
@@ -57,7 +57,7 @@ def check(text: str) -> dict[str, Any]:
             if _combine(_vector(image, len(rows), "coordinates"), rows) != _combine(row, matrix):
                 raise CertificateError(f"the basis is not closed under {symbol!r}")
     for row in rows:
-        if sum((w * end.get(state, 0) for state, w in row.items()), Fraction(0)) != 0:
+        if sum(w * end.get(state, 0) for state, w in row.items()) != 0:
             raise CertificateError("a row of the basis does not vanish at the end")
     return _part(certificate, "claim")
 
@@ -114,7 +114,7 @@ def _combine(weights: Vector, rows: list[Vector] | dict[int, Vector]) -> Vector:
     total: Vector = {}
     for i, c in weights.items():
         for state, w in (rows.get(i, {}) if isinstance(rows, dict) else rows[i]).items():
-            total[state] = total.get(state, Fraction(0)) + c * w
+            total[state] = total.get(state, 0) + c * w
     return {state: w for state, w in total.items() if w}
 
 
@@ -130,10 +130,10 @@ def _vector(given: Any, length: int, where: str) -> Vector:
     return {i: w for i, w in vector.items() if w}
 
 
-def _number(given: Any, where: str) -> Fraction:
+def _number(given: Any, where: str) -> Any:
     whole = isinstance(given, int) and not isinstance(given, bool)
     if whole or (isinstance(given, str) and NUMBER.fullmatch(given) and int(given.split("/")[1])):
-        return Fraction(given)
+        return given if whole else Fraction(given)
     raise CertificateError(f"{where}: {str(given)[:40]!r} is no number")
 
 

@@ -42,14 +42,21 @@ class Compiler:
 
     def add(self, x: Term, reverse: bool) -> None:
         """One more term; `reverse` reads it backward in time."""
-        for variant in self._variants(mirrored(x) if reverse else x, reverse):
-            _Path(self, variant, reverse).compile()
+        _Path(self, mirrored(x) if reverse else x, reverse).compile()
         while self._open:
             self._expand(*self._open.pop())
 
-    def _variants(self, x: Term, reverse: bool) -> Iterator[Term]:
-        """The term with its ordered products of length ≥ 0, and without those of negative length."""
-        yield x
+    def check(self, x: Term, reverse: bool) -> None:
+        """Can the term be read in this direction?
+
+        Raises:
+            NotInClass: it cannot; the message says why.
+        """
+        _Path(self, mirrored(x) if reverse else x, reverse).compile()
+        for name in {name for name, _ in self._open}:
+            for n in self.reader.program.live([name]):
+                if self.reader.recurrent.get(n, 0) == (-1 if reverse else 1):
+                    raise NotInClass("a path that runs both ways in time")
 
     def cotangent(self, name: str, reverse: bool) -> int:
         """The node at which reading goes on with a cotangent, the reference being its step."""

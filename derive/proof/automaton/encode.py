@@ -14,12 +14,11 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from derive.proof.automaton.net import End, Letter, Move, Net, Step
-from derive.proof.automaton.weighted import Automaton, Builder
+from derive.proof.automaton.weighted import Automaton, Builder, Number, whole
 from derive.proof.words.items import Entry, Matrix, NotInClass
 
 LONGEST_WAIT = 8
 MOST_STATES = 20_000
-ONE = Fraction(1)
 
 
 class Spelling(Enum):
@@ -71,7 +70,7 @@ class State:
     loose: bool = False
 
 
-Outcome: TypeAlias = "tuple[Fraction, Symbols, State]"
+Outcome: TypeAlias = "tuple[Number, Symbols, State]"
 Square: TypeAlias = "Callable[[str], list[tuple[Fraction, tuple[str, ...]]] | None]"
 
 
@@ -87,13 +86,13 @@ class Speller:
             for _ in range(m.by):
                 more, s = self._advance(s)
                 out += more
-            yield ONE, out, s
+            yield 1, out, s
         elif isinstance(m, End):
-            yield ONE, self._end(s, m.at), State()
+            yield 1, self._end(s, m.at), State()
         elif isinstance(m.item, Entry):
             yield from self._entry(s, m.item, m.at)
         else:
-            yield ONE, *self._matrix(s, m)
+            yield 1, *self._matrix(s, m)
 
     # Letters
 
@@ -111,7 +110,7 @@ class Speller:
 
     def _entry(self, s: State, e: Entry, at: int | None) -> Iterator[Outcome]:
         if at is None:
-            yield ONE, *self._untimed(s, e)
+            yield 1, *self._untimed(s, e)
             return
         first = () if e.scalar else s.untimed
         letters = [Pending(at, int(not e.scalar), e.name, e.exponent)]
@@ -139,7 +138,7 @@ class Speller:
             raise NotInClass("a power of a vector without a letter at a time")
         return (), replace(s, untimed=untimed)
 
-    def _insert(self, block: tuple[Pending, ...], letters: list[Pending]) -> list[tuple[Fraction, tuple[Pending, ...]]]:
+    def _insert(self, block: tuple[Pending, ...], letters: list[Pending]) -> list[tuple[Number, tuple[Pending, ...]]]:
         """The block with more letters, equal ones merged and squares rewritten."""
         exponents = {(p.at, p.kind, p.name): p.exponent for p in block}
         for p in letters:
@@ -156,7 +155,7 @@ class Speller:
                 for c, extra in square
                 for w, b in self._insert(rest, [*left, *(Pending(at, kind, a, 1) for a in extra)])
             ]
-        return [(ONE, tuple(sorted(Pending(*k, e) for k, e in exponents.items() if e)))]
+        return [(1, tuple(sorted(Pending(*k, e) for k, e in exponents.items() if e)))]
 
     # Spelling
 
@@ -272,7 +271,7 @@ def encode(net: Net, spelling: Spelling, earliest: int, square: Square) -> Autom
         node, state = todo.pop()
         source = known[node, state]
         for arc in net.arcs[node]:
-            outcomes: list[Outcome] = [(arc.weight, (), state)]
+            outcomes: list[Outcome] = [(whole(arc.weight), (), state)]
             for m in arc.moves:
                 outcomes = [(w * v, out + more, new) for w, out, s in outcomes for v, more, new in speller.move(s, m)]
             for weight, out, new in outcomes:

@@ -70,22 +70,24 @@ def _first(reader: Reader, x: Term) -> str:
 
 def _directions(reader: Reader, terms: Terms, least: int, free: bool) -> dict[str, bool]:
     """For each beginning, whether its words are read backward in time; forward where both will do."""
-    possible: dict[str, set[bool]] = {}
-    refusals: dict[str, NotInClass] = {}
+    by_name: dict[str, Terms] = {}
     for x in terms:
-        name = _first(reader, x)
-        ways = set()
+        by_name.setdefault(_first(reader, x), []).append(x)
+    chosen = {}
+    for name, alike in by_name.items():
+        refusals = []
         for reverse in (False, True):
             try:
-                Compiler(reader, least, free).add(x, reverse)
-                ways.add(reverse)
+                for x in alike:
+                    Compiler(reader, least, free).check(x, reverse)
             except NotInClass as refusal:
-                refusals.setdefault(name, refusal)
-        possible[name] = possible.get(name, {False, True}) & ways
-    for name, ways in possible.items():
-        if not ways:
-            raise refusals.get(name, NotInClass("words that run both ways in time"))
-    return {name: min(ways) for name, ways in possible.items()}
+                refusals.append(refusal)
+                continue
+            chosen[name] = reverse
+            break
+        else:
+            raise refusals[0]
+    return chosen
 
 
 def told(d: Different) -> tuple[str, int]:

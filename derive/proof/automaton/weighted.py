@@ -14,31 +14,31 @@ from typing import TypeAlias
 
 from derive.proof.words.items import NotInClass
 
-Vector: TypeAlias = "dict[int, Fraction]"
+Number: TypeAlias = "int | Fraction"  # integers where they will do: they are faster
+Vector: TypeAlias = "dict[int, Number]"
 Moves: TypeAlias = "dict[str, dict[int, Vector]]"
-ZERO = Fraction(0)
 
 
 @dataclass
 class Builder:
     """Arcs that read one symbol, or none."""
 
-    symbols: list[dict[str, list[tuple[int, Fraction]]]] = field(default_factory=list)
-    silent: list[list[tuple[int, Fraction]]] = field(default_factory=list)
+    symbols: list[dict[str, list[tuple[int, Number]]]] = field(default_factory=list)
+    silent: list[list[tuple[int, Number]]] = field(default_factory=list)
 
     def state(self) -> int:
         self.symbols.append({})
         self.silent.append([])
         return len(self.symbols) - 1
 
-    def path(self, source: int, word: tuple[str, ...], weight: Fraction, target: int) -> None:
+    def path(self, source: int, word: tuple[str, ...], weight: Number, target: int) -> None:
         """A path that reads the symbols of a word."""
         if not word:
             self.silent[source].append((target, weight))
             return
         for i, symbol in enumerate(word):
             end = target if i == len(word) - 1 else self.state()
-            self.symbols[source].setdefault(symbol, []).append((end, weight if i == 0 else Fraction(1)))
+            self.symbols[source].setdefault(symbol, []).append((end, weight if i == 0 else 1))
             source = end
 
     def automaton(self, start: int, end: int) -> Automaton:
@@ -53,7 +53,7 @@ class Builder:
                         _add(row, state, weight * w)
                 if row:
                     moves.setdefault(symbol, {})[source] = row
-        return _trimmed(closure[start], moves, {end: Fraction(1)})
+        return _trimmed(closure[start], moves, {end: 1})
 
     def _closure(self) -> list[Vector]:
         """For each state, what its silent arcs lead to."""
@@ -70,7 +70,7 @@ class Builder:
                     stack.append(missing[0])
                     on_stack.add(missing[0])
                     continue
-                reached: Vector = {state: Fraction(1)}
+                reached: Vector = {state: 1}
                 for target, weight in self.silent[state]:
                     for s, w in known[target].items():
                         _add(reached, s, weight * w)
@@ -80,8 +80,13 @@ class Builder:
         return [known[s] for s in range(len(self.silent))]
 
 
-def _add(v: Vector, key: int, amount: Fraction) -> None:
-    total = v.get(key, ZERO) + amount
+def whole(w: Number) -> Number:
+    """The same number, as an integer where it is one."""
+    return int(w) if w.denominator == 1 else w
+
+
+def _add(v: Vector, key: int, amount: Number) -> None:
+    total = v.get(key, 0) + amount
     if total:
         v[key] = total
     else:
@@ -97,7 +102,7 @@ class Automaton:
     moves: Mapping[str, Mapping[int, Vector]]
     end: Vector
 
-    def weight(self, word: tuple[str, ...]) -> Fraction:
+    def weight(self, word: tuple[str, ...]) -> Number:
         v = self.start
         for symbol in word:
             v = step(v, self.moves.get(symbol, {}))
@@ -113,8 +118,8 @@ def step(v: Vector, rows: Mapping[int, Vector]) -> Vector:
     return out
 
 
-def dot(u: Vector, v: Vector) -> Fraction:
-    return sum((x * v[k] for k, x in u.items() if k in v), ZERO)
+def dot(u: Vector, v: Vector) -> Number:
+    return sum(x * v[k] for k, x in u.items() if k in v)
 
 
 def _trimmed(start: Vector, moves: Moves, end: Vector) -> Automaton:
@@ -168,8 +173,8 @@ class Different:
     """A shortest string that the two weigh differently."""
 
     word: tuple[str, ...]
-    left: Fraction
-    right: Fraction
+    left: Number
+    right: Number
 
 
 def compare(left: Automaton, right: Automaton, most: int = 2000) -> Equal | Different:
@@ -232,7 +237,7 @@ class _Comparison:
                 row = self.pivots.get(state)
                 if row is not None:
                     c = rest[state]
-                    found[row] = found.get(row, ZERO) + c
+                    found[row] = found.get(row, 0) + c
                     for k, w in self.basis[row].items():
                         _add(rest, k, -c * w)
                     todo = True
@@ -242,6 +247,10 @@ class _Comparison:
         pivot = min(rest)
         c = rest[pivot]
         self.pivots[pivot] = len(self.basis)
-        self.basis.append({k: w / c for k, w in rest.items()})
+        self.basis.append(
+            {k: whole(Fraction(w) / c) for k, w in rest.items()}
+            if c not in (1, -1)
+            else {k: w * c for k, w in rest.items()}
+        )
         found[len(self.basis) - 1] = c
         return {k: c for k, c in found.items() if c}, True

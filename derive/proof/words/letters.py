@@ -99,7 +99,7 @@ class Letters:
 
     # One form for each polynomial
 
-    def tidy(self, terms: Iterable[Term]) -> Terms:
+    def tidy(self, terms: Iterable[Term], most: int = MOST_TERMS) -> Terms:
         """Squares rewritten, entries that sum to one summed, and like terms merged."""
         merged: dict[tuple[object, ...], Term] = {}
         for given in terms:
@@ -108,8 +108,8 @@ class Letters:
                 old = merged.get(key)
                 total = x.coefficient + (old.coefficient if old else 0)
                 merged[key] = replace(x, coefficient=total)
-                if len(merged) > MOST_TERMS:
-                    raise NotInClass(f"more than {MOST_TERMS} terms")
+                if len(merged) > most:
+                    raise NotInClass(f"more than {most} terms")
         return [x for x in merged.values() if x.coefficient]
 
     def _reduce(self, x: Term) -> Terms:

@@ -66,8 +66,10 @@ from derive.proof.words.items import (
     entrywise,
     items,
     map_times,
+    pure,
     times,
     transpose,
+    transpose_chain,
 )
 from derive.proof.words.letters import Letters, inverse, must_be_inside
 
@@ -90,6 +92,7 @@ class Reader:
         self.recurrent = {
             n: g.direction for g in groups(self.program) if g.direction and set(g.names) & backward for n in g.names
         }
+        self._nonterminal = dict.fromkeys(self.recurrent, True)
         for v in self.program.variables.values():
             if v.onehot:
                 self.letters.sums_to_one[v.name] = ""
@@ -122,12 +125,11 @@ class Reader:
 
     def nonterminal(self, name: str) -> bool:
         """Does the automaton go on at this name: a cotangent that hangs on a recurrence's?"""
-        if name in self.recurrent:
-            return True
-        v = self.program[name]
-        if v.given or not v.timed or name in self.subject.normal.variables:
-            return False
-        return any(self.last_name(x) for x in self.definition(name))
+        if name not in self._nonterminal:
+            v, known = self.program[name], name in self.subject.normal.variables
+            letter = v.given or not v.timed or known or isinstance(self.program.equations[name], NONLINEAR)
+            self._nonterminal[name] = not letter and any(self.last_name(x) for x in self.definition(name))
+        return self._nonterminal[name]
 
     def last_name(self, x: Term) -> str:
         """The cotangent at which a word goes on; "" if it ends.
@@ -136,12 +138,13 @@ class Reader:
             NotInClass: there are two, or it stands elsewhere.
         """
         names = [i for i in items(x.word) if isinstance(i, Entry) and i.name in self.program.variables]
-        found = [i for i in names if self._goes_on(i)]
+        found = [i for i in names if self.goes_on(i)]
         if len(found) > 1 or (found and found[0].exponent != 1):
             raise NotInClass("two cotangents of recurrences meet in one product")
         return found[0].name if found else ""
 
-    def _goes_on(self, e: Entry) -> bool:
+    def goes_on(self, e: Entry) -> bool:
+        """Is the letter a cotangent at which a word goes on?"""
         return e.name in self.recurrent or (e.time is not None and self.nonterminal(e.name))
 
     def _is_letter(self, v: Variable) -> bool:
@@ -315,8 +318,52 @@ class Reader:
         done = self.read(e.args[0])
         for a in e.args[1:]:
             pairs = self._pairs(done, self.read(a))
-            done = self.letters.tidy(joined_terms(x, y, entrywise(x.word, y.word)) for x, y in pairs)
+            done = self.letters.tidy(self._entrywise(x, y) for x, y in pairs)
         return done
+
+    def _entrywise(self, x: Term, y: Term) -> Term:
+        """The elementwise product; of two compound factors, one becomes a letter of its own."""
+        if self._cannot_lie_before(x, y):
+            x, y = self._one_letter(x, y)
+        return joined_terms(x, y, entrywise(x.word, y.word))
+
+    def _cannot_lie_before(self, x: Term, y: Term) -> bool:
+        """Are both compound, or is one and the other a cotangent, at which the word must go on?"""
+        compound = [not _is_pure(w) for w in (x.word, y.word)]
+        vectors = x.word.through is None and y.word.through is None
+        return vectors and (all(compound) or (any(compound) and any(map(self.last_name, (x, y)))))
+
+    def _one_letter(self, x: Term, y: Term) -> tuple[Term, Term]:
+        refusal = NotInClass("an elementwise product of two compound factors")
+        for a, b in sorted(((x, y), (y, x)), key=lambda pair: str(pair[0].word)):
+            if _is_pure(a.word):
+                continue
+            try:
+                return self._as_letter(a), b
+            except NotInClass as reason:
+                refusal = reason
+        raise refusal
+
+    def _as_letter(self, x: Term) -> Term:
+        """A compound vector as a letter named after its word.
+
+        Raises:
+            NotInClass: it is no vector, or hangs on a cotangent or on several times.
+        """
+        w = x.word
+        chain = w.column if w.row is None else w.row
+        if chain is None or (w.column is not None and w.row is not None):
+            raise NotInClass("an elementwise product of two compound matrices")
+        if pure(chain):
+            return x
+        column = chain if w.row is None else transpose_chain(chain)
+        if self.last_name(x):
+            raise NotInClass("an elementwise product of two cotangents")
+        before = next(n for n, i in enumerate(column) if not isinstance(i, Entry))
+        name, time, _ = self.letters.letter("", [[Term(ONE, Word(column=column[before:]))]], "")
+        letter: Chain = (*column[:before], Entry(name, time))
+        word = replace(w, column=letter) if w.row is None else replace(w, row=letter)
+        return x.with_word(word)
 
     @terms.register(Transpose)
     def _(self, e: Transpose) -> Terms:
@@ -324,7 +371,7 @@ class Reader:
 
     @terms.register(Diag)
     def _(self, e: Diag) -> Terms:
-        return [x.with_word(diagonal(x.word)) for x in self.read(e.arg)]
+        return [x.with_word(diagonal(x.word)) for x in map(self._as_letter, self.read(e.arg))]
 
     @terms.register(Detach)
     def _(self, e: Detach) -> Terms:
@@ -355,7 +402,7 @@ class Reader:
             return None
         done = base
         for _ in range(abs(n) - 1):
-            done = self.letters.tidy(joined_terms(x, y, entrywise(x.word, y.word)) for x, y in product(done, base))
+            done = self.letters.tidy(self._entrywise(x, y) for x, y in product(done, base))
         return done
 
     @terms.register(SumOver)
@@ -429,6 +476,10 @@ class Reader:
     def _(self, e: Delta) -> Terms:
         pair = (time_of(e.at), time_of(e.time))
         return [replace(x, equal=(*x.equal, pair)) for x in self.terms(e.arg)]
+
+
+def _is_pure(w: Word) -> bool:
+    return all(pure(c) for c in (w.column, w.row) if c is not None)
 
 
 def is_column(e: MatrixExpr) -> bool:
