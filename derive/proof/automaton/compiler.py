@@ -11,7 +11,7 @@ from derive.algebra.nodes import T, t
 from derive.proof.automaton.bounds import Anchor, Bounds, Constraint, inside
 from derive.proof.automaton.net import End, Letter, Move, Net, Step
 from derive.proof.words.items import Chain, Entry, Item, Matrix, NotInClass, Range, Run, Term, Time, items
-from derive.proof.words.layout import AT_T, REVERSED, layout, mirrored
+from derive.proof.words.layout import AT_T, BORDER, REVERSED, layout, mirrored
 from derive.proof.words.reading import Reader, all_times
 
 ONE = Fraction(1)
@@ -85,7 +85,7 @@ class Compiler:
             raise NotInClass("a sum over steps inside a step of the recursion")
         last = self.reader.last_name(x)
         chain, found = layout(x, last)
-        moves = [Letter(i, _relative(i)) for i in chain]
+        moves = [Letter(i, 0 if _has_step(i) else _relative(i)) for i in chain]
         self._check_ranges(x, chain)
         if found is not None:
             step = _relative(found)
@@ -113,6 +113,11 @@ class Compiler:
                     yield r
 
 
+def _has_step(i: Item) -> bool:
+    """Is it a letter without a time, which is spelled at the step in which it stands?"""
+    return isinstance(i, (Entry, Matrix)) and i.time is None and i != BORDER
+
+
 def _relative(i: Item) -> int | None:
     """The time of an item of an equation, from t."""
     if isinstance(i, Run):
@@ -136,6 +141,20 @@ def _distance(equal: Sequence[tuple[Time, Time]]) -> int:
     return a.offset - b.offset
 
 
+@dataclass(frozen=True)
+class Pause:
+    """Wait for an index that no letter tells: the ways to choose it are counted."""
+
+    index: Anchor
+
+
+def _times(i: Item) -> Iterator[Time]:
+    if isinstance(i, Run):
+        yield from (i.low, i.high)
+    elif i.time is not None:
+        yield i.time
+
+
 class _Path:
     """The way of one term through the network."""
 
@@ -151,15 +170,52 @@ class _Path:
         if self.bounds.empty:
             return
         self._check()
-        places = [Place(Net.START, None, 0)]
-        first: list[Move] = [Letter(REVERSED, None)] if self.reverse else []
-        start = self.net.arc(Net.START, first, self.x.coefficient)
-        places = [Place(start, None, 0)]
-        for item in self.chain:
-            places = [self._run(p, item) if isinstance(item, Run) else self._read(p, item) for p in places]
-        for p in places:
-            self._end(p)
+        refusal: NotInClass | None = None
+        for chain in self._with_pauses():
+            self.visited = [(None, 0, 0)]
+            try:
+                self._check_way(chain)
+            except NotInClass as reason:
+                refusal = refusal or reason
+                continue
+            self._walk(chain, self.net)
+            return
+        if refusal is not None:
+            raise refusal
+
+    def _check_way(self, chain: Sequence[Item | Pause]) -> None:
+        """Can the chain be walked?  Tried on a network that is thrown away."""
+        self._walk(chain, Net())
         self._check_local()
+
+    def _walk(self, chain: Sequence[Item | Pause], net: Net) -> None:
+        self.walked, self.visited = net, [(None, 0, 0)]
+        first: list[Move] = [Letter(REVERSED, None)] if self.reverse else []
+        p = Place(net.arc(Net.START, first, self.x.coefficient), None, 0)
+        for item in chain:
+            p = self._run(p, item) if isinstance(item, Run) else self._read(p, item)
+        self._end(p)
+
+    def _with_pauses(self) -> Iterator[Sequence[Item | Pause]]:
+        """The chain, with a pause for each index that no letter tells, wherever it may stand."""
+        told = {time.anchor for i in self.chain for time in _times(i)}
+        told |= {self.last.time.anchor} if self.last is not None and self.last.time is not None else set()
+        silent = [i for i, _, _ in self.x.binders if i not in told and not self._pinned(i, {None, T, *told})]
+        if len(silent) > 1:
+            raise NotInClass("two indices that do not occur in what is summed")
+        if not silent:
+            yield self.chain
+            return
+        for n in range(len(self.chain) + 1):
+            yield [*self.chain[:n], Pause(silent[0]), *self.chain[n:]]
+
+    def _pinned(self, index: Anchor, told: Iterable[Anchor]) -> bool:
+        """Is the index a fixed distance from one that occurs?"""
+        known = (a for a in told if a in self.bounds.anchors)
+        return any(
+            self.bounds.least(index, a) is not None and self.bounds.least(index, a) == self.bounds.most(index, a)
+            for a in known
+        )
 
     def _anchors(self) -> list[Anchor]:
         runs = {i.index for i in self.chain if isinstance(i, Run)}
@@ -215,21 +271,24 @@ class _Path:
         if least is None or least < 0:
             raise NotInClass("times that do not ascend along the word")
         self._visit(anchor, least, most)
-        return Place(self.net.wait(p.node, least, most), anchor, p.bias)
+        return Place(self.walked.wait(p.node, least, most), anchor, p.bias)
 
     def _visit(self, anchor: Anchor, least: int, most: int | None) -> None:
         self.visited.append((anchor, least, most))
 
     def _read(self, p: Place, item: Item) -> Place:
+        if isinstance(item, Pause):
+            return self._go(p, item.index)
         if isinstance(item, Run):
             raise NotInClass("an ordered product inside another")
         if item.time is None:
-            return replace(p, node=self.net.arc(p.node, [Letter(item, None)]))
+            step = -p.bias if _has_step(item) else None
+            return replace(p, node=self.walked.arc(p.node, [Letter(item, step)]))
         p = self._go(p, item.time.anchor)
-        return replace(p, node=self.net.arc(p.node, [Letter(item, item.time.offset - p.bias)]))
+        return replace(p, node=self.walked.arc(p.node, [Letter(item, item.time.offset - p.bias)]))
 
     def _run(self, p: Place, run: Run) -> Place:
-        """A loop over the index: its value is the reference minus `bias`, and one more each time."""
+        """A loop over the index, which is the reference minus `bias` once it has been advanced."""
         if not run.ascending:
             raise NotInClass("an ordered product that runs against the time line")
         p = self._go(p, run.low.anchor)
@@ -240,18 +299,18 @@ class _Path:
             raise NotInClass("an ordered product that may have a negative length")
         if run.high.anchor != run.low.anchor:
             self._visit(run.high.anchor, least, most)
-        bias = -1 - run.high.offset
-        step = run.low.offset + bias - p.bias
+        bias = -run.high.offset  # so that the reference is back at its anchor after the loop
+        step = run.low.offset - 1 + bias - p.bias
         if step < 0:
-            bias, step = p.bias - run.low.offset, 0
-        start = self.net.arc(p.node, [Step(step)] if step else [])
-        end = _Loop(self.net, run, bias).between(start, least + length, None if most is None else most + length)
-        return Place(end, run.high.anchor, run.high.offset + 1 + bias)
+            bias, step = p.bias + 1 - run.low.offset, 0
+        start = self.walked.arc(p.node, [Step(step)] if step else [])
+        end = _Loop(self.walked, run, bias).between(start, least + length, None if most is None else most + length)
+        return Place(end, run.high.anchor, run.high.offset + bias)
 
     def _end(self, p: Place) -> None:
         if self.last is None:
             p = self._go(p, T)
-            self.net.arc(p.node, [End(-p.bias)], target=Net.END)
+            self.walked.arc(p.node, [End(-p.bias)], target=Net.END)
             return
         if self.last.time is None:
             raise NotInClass(f"the cotangent {self.last.name} has no time")
@@ -260,15 +319,11 @@ class _Path:
         if step < 0:
             raise NotInClass("times that do not ascend along the word")
         self._visit(T, self.last.time.offset + 1, None)
-        target = self.compiler.cotangent(self.last.name, self.reverse)
-        self.net.arc(p.node, [Step(step)] if step else [], target=target)
+        target = self.compiler.cotangent(self.last.name, self.reverse) if self.walked is self.net else Net.END
+        self.walked.arc(p.node, [Step(step)] if step else [], target=target)
 
     def _check_local(self) -> None:
         """Every bound must follow from those between anchors that are neighbours on the way."""
-        on_the_way = {a for a, _, _ in self.visited}
-        missing = [i for i, _, _ in self.x.binders if i not in on_the_way]
-        if missing:
-            raise NotInClass(f"the index {str(missing[0]).split('#')[0]} does not occur in what is summed")
         path = [a for a, _, _ in self.visited]
         for x in range(len(path)):
             for y in range(x + 1, len(path)):
@@ -314,15 +369,15 @@ class _Loop:
                 continue
             if f.column not in following:
                 following[f.column] = self.net.node()
-            moves: list[Move] = [self._letter(i) for i in f.chain]
-            self.net.arc(layer[f.row], [*moves, Step(1)], f.coefficient, following[f.column])
+            moves: list[Move] = [Step(1), *(self._letter(i) for i in f.chain)]
+            self.net.arc(layer[f.row], moves, f.coefficient, following[f.column])
         return following
 
     def _letter(self, i: Item) -> Letter:
         if isinstance(i, Run):
             raise NotInClass("an ordered product inside another")
         if i.time is None:
-            return Letter(i, None)
+            return Letter(i, -self.bias if _has_step(i) else None)
         if i.time.anchor != self.run.index:
             raise NotInClass("another index inside an ordered product")
         return Letter(i, i.time.offset - self.bias)

@@ -7,7 +7,7 @@ of their times; matrices have no time, and stand after the ticks that lead to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -22,15 +22,16 @@ MOST_STATES = 20_000
 
 
 class Spelling(Enum):
-    """How letters without a time are spelled; any one way will do if both sides use it.
+    """Where letters without a time are spelled; any one way will do if both sides use it.
 
-    LATE: scalars at the end of the string.  IN_PLACE: scalars beside the letter that they follow.
-    WOVEN: likewise, and one matrix to each tick, for recurrences without a letter at a time.
+    LATE: scalars at the end of the string, matrices before the next letter that has a time.
+    IN_PLACE: scalars at the step of the equation, or of the factor, in which they stand.
+    STEPWISE: matrices too, for recurrences without a letter that has a time.
     """
 
     LATE = "scalars last"
-    IN_PLACE = "scalars in place"
-    WOVEN = "matrices woven into the ticks"
+    IN_PLACE = "scalars at their steps"
+    STEPWISE = "scalars and matrices at their steps"
 
 
 @dataclass(frozen=True, order=True)
@@ -54,31 +55,48 @@ class State:
         clock: what the spelled ticks show, relative to the reference.
         waiting: matrices and marks that stand before the next letter.
         block: diagonal letters since the last matrix, and scalars, in order.
-        untimed: diagonal letters of this block that came before any with a time.
-        latest: the largest time in this block.
         atoms: scalars for the end of the string.
-        begun, loose: has a letter been spelled; have ticks since, with no matrix to weave in?
     """
 
     clock: int = 0
     waiting: Symbols = ()
     block: tuple[Pending, ...] = ()
-    untimed: tuple[tuple[str, int], ...] = ()
-    latest: int | None = None
     atoms: tuple[tuple[str, int], ...] = ()
-    begun: bool = False
-    loose: bool = False
 
 
 Outcome: TypeAlias = "tuple[Number, Symbols, State]"
 Square: TypeAlias = "Callable[[str], list[tuple[Fraction, tuple[str, ...]]] | None]"
 
 
+@dataclass(frozen=True)
+class Calendar:
+    """When letters are spelled: a letter's slot is its time plus a shift that its name decides.
+
+    With the shift, what a step of the recursion reads lies in one slot, and little waits.
+    """
+
+    shifts: Mapping[str, int]
+    earliest: int
+
+    @classmethod
+    def of(cls, *nets: Net) -> Calendar:
+        shifts: dict[str, int] = {}
+        for letter in (x for net in nets for x in net.letters()):
+            name = letter.item.name  # type: ignore[union-attr]
+            shifts[name] = max(shifts.get(name, -(letter.at or 0)), -(letter.at or 0))
+        return cls(shifts, min(0, *(net.shortest_end for net in nets)))
+
+    def slot(self, m: Letter) -> int | None:
+        """The slot of a letter, from the reference: never before `earliest`."""
+        return None if m.at is None else m.at + self.shifts[m.item.name]  # type: ignore[union-attr]
+
+
 class Speller:
     """One move of a network: what is spelled, and what waits after it."""
 
-    def __init__(self, spelling: Spelling, earliest: int, square: Square):
-        self.spelling, self.earliest, self.square = spelling, earliest, square
+    def __init__(self, spelling: Spelling, calendar: Calendar, square: Square):
+        self.spelling, self.calendar, self.square = spelling, calendar, square
+        self.earliest = calendar.earliest
 
     def move(self, s: State, m: Move) -> Iterator[Outcome]:
         if isinstance(m, Step):
@@ -90,53 +108,33 @@ class Speller:
         elif isinstance(m, End):
             yield 1, self._end(s, m.at), State()
         elif isinstance(m.item, Entry):
-            yield from self._entry(s, m.item, m.at)
+            yield from self._entry(s, m.item, self.calendar.slot(m) or 0)
         else:
             yield 1, *self._matrix(s, m)
 
     # Letters
 
     def _matrix(self, s: State, m: Letter) -> tuple[Symbols, State]:
-        symbol = symbol_of(m.item)
+        symbol, at = symbol_of(m.item), self.calendar.slot(m)
         out, s = self._flush_block(s)
-        if m.at is not None:
-            more, s = self._spell(s, m.at, symbol)
+        if at is not None and (m.item.time is not None or self.spelling is Spelling.STEPWISE):  # type: ignore[union-attr]
+            more, s = self._spell(s, at, symbol)
             return out + more, s
-        if s.loose and self.spelling is Spelling.WOVEN:
-            raise NotInClass("matrices that ticks cannot be woven with")
         if len(s.waiting) >= LONGEST_WAIT:
             raise NotInClass("a power of a matrix without a letter at a time")
         return out, replace(s, waiting=(*s.waiting, symbol))
 
-    def _entry(self, s: State, e: Entry, at: int | None) -> Iterator[Outcome]:
-        if at is None:
-            yield 1, *self._untimed(s, e)
-            return
-        first = () if e.scalar else s.untimed
-        letters = [Pending(at, int(not e.scalar), e.name, e.exponent)]
-        letters += [Pending(at, 1, name, n) for name, n in first]
-        latest = s.latest if e.scalar else max(at, at if s.latest is None else s.latest)
-        base = replace(s, latest=latest, untimed=s.untimed if e.scalar else ())
-        for weight, block in self._insert(s.block, letters):
-            if len(block) > 2 * LONGEST_WAIT:
-                raise NotInClass("too many letters that wait for their turn")
-            yield weight, (), replace(base, block=block)
-
-    def _untimed(self, s: State, e: Entry) -> tuple[Symbols, State]:
-        if e.scalar and self.spelling is Spelling.LATE:
+    def _entry(self, s: State, e: Entry, at: int) -> Iterator[Outcome]:
+        if e.time is None and e.scalar and self.spelling is Spelling.LATE:
             atoms = _raised(s.atoms, e.name, e.exponent)
             if any(abs(n) > LONGEST_WAIT for _, n in atoms):
                 raise NotInClass("a power of a scalar without a time")
-            return (), replace(s, atoms=atoms)
-        if self.spelling is Spelling.WOVEN:
-            return self._matrix(s, Letter(Matrix(power_text(e.name, e.exponent), False, None), None))
-        if s.latest is not None:
-            ((_, block),) = self._insert(s.block, [Pending(s.latest, 1, e.name, e.exponent)])
-            return (), replace(s, block=block)
-        untimed = _raised(s.untimed, e.name, e.exponent)
-        if any(abs(n) > LONGEST_WAIT for _, n in untimed):
-            raise NotInClass("a power of a vector without a letter at a time")
-        return (), replace(s, untimed=untimed)
+            yield 1, (), replace(s, atoms=atoms)
+            return
+        for weight, block in self._insert(s.block, [Pending(at, int(not e.scalar), e.name, e.exponent)]):
+            if len(block) > 2 * LONGEST_WAIT:
+                raise NotInClass("too many letters that wait for their turn")
+            yield weight, (), replace(s, block=block)
 
     def _insert(self, block: tuple[Pending, ...], letters: list[Pending]) -> list[tuple[Number, tuple[Pending, ...]]]:
         """The block with more letters, equal ones merged and squares rewritten."""
@@ -149,29 +147,25 @@ class Speller:
             if square is None:
                 continue
             rest = tuple(Pending(*k, e) for k, e in exponents.items() if k != (at, kind, name))
-            left = (Pending(at, kind, name, n - 2),) if n > 2 else ()
+            left = [Pending(at, kind, name, n - 2)] if n > 2 else []
             return [
-                (c * w, b)
+                (whole(c) * w, b)
                 for c, extra in square
-                for w, b in self._insert(rest, [*left, *(Pending(at, kind, a, 1) for a in extra)])
+                for w, b in self._insert(rest, left + [self._beside(a, at, kind, name) for a in extra])
             ]
         return [(1, tuple(sorted(Pending(*k, e) for k, e in exponents.items() if e)))]
+
+    def _beside(self, new: str, at: int, kind: int, old: str) -> Pending:
+        """A letter at the time of another one."""
+        shifts = self.calendar.shifts
+        shift = shifts.get(old, 0)
+        return Pending(at - shift + shifts.get(new, shift), kind, new, 1)
 
     # Spelling
 
     def _spell(self, s: State, at: int, symbol: str) -> tuple[Symbols, State]:
         """A letter at its time: ticks, what waits before it, and the letter."""
-        ticks = at - s.clock
-        done = replace(s, clock=at, waiting=(), begun=True, loose=False)
-        if ticks < 0:
-            return (*("-" for _ in range(-ticks)), *s.waiting, symbol), done
-        out: Symbols = ()
-        if self.spelling is Spelling.WOVEN and s.begun:
-            for w in s.waiting:
-                out += ("+", w) if ticks > 0 else (w,)
-                ticks = max(0, ticks - 1)
-            return (*out, *("+" for _ in range(ticks)), symbol), done
-        return (*("+" for _ in range(ticks)), *s.waiting, symbol), done
+        return (*_ticks(at - s.clock), *s.waiting, symbol), replace(s, clock=at, waiting=())
 
     def _flush(self, s: State, before: int | None) -> tuple[Symbols, State]:
         """Spell the waiting letters before a time, or all."""
@@ -180,8 +174,7 @@ class Speller:
             p, rest = s.block[0], s.block[1:]
             symbol = power_text(p.name, p.exponent)
             if p.kind == 0:  # a scalar does not end the wait of matrices
-                ticks = p.at - s.clock
-                out += (*(("+" if ticks > 0 else "-") for _ in range(abs(ticks))), symbol)
+                out += (*_ticks(p.at - s.clock), symbol)
                 s = replace(s, clock=p.at, block=rest)
             else:
                 more, s = self._spell(replace(s, block=rest), p.at, symbol)
@@ -196,39 +189,24 @@ class Speller:
             later = tuple(p for p in s.block if p.kind == 0 and p.at > last)
             out, s = self._flush(replace(s, block=tuple(p for p in s.block if p not in later)), None)
             s = replace(s, block=later)
-        untimed = tuple(power_text(name, n) for name, n in s.untimed)
-        return out, replace(s, untimed=(), latest=None, waiting=(*s.waiting, *untimed))
+        return out, s
 
     def _advance(self, s: State) -> tuple[Symbols, State]:
         """One step of the reference: everything lies one further back."""
         block = tuple(replace(p, at=p.at - 1) for p in s.block)
-        latest = None if s.latest is None else s.latest - 1
-        if latest is not None and latest < self.earliest - LONGEST_WAIT:
-            latest = self.earliest - LONGEST_WAIT
-        s = replace(s, clock=s.clock - 1, block=block, latest=latest)
-        out, s = self._flush(s, self.earliest)
-        if s.clock < self.earliest:
-            more, s = self._follow(s)
-            out += more
+        out, s = self._flush(replace(s, clock=s.clock - 1, block=block), self.earliest)
+        if s.clock < self.earliest:  # no later letter can precede this tick
+            return (*out, "+"), replace(s, clock=s.clock + 1)
         return out, s
-
-    def _follow(self, s: State) -> tuple[Symbols, State]:
-        """A tick of the clock, which no later letter can precede."""
-        s = replace(s, clock=s.clock + 1)
-        if self.spelling is not Spelling.WOVEN or not s.begun:
-            return ("+",), s
-        if s.waiting:
-            return ("+", s.waiting[0]), replace(s, waiting=s.waiting[1:])
-        return ("+",), replace(s, loose=True)
 
     def _end(self, s: State, at: int) -> Symbols:
         out, s = self._flush_block(s)
         more, s = self._flush(s, None)
-        ticks = at - s.clock
-        if self.spelling is Spelling.WOVEN and s.waiting and s.begun:
-            raise NotInClass("matrices after the last letter")
-        clock = tuple("+" if ticks > 0 else "-" for _ in range(abs(ticks)))
-        return (*out, *more, *clock, *s.waiting, *(power_text(name, n) for name, n in s.atoms))
+        return (*out, *more, *_ticks(at - s.clock), *s.waiting, *(power_text(name, n) for name, n in s.atoms))
+
+
+def _ticks(n: int) -> Symbols:
+    return ("+" if n > 0 else "-",) * abs(n)
 
 
 def _raised(powers: tuple[tuple[str, int], ...], name: str, n: int) -> tuple[tuple[str, int], ...]:
@@ -248,13 +226,13 @@ def symbol_of(item: object) -> str:
     return "·"
 
 
-def encode(net: Net, spelling: Spelling, earliest: int, square: Square) -> Automaton:
+def encode(net: Net, spelling: Spelling, calendar: Calendar, square: Square) -> Automaton:
     """The automaton of a network's spelled words.
 
     Raises:
         NotInClass: a word would need more memory than a finite automaton has.
     """
-    speller, builder = Speller(spelling, earliest, square), Builder()
+    speller, builder = Speller(spelling, calendar, square), Builder()
     known: dict[tuple[int, State], int] = {}
     todo: list[tuple[int, State]] = []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sympy import MatrixExpr
 
 from derive.proof.automaton.compiler import Compiler
-from derive.proof.automaton.encode import Spelling, encode
+from derive.proof.automaton.encode import Calendar, Spelling, encode
 from derive.proof.automaton.weighted import Automaton, Different, Equal, compare
 from derive.proof.budget import Budget
 from derive.proof.words.items import NotInClass, Term, Terms
@@ -48,16 +48,16 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
             budget.spend()
             compiler.add(x, directions[_first(reader, x)])
         nets.append(compiler.net)
-    earliest = min(net.earliest for net in nets)
+    calendar = Calendar.of(*nets)
     refusal = NotInClass("nothing was tried")
     for spelling in Spelling:
         try:
-            a, b = (encode(net, spelling, earliest, reader.letters.square) for net in nets)
+            a, b = (encode(net, spelling, calendar, reader.letters.square) for net in nets)
             result = compare(a, b)
         except NotInClass as reason:
             refusal = reason
             continue
-        word, T = ("", -1) if isinstance(result, Equal) else told(result)
+        word, T = ("", -1) if isinstance(result, Equal) else told(result, calendar)
         return Found(a, b, result, spelling.value, frozenset(reader.letters.used), word, T)
     raise refusal
 
@@ -90,7 +90,7 @@ def _directions(reader: Reader, terms: Terms, least: int, free: bool) -> dict[st
     return chosen
 
 
-def told(d: Different) -> tuple[str, int]:
+def told(d: Different, calendar: Calendar) -> tuple[str, int]:
     """A difference in words, and its T."""
     clock, shown = 0, []
     backward = "~" in d.word
@@ -98,7 +98,7 @@ def told(d: Different) -> tuple[str, int]:
         if symbol in "+-":
             clock += 1 if symbol == "+" else -1
         elif symbol != "~":
-            shown.append((symbol, clock))
+            shown.append((symbol, clock - calendar.shifts.get(symbol.split("^")[0], 0)))
     T = clock
     names = [s if s in "|·" else f"{s}@{T - 1 - c if backward else c}" for s, c in shown]
     text: Sequence[str] = names

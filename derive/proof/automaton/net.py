@@ -7,18 +7,21 @@ recursion become arcs between the cotangents.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from derive.proof.words.items import Entry, Item, NotInClass
+from derive.proof.words.items import Item, NotInClass
 
 MOST_NODES = 20_000
 
 
 class Letter(NamedTuple):
-    """Read an item whose time is the reference plus `at`; None if it has no time."""
+    """Read an item whose time is the reference plus `at`.
+
+    Of an item without a time, `at` tells the step of the equation or factor in which it stands; a mark has none.
+    """
 
     item: Item
     at: int | None
@@ -86,8 +89,13 @@ class Net:
             self.arc(at, [], target=end)
         return end
 
+    def letters(self) -> Iterator[Letter]:
+        """Every letter with a time."""
+        for arcs in self.arcs:
+            for a in arcs:
+                yield from (m for m in a.moves if isinstance(m, Letter) and m.at is not None)
+
     @property
-    def earliest(self) -> int:
-        """The least time, relative to the reference, at which a letter is read."""
-        times = [m.at for arcs in self.arcs for a in arcs for m in a.moves if isinstance(m, (Letter, End))]
-        return min((at for at in times if at is not None), default=0)
+    def shortest_end(self) -> int:
+        """The least T − reference at which a word ends, at most 0."""
+        return min((m.at for arcs in self.arcs for a in arcs for m in a.moves if isinstance(m, End)), default=0)

@@ -191,8 +191,9 @@ def _slots(w: Word) -> tuple[Chain | None, Chain | None, Chain | None]:
     return w.through, w.column, w.row
 
 
-def _order(e: Entry) -> tuple[str, int, str]:
-    return (str(e.time.anchor) if e.time else "", e.time.offset if e.time else 0, e.name)
+def _order(e: Entry) -> tuple[bool, str, int, str]:
+    """Letters without a time last, so that they are spelled beside the latest one that has a time."""
+    return (e.time is None, str(e.time.anchor) if e.time else "", e.time.offset if e.time else 0, e.name)
 
 
 def _text(x: Term) -> str:
