@@ -154,6 +154,11 @@ def transpose(a: MatrixExpr) -> MatrixExpr:
     return Transpose(a)
 
 
+def diag(a: MatrixExpr) -> MatrixExpr:
+    """A column vector as a diagonal matrix."""
+    return Diag(a)
+
+
 def broadcast(s: MatrixExpr, shape: Shape) -> MatrixExpr:
     """A 1×1 expression as an array of equal entries: a product with ones."""
     if not is_scalar(s.shape):

@@ -78,6 +78,17 @@ class Apply(Node):
         return f"{self.name}({', '.join(printer._print(a) for a in self.args[1:])})"
 
 
+def apply(name: str, *args: Any) -> Apply:
+    """An elementwise function of arrays (and its numbers last): tanh, sigmoid, relu …
+
+    Raises:
+        ShapeError: there is no such function, or its arguments do not fit.
+    """
+    if name not in FUNCTIONS:
+        raise ShapeError(f"there is no function {name!r}: one of {', '.join(FUNCTIONS)}")
+    return Apply(name, *args)
+
+
 def one(y: MatrixExpr) -> MatrixExpr:
     return b.ones(*y.shape)
 

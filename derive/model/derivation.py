@@ -14,6 +14,9 @@ from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm, expand
 from derive.errors import InputError, UnsupportedError
 from derive.program import references
+from derive.proof.budget import SECONDS
+from derive.proof.prove import Prover
+from derive.proof.verdict import Verdict
 
 LONGEST = 50  # steps written out: 1,300 terms are more than anybody reads
 
@@ -27,7 +30,29 @@ class Derivation:
     """
 
     name: str
-    adjoint: Adjoint
+    prover: Prover
+
+    @property
+    def adjoint(self) -> Adjoint:
+        return self.prover.subject.adjoint
+
+    @property
+    def symbol(self) -> MatrixExpr:
+        """dL/dname in formulas."""
+        program = self.adjoint.program
+        return program.ref(self.adjoint.cotangents[self.targets[0]])
+
+    def prove(self, formula_: MatrixExpr | None = None, seconds: float = SECONDS) -> Verdict:
+        """Is this gradient what the formula says, for every T and every size?
+
+        Without a formula: is the double sum (`expression`) the gradient?
+
+        Raises:
+            InputError: the formula is none.
+            UnsupportedError: there is no double sum to prove.
+        """
+        claimed = self.expression if formula_ is None else formula("formula", formula_)
+        return self.prover.prove(self.symbol, claimed, seconds)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -109,3 +134,16 @@ class Derivation:
         program = self.adjoint.program
         left = latex(program.ref(self.adjoint.cotangents[self.targets[0]]), program)
         return f"$\\displaystyle {left} = {self.latex()}$"
+
+
+def formula(name: str, given: object) -> MatrixExpr:
+    """What the caller means: a matrix expression, or the gradient of a derivation.
+
+    Raises:
+        InputError: neither.
+    """
+    if isinstance(given, Derivation):
+        return given.symbol
+    if isinstance(given, MatrixExpr):
+        return given
+    raise InputError(name, "a formula (a matrix expression) or a derivation", type(given).__name__)

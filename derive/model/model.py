@@ -9,14 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sympy import Eq
+from sympy import Eq, Expr, MatrixExpr
 
+from derive.algebra.nodes import number
 from derive.calculus.adjoint import Adjoint, adjoint
 from derive.calculus.normal import NormalBuilder, normalise
 from derive.errors import Diagnostic, InputError
 from derive.language import names, read, text
-from derive.model.derivation import Derivation
+from derive.model.derivation import Derivation, formula
 from derive.program import Program, Variable
+from derive.proof.budget import SECONDS
+from derive.proof.field.truth import Subject
+from derive.proof.prove import Prover
+from derive.proof.verdict import Verdict
 
 if TYPE_CHECKING:
     from derive.kernels.options import Options
@@ -96,7 +101,50 @@ class Model:
         from derive.kernels.entry import check_wrt  # the one list of what has a gradient
 
         check_wrt(self.normal, [name])
-        return Derivation(name, self.adjoint)
+        return Derivation(name, self.prover)
+
+    def symbol(self, name: str, index: Expr | int | None = None) -> MatrixExpr:
+        """A quantity of the model in formulas: W, or h[index] (h[t] by default) for what has a value per step.
+
+        Raises:
+            InputError: there is no such quantity.
+        """
+        v = self.normal.variables.get(name)
+        if v is None:
+            raise InputError("name", f"a quantity of the model ({', '.join(self.normal.variables)})", repr(name))
+        if not v.timed or index is None:
+            return self.normal.ref(name)
+        return self.normal.at(name, number(index))
+
+    def cotangent(self, name: str, index: Expr | int | None = None) -> MatrixExpr:
+        """dL/dname in formulas, in the shape of the name: the total derivative of the loss (at a step).
+
+        Raises:
+            InputError: the loss has no gradient with respect to it.
+        """
+        new = self.adjoint.cotangents.get(name)
+        if new is None:
+            raise InputError("name", f"one that has a gradient ({', '.join(self.adjoint.cotangents)})", repr(name))
+        program = self.adjoint.program
+        return program.ref(new) if index is None or not program[new].timed else program.at(new, number(index))
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Proves claims about this model; what it learns of the model serves all of them."""
+        return Prover(Subject(self.program, self.normal, self.adjoint))
+
+    def prove(self, left: MatrixExpr | Derivation, right: MatrixExpr | Derivation, seconds: float = SECONDS) -> Verdict:
+        """Is left = right, for every T and every size?
+
+        Args:
+            left, right: formulas over the model's quantities (see `symbol`, `cotangent` and `derive.algebra`),
+                or derivations, which stand for their gradients.  A free t means every step of the sequence.
+            seconds: what the answer may take; then it is `open`.
+
+        Raises:
+            InputError: a side is no formula.
+        """
+        return self.prover.prove(formula("left", left), formula("right", right), seconds)
 
     def options(
         self,

@@ -37,51 +37,56 @@ class Agreement:
         values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
         return dict(zip(names, values, strict=True))
 
-    def _truth(self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, positive: bool = False) -> Truth:
+    def _truth(
+        self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, positive: bool = False
+    ) -> Truth:
         key = (kind, tuple(sizes.values()), steps, seed, positive)
         old = self._worlds.get(key)
         if old is None or getattr(old.world.domain, "calls", 0) > RENEW:
-            domain: Domain = {"field": lambda: Galois(seed), "degrees": Degrees, "reals": Reals}[kind]()
-            self._worlds[key] = Truth(self.subject, sizes, steps, domain, seed, positive)
-        return self._worlds[key]
+            old = Truth(self.subject, sizes, steps, self._domain(kind, seed), seed, positive)
+            self._worlds[key] = old
+        old.world.budget = budget
+        return old
 
-    def _defined(self, compute: Callable[[int], Value]) -> tuple[int, Value]:
+    @staticmethod
+    def _domain(kind: str, seed: int) -> Domain:
+        return Galois(seed) if kind == "field" else Degrees() if kind == "degrees" else Reals()
+
+    def _defined(self, compute: Callable[[int], Value], first: int = 1) -> tuple[int, Value]:
         """The first seed at which nothing is divided by zero or outside a domain, and what it gives.
 
         Raises:
             ZeroDivisionError: there is none.
         """
-        for seed in range(1, TRIES):
+        last = first + TRIES - 1
+        for seed in range(first, last):
             try:
                 return seed, compute(seed)
             except ZeroDivisionError:
                 continue
-        return TRIES, compute(TRIES)
+        return last, compute(last)
 
     def exact(
         self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget
     ) -> Instance | None:
         """Where both sides agree in the field, with error below 2^−SURE; None if they differ."""
-        bits, needed = 0, 0
-        for trial in range(100):
 
-            def differs(seed: int) -> bool:
-                truth = self._truth("field", sizes, steps, 1000 * trial + seed)
-                truth.world.budget = budget
-                return any(truth.value(left, env) != truth.value(right, env) for env in steps_of(left, right, steps))
+        def differs(seed: int) -> bool:
+            truth = self._truth("field", sizes, steps, seed, budget)
+            return any(truth.value(left, env) != truth.value(right, env) for env in steps_of(left, right, steps))
 
-            if self._defined(differs)[1]:
+        bits, each, seed = 0, 0, 0
+        while bits < SURE:
+            seed, different = self._defined(differs, seed + 1)
+            if different:
                 return None
-            needed = needed or max(1, self._bits(left, right, steps, sizes, budget))
-            bits += needed
-            if bits >= SURE:
-                break
+            each = each or max(1, self._bits(left, right, steps, sizes, budget))
+            bits += each
         return Instance(steps, sizes, bits)
 
     def _bits(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget) -> int:
         """The error of one trial, from the degrees of both sides."""
-        truth = self._truth("degrees", sizes, steps, 0)
-        truth.world.budget = budget
+        truth = self._truth("degrees", sizes, steps, 0, budget)
         domain, largest = truth.world.domain, 0
         for env in steps_of(left, right, steps):
             for a, b in zip(_flat(truth.value(left, env)), _flat(truth.value(right, env)), strict=True):
@@ -92,36 +97,24 @@ class Agreement:
     def counterexample(
         self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget
     ) -> Counterexample | None:
-        """Real values at which the sides differ; None where they agree to all digits."""
+        """Real values at which the sides differ; None where they agree to all digits.
 
-        def compute(seed: int) -> tuple[Scalar, Counterexample | None]:
-            truth = self._truth("reals", sizes, steps, seed, positive=seed % 2 == 0)
-            truth.world.budget = budget
-            found = [self._worst(truth, left, right, env) for env in steps_of(left, right, steps)]
-            return max(found, key=lambda x: x[0], default=(0, None))
+        Raises:
+            ZeroDivisionError: no values were found at which both sides are defined.
+        """
 
-        for _ in range(1):
-            seed, (error, example) = self._defined(compute)
-            if example is not None and error > SAME:
-                t_, entry, a, b = example
-                return Counterexample(steps, sizes, seed, t_, entry, a, b)
-        return None
+        def compute(seed: int) -> Counterexample | None:
+            truth = self._truth("reals", sizes, steps, seed, budget, positive=seed % 2 == 0)
+            for env in steps_of(left, right, steps):
+                a, b = truth.value(left, env), truth.value(right, env)
+                at = _largest_difference(a, b)
+                if at is not None:
+                    context = truth.world.domain.context  # type: ignore[attr-defined]
+                    shown = [context.nstr(side[at[0]][at[1]], DIGITS) for side in (a, b)]
+                    return Counterexample(steps, sizes, seed, env.get(t), at, *shown)
+            return None
 
-    def _worst(
-        self, truth: Truth, left: MatrixExpr, right: MatrixExpr, env: Mapping[Symbol, int]
-    ) -> tuple[Scalar, object]:
-        a, b = truth.value(left, env), truth.value(right, env)
-        context = truth.world.domain.context  # type: ignore[attr-defined]
-        scale = max((abs(x) for x in (*_flat(a), *_flat(b))), default=0)
-        worst = max(
-            ((abs(x - y), (i, j)) for i, row in enumerate(a) for j, (x, y) in enumerate(zip(row, b[i], strict=True))),
-            default=(0, (0, 0)),
-        )
-        if not scale:
-            return 0, None
-        i, j = worst[1]
-        shown = [context.nstr(x, DIGITS) for x in (a[i][j], b[i][j])]
-        return worst[0] / scale, (env.get(t), (i, j), *shown)
+        return self._defined(compute)[1]
 
 
 def steps_of(left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[Symbol, int]]:
@@ -130,6 +123,17 @@ def steps_of(left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[S
         yield from ({t: k} for k in range(steps))
     else:
         yield {}
+
+
+def _largest_difference(a: Rows, b: Rows) -> tuple[int, int] | None:
+    """The entry that differs most; None where both sides are the same but for rounding."""
+    scale = max((abs(x) for x in (*_flat(a), *_flat(b))), default=0)
+    worst, at = scale * SAME, None
+    for i, (u, v) in enumerate(zip(a, b, strict=True)):
+        for j, (x, y) in enumerate(zip(u, v, strict=True)):
+            if abs(x - y) > worst:
+                worst, at = abs(x - y), (i, j)
+    return at
 
 
 def _flat(rows: Rows) -> list[Scalar]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from sympy import MatrixExpr, Transpose
 
+from derive.algebra.accept import accept
 from derive.algebra.nodes import t
 from derive.algebra.text import unicode_text
-from derive.errors import UnsupportedError
+from derive.errors import ShapeError, UnsupportedError
 from derive.proof.agreement import Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
@@ -17,10 +19,10 @@ from derive.proof.budget import SECONDS, Budget, OutOfBudget
 from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.field.truth import Subject
-from derive.proof.verdict import Instance, Status, Verdict
+from derive.proof.verdict import Counterexample, Instance, Status, Verdict
 from derive.proof.wellformed import problems
-from derive.proof.words.items import NotInClass
 from derive.proof.words.expand import first_difference
+from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 
 WORLDS = ((3, 0), (4, 1))  # T and the order of sizes at which a proof must agree with the field
@@ -34,19 +36,27 @@ class Prover:
     """Proves claims about one model; what it learns of the model serves all of them."""
 
     subject: Subject
-    reader: Reader = field(init=False)
-    agreement: Agreement = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.reader = Reader(self.subject)
-        self.agreement = Agreement(self.subject)
+    @cached_property
+    def reader(self) -> Reader:
+        return Reader(self.subject)
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        return Agreement(self.subject)
 
     def prove(self, left: MatrixExpr, right: MatrixExpr, seconds: float = SECONDS) -> Verdict:
         """The verdict on left = right, for every T and every size.
 
         A free t stands for any step of the sequence.
         """
-        wrong = list(problems(left, right, self.subject.names))
+        try:
+            left, right = accept(left), accept(right)
+            wrong = list(problems(left, right, self.subject.names))
+        except (ShapeError, UnsupportedError) as error:
+            wrong = [str(error)]
+        except RecursionError:
+            return Verdict(Status.OPEN, "it is nested too deeply")
         if wrong:
             return Verdict(Status.ILL_FORMED, wrong[0], tried=tuple(wrong[1:]))
         return _Case(self, left, right, Budget(seconds)).verdict()
@@ -116,7 +126,7 @@ class _Case:
             "50 digits in real numbers"
         )
 
-    def _example(self, steps: int, shift: int):  # type: ignore[no-untyped-def]
+    def _example(self, steps: int, shift: int) -> Counterexample | None:
         try:
             sizes = self.agreement.sizes(shift)
             return self.agreement.counterexample(self.left, self.right, steps, sizes, self.budget)
@@ -179,9 +189,9 @@ class _Case:
         """Are the two sides the same words at every T up to EXPANDED?"""
         free = t in self.left.free_symbols | self.right.free_symbols
         try:
-            sides = [self.reader.read(e) for e in (self.left, self.right)]
+            left, right = self.reader.read(self.left), self.reader.read(self.right)
             for steps in range(1, EXPANDED + 1):
-                found = first_difference(self.reader, *sides, steps, free, self.budget.spend)
+                found = first_difference(self.reader, left, right, steps, free, self.budget.spend)
                 if found is not None:
                     self.tried.append(f"words: they differ at T = {steps}, by a relation that words do not know")
                     return False

@@ -217,9 +217,9 @@ class _Comparison:
             i = todo.popleft()
             if dot(self.basis[i], end):
                 return Different(words[i], self.left.weight(words[i]), self.right.weight(words[i]))
-            for a in rows:
+            for a, images in rows.items():
                 found, new = self._coordinates(step(self.basis[i], moves[a]))
-                rows[a].append(found)
+                images.append(found)
                 if new:
                     words.append((*words[i], a))
                     todo.append(len(self.basis) - 1)
@@ -229,7 +229,7 @@ class _Comparison:
 
     def _coordinates(self, v: Vector) -> tuple[Vector, bool]:
         """v in the basis, which grows by one row where it must; each row has a 1 at its pivot."""
-        rest, found = dict(v), {}
+        rest, found = dict(v), dict[int, Number]()
         todo = True
         while todo:
             todo = False

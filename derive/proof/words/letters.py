@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
-from sympy import Symbol
-
 from derive.proof.words.items import (
     Chain,
     Entry,
@@ -33,7 +31,6 @@ from derive.proof.words.items import (
 
 Monomial = tuple[Entry, ...]
 MOST_TERMS = 2000
-ORIGIN = Symbol("origin_")
 
 
 @dataclass(frozen=True)
@@ -113,17 +110,19 @@ class Letters:
         return [x for x in merged.values() if x.coefficient]
 
     def _reduce(self, x: Term) -> Terms:
-        parts = [self._chain(c) if c is not None else [(Fraction(1), None)] for c in _slots(x.word)]
-        scalars = [self._chain(c) for c in x.word.scalars if not self._is_one(c)]
-        atoms = self._atoms(x.word.atoms)
+        w = x.word
+        scalars = [c for c in w.scalars if not self._is_one(c)]
+        nothing: list[tuple[Fraction, Chain | None]] = [(Fraction(1), None)]
+        slots = [nothing if c is None else [*self._chain(c)] for c in (*_slots(w), *scalars)]
         out = []
-        for choice in product(*parts, product(*scalars), atoms):
-            (a, through), (b, column), (c, row), rest, (d, kept) = choice  # type: ignore[misc]
-            coefficient = x.coefficient * a * b * c * d
-            for k, _ in rest:  # type: ignore[union-attr]
+        for choice in product(*slots):
+            coefficient = x.coefficient
+            for k, _ in choice:
                 coefficient *= k
-            word = Word(through, column, row, tuple(s for _, s in rest), kept)  # type: ignore[arg-type,union-attr]
-            out.append(Term(coefficient, word, x.binders, x.equal, x.ranges))
+            through, column, row, *rest = (c for _, c in choice)
+            for k, atoms in self.monomials(w.atoms):
+                word = Word(through, column, row, tuple(c or () for c in rest), atoms)
+                out.append(Term(coefficient * k, word, x.binders, x.equal, x.ranges))
         return out
 
     def _is_one(self, chain: Chain) -> bool:
@@ -182,9 +181,6 @@ class Letters:
         if name == "sqrt(2)":
             return [(Fraction(2), ())]
         return None
-
-    def _atoms(self, atoms: Sequence[Entry]) -> list[tuple[Fraction, Monomial]]:
-        return self.monomials(atoms) if atoms else [(Fraction(1), ())]
 
 
 def _slots(w: Word) -> tuple[Chain | None, Chain | None, Chain | None]:

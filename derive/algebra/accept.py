@@ -1,0 +1,124 @@
+"""Formulas written by hand, with SymPy's own operators, in the project's nodes.
+
+SymPy turns a ⊙ a into a power of its own, keeps numbers inside products and does not compare sizes
+that are symbols; here each becomes the node that every rule knows, and sizes are compared.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from sympy import (
+    HadamardPower,
+    HadamardProduct,
+    Identity,
+    Integer,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    OneMatrix,
+    S,
+    Transpose,
+    ZeroMatrix,
+)
+from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatrix
+
+from derive.algebra import build as b
+from derive.algebra.bound import Bound
+from derive.algebra.functions import HIGHEST_POWER, power
+from derive.algebra.nodes import Blocks, Jacobian, Node, Scale, StepGradient, is_reference
+from derive.errors import UnsupportedError
+
+
+@singledispatch
+def accept(e: MatrixExpr) -> MatrixExpr:
+    """The formula in the project's nodes.
+
+    Raises:
+        ShapeError: operands do not conform.
+        UnsupportedError: there is no node for a part of it.
+    """
+    if is_reference(e):
+        return e
+    raise UnsupportedError(f"formulas have no {type(e).__name__}: use what derive.algebra offers")
+
+
+@accept.register(Jacobian)
+@accept.register(StepGradient)
+@accept.register(OneMatrix)
+@accept.register(ZeroMatrix)
+@accept.register(Identity)
+def _(e: MatrixExpr) -> MatrixExpr:
+    return e
+
+
+@accept.register(GenericZeroMatrix)
+@accept.register(GenericIdentity)
+def _(e: MatrixExpr) -> MatrixExpr:
+    raise UnsupportedError("an empty sum or product of SymPy's has no shape: use derive.algebra")
+
+
+@accept.register(MatAdd)
+def _(e: MatAdd) -> MatrixExpr:
+    return b.add(*map(accept, e.args))
+
+
+@accept.register(MatMul)
+def _(e: MatMul) -> MatrixExpr:
+    numbers = [a for a in e.args if not isinstance(a, MatrixExpr)]
+    c = S.One
+    for number in numbers:
+        c *= number
+    return b.scale(c, b.matmul(*(accept(a) for a in e.args if isinstance(a, MatrixExpr))))
+
+
+@accept.register(HadamardProduct)
+def _(e: HadamardProduct) -> MatrixExpr:
+    return b.hadamard(*map(accept, e.args))
+
+
+@accept.register(HadamardPower)
+def _(e: HadamardPower) -> MatrixExpr:
+    return power(accept(e.base), _whole(e.exp))
+
+
+@accept.register(MatPow)
+def _(e: MatPow) -> MatrixExpr:
+    n = _whole(e.exp)
+    if n < 0:
+        raise UnsupportedError("formulas have no inverse of a matrix")
+    return b.matmul(*([accept(e.base)] * n)) if n else Identity(e.shape[0])
+
+
+def _whole(exponent: object) -> int:
+    if not isinstance(exponent, Integer) or abs(int(exponent)) > HIGHEST_POWER:
+        raise UnsupportedError(f"a power must be a whole number of at most {HIGHEST_POWER}, not {exponent}")
+    return int(exponent)
+
+
+@accept.register(Transpose)
+def _(e: Transpose) -> MatrixExpr:
+    return b.transpose(accept(e.arg))
+
+
+@accept.register(Scale)
+def _(e: Scale) -> MatrixExpr:
+    return b.scale(e.coefficient, accept(e.arg))
+
+
+@accept.register(Blocks)
+def _(e: Blocks) -> MatrixExpr:
+    return Blocks(e.block_rows, e.block_cols, *map(accept, e.matrices))
+
+
+@accept.register(Bound)
+def _(e: Bound) -> MatrixExpr:
+    return e.func(accept(e.body), *e.args[1:])
+
+
+@accept.register(Node)
+def _(e: Node) -> MatrixExpr:
+    if is_reference(e):
+        return e
+    return e.func(*(accept(a) if isinstance(a, MatrixExpr) else a for a in e.args))

@@ -1,0 +1,164 @@
+"""What the names of a model mean in words.
+
+A name stands for itself where a nonlinear function, a recurrence or the user gives it its value;
+every other name is replaced by its equation.  A cotangent of a recurrence stands at the end of its
+word, and the automaton goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+
+from sympy import MatrixExpr, Symbol
+
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import FusedLoss, LogSoftmax, Softmax, T, t
+from derive.graph import groups
+from derive.program import Variable, operands
+from derive.proof.field.truth import Subject
+from derive.proof.words.items import Entry, Item, Matrix, NotInClass, Range, Term, Terms, Time, items, map_times
+from derive.proof.words.letters import Letters, must_be_inside
+from derive.proof.words.terms import ONE, function_name, is_column, letter_word, numbers_of
+
+NONLINEAR = (Apply, Softmax, LogSoftmax, FusedLoss)
+
+
+class Names:
+    """The names of one model; `read`, which a subclass gives, reads the equations behind them."""
+
+    def __init__(self, subject: Subject):
+        self.subject, self.program = subject, subject.names
+        self.letters = Letters()
+        self._numbers = count(1)
+        self._definitions: dict[str, Terms] = {}
+        backward = {v.name for v in self.program.roles("adjoint", "carry")}
+        self.recurrent = {
+            n: g.direction for g in groups(self.program) if g.direction and set(g.names) & backward for n in g.names
+        }
+        self._nonterminal = dict.fromkeys(self.recurrent, True)
+        for v in self.program.variables.values():
+            if v.onehot:
+                self.letters.sums_to_one[v.name] = ""
+            elif self.program.assumes_sum_one(v.name):
+                self.letters.sums_to_one[v.name] = f"sum({v.name}) == 1"
+        self._same: dict[str, tuple[str, Time | None]] = {}
+        for name, e in self.program.equations.items():
+            if isinstance(e, (Apply, Softmax, LogSoftmax)) and is_column(e):
+                self._register(name, e)
+
+    def _register(self, name: str, e: MatrixExpr) -> None:
+        try:
+            arguments = [self.read(a) for a in operands(e)]
+        except NotInClass:
+            return
+        if isinstance(e, Softmax):
+            self.letters.sums_to_one[name] = ""
+        if not self.letters.register(function_name(e), arguments, numbers_of(e), name):
+            found, time, _ = self.letters.letter(function_name(e), arguments, numbers_of(e))
+            if self.program[name].role != "state":
+                self._same[name] = (found, time)
+
+    def definition(self, name: str) -> Terms:
+        """The words of a name's equation, at step t."""
+        if name not in self._definitions:
+            self._definitions[name] = self.read(self.program.equations[name])
+        return self._definitions[name]
+
+    def nonterminal(self, name: str) -> bool:
+        """Does the automaton go on at this name: a cotangent that hangs on a recurrence's?"""
+        if name not in self._nonterminal:
+            v, known = self.program[name], name in self.subject.normal.variables
+            letter = v.given or not v.timed or known or isinstance(self.program.equations[name], NONLINEAR)
+            self._nonterminal[name] = not letter and any(self.last_name(x) for x in self.definition(name))
+        return self._nonterminal[name]
+
+    def last_name(self, x: Term) -> str:
+        """The cotangent at which a word goes on; "" if it ends.
+
+        Raises:
+            NotInClass: there are two, or it stands elsewhere.
+        """
+        names = [i for i in items(x.word) if isinstance(i, Entry) and i.name in self.program.variables]
+        found = [i for i in names if self.goes_on(i)]
+        if len(found) > 1 or (found and found[0].exponent != 1):
+            raise NotInClass("two cotangents of recurrences meet in one product")
+        return found[0].name if found else ""
+
+    def goes_on(self, e: Entry) -> bool:
+        """Is the letter a cotangent at which a word goes on?"""
+        return e.name in self.recurrent or (e.time is not None and self.nonterminal(e.name))
+
+    def _is_letter(self, v: Variable) -> bool:
+        if v.given or v.role == "state" or v.name in self.recurrent:
+            return True
+        e = self.program.equations[v.name]
+        return isinstance(e, NONLINEAR) or (v.timed and self.nonterminal(v.name))
+
+    def _name(self, name: str, time: Time | None) -> Terms:
+        if name not in self.program.variables:
+            raise NotInClass(f"{name} is no name of the model")
+        v = self.program[name]
+        if v.role == "initial" and v.of:
+            owner = self.program[v.of]
+            k = owner.initial.index(name) + 1
+            name, v, time = owner.name, owner, Time(T, k - 1) if owner.backward else Time(None, -k)
+        if name in self._same:
+            name, shift = self._same[name]
+            moved = None if shift is None or time is None else time.shifted(shift.offset)
+            inside = () if time is None else (must_be_inside(time),)
+            return [Term(ONE, letter_word(name, v.shape, moved), ranges=inside)]
+        if self._is_letter(v):
+            return [Term(ONE, letter_word(name, v.shape, time))]
+        terms = self.definition(name)
+        if time is None:
+            return [self.fresh(x) for x in terms]
+        own = Range(time, 0, 0, strict=False)
+
+        def at(other: Time) -> Time:
+            return time.shifted(other.offset) if other.anchor == t else other
+
+        return [self.fresh(replace(map_times(x, at), ranges=(own, *map_times(x, at).ranges))) for x in terms]
+
+    def range(self, name: str, time: Time) -> Range | None:
+        """Where a letter has a value: outside, it is zero; a slope letter 1 − h² is not, and must be inside."""
+        v = self.program.variables.get(name.rstrip("'"))
+        if v is None:
+            return None
+        known = 0
+        while known < len(v.initial) and v.initial[known]:
+            known += 1
+        strict = name.endswith("'")
+        return Range(time, 0, known, strict) if v.backward else Range(time, -known, 0, strict)
+
+    def letter_ranges(self, chain: Iterable[Item]) -> Iterator[Range]:
+        """The ranges of a chain's letters."""
+        for i in chain:
+            if isinstance(i, (Entry, Matrix)) and i.time is not None:
+                r = self.range(i.name, i.time)
+                if r is not None:
+                    yield r
+
+    def index(self, name: str) -> Symbol:
+        return Symbol(f"{name.split('#', maxsplit=1)[0]}#{next(self._numbers)}", integer=True)
+
+    def fresh(self, x: Term) -> Term:
+        """The same term with bound indices of its own."""
+        if not x.binders:
+            return x
+        new = {i: self.index(i.name) for i, _, _ in x.binders}
+
+        def rename(time: Time) -> Time:
+            return Time(new.get(time.anchor, time.anchor), time.offset)
+
+        renamed = map_times(x, rename)
+        return replace(renamed, binders=tuple((new[i], low, high) for i, low, high in renamed.binders))
+
+    def read(self, e: MatrixExpr) -> Terms:
+        """The words of an expression.
+
+        Raises:
+            NotInClass: words cannot express it.
+        """
+        raise NotImplementedError

@@ -1,0 +1,187 @@
+"""Products in words: of matrices, elementwise, over an index, of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+
+from sympy import Expr, MatMul, MatrixExpr, Rational, Symbol
+
+from derive.algebra.bound import OrderedProduct
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Blocks
+from derive.proof.words.items import (
+    Chain,
+    Entry,
+    Factor,
+    NotInClass,
+    Range,
+    Run,
+    Term,
+    Terms,
+    Time,
+    Word,
+    entrywise,
+    items,
+    map_times,
+    pure,
+    times,
+    transpose_chain,
+)
+from derive.proof.words.letters import inverse
+from derive.proof.words.names import Names
+from derive.proof.words.terms import ONE, Grid, flat, is_pure, joined_terms, time_of
+
+MOST_FACTORS = 64
+
+
+class Products(Names):
+    """Multiplies terms."""
+
+    @staticmethod
+    def _scaled(c: Fraction, atoms: tuple[Entry, ...], x: Term) -> Term:
+        word = replace(x.word, atoms=(*x.word.atoms, *atoms))
+        return replace(x, coefficient=c * x.coefficient, word=word)
+
+    def _coefficient(self, e: Expr) -> list[tuple[Fraction, tuple[Entry, ...]]]:
+        """A scalar of numbers, sizes and T as a sum of rationals times commuting letters."""
+        out = []
+        for part in (
+            e.xreplace({Symbol(n, real=True): c for n, c in self.program.constants.items()}).expand().as_ordered_terms()
+        ):
+            c, atoms = ONE, []
+            for factor in part.as_ordered_factors():
+                base, exponent = factor.as_base_exp()
+                if isinstance(factor, Rational):
+                    c *= Fraction(int(factor.p), int(factor.q))
+                elif exponent.is_Integer:
+                    atoms.append(Entry(str(base), None, int(exponent), True))
+                elif (2 * exponent).is_Integer:
+                    atoms.append(Entry(f"sqrt({base})", None, int(2 * exponent), True))
+                else:
+                    raise NotInClass(f"the coefficient {factor}")
+            out.append((c, tuple(atoms)))
+        return out
+
+    def _product(self, factors: Sequence[MatrixExpr]) -> Grid:
+        done = self.grid(factors[0])
+        for a in factors[1:]:
+            right, inner = self.grid(a), a.shape[0]
+            if len(done[0]) != len(right):
+                raise NotInClass("blocks that do not lie like those they are multiplied by")
+            done = [
+                [
+                    self._inner([row[k] for k in range(len(right))], [r[j] for r in right], inner)
+                    for j in range(len(right[0]))
+                ]
+                for row in done
+            ]
+        return done
+
+    def _inner(self, row: Sequence[Terms], column: Sequence[Terms], inner: Expr) -> Terms:
+        pairs = [pair for left, right in zip(row, column, strict=True) for pair in self._pairs(left, right)]
+        return self.letters.tidy(self._times(x, y, inner) for x, y in pairs)
+
+    def _pairs(self, left: Terms, right: Terms) -> list[tuple[Term, Term]]:
+        if len(left) * len(right) > MOST_FACTORS**2:
+            raise NotInClass(f"more than {MOST_FACTORS**2} terms when multiplied out")
+        return list(product(left, right))
+
+    def _times(self, x: Term, y: Term, inner: Expr) -> Term:
+        word, met = times(x.word, y.word)
+        joined = joined_terms(x, y, word)
+        if met:  # 1ᵀ 1
+            (only,) = self._coefficient(inner)
+            return self._scaled(*only, joined)
+        return joined
+
+    def _entrywise(self, x: Term, y: Term) -> Term:
+        """The elementwise product; of two compound factors, one becomes a letter of its own."""
+        if self._cannot_lie_before(x, y):
+            x, y = self._one_letter(x, y)
+        return joined_terms(x, y, entrywise(x.word, y.word))
+
+    def _cannot_lie_before(self, x: Term, y: Term) -> bool:
+        """Are both compound, or is one and the other a cotangent, at which the word must go on?"""
+        compound = [not is_pure(w) for w in (x.word, y.word)]
+        vectors = x.word.through is None and y.word.through is None
+        return vectors and (all(compound) or (any(compound) and any(map(self.last_name, (x, y)))))
+
+    def _one_letter(self, x: Term, y: Term) -> tuple[Term, Term]:
+        refusal = NotInClass("an elementwise product of two compound factors")
+        for a, b in sorted(((x, y), (y, x)), key=lambda pair: str(pair[0].word)):
+            if is_pure(a.word):
+                continue
+            try:
+                return self._as_letter(a), b
+            except NotInClass as reason:
+                refusal = reason
+        raise refusal
+
+    def _as_letter(self, x: Term) -> Term:
+        """A compound vector as a letter named after its word.
+
+        Raises:
+            NotInClass: it is no vector, or hangs on a cotangent or on several times.
+        """
+        w = x.word
+        chain = w.column if w.row is None else w.row
+        if chain is None or (w.column is not None and w.row is not None):
+            raise NotInClass("an elementwise product of two compound matrices")
+        if pure(chain):
+            return x
+        column = chain if w.row is None else transpose_chain(chain)
+        if self.last_name(x):
+            raise NotInClass("an elementwise product of two cotangents")
+        before = next(n for n, i in enumerate(column) if not isinstance(i, Entry))
+        name, time, _ = self.letters.letter("", [[Term(ONE, Word(column=column[before:]))]], "")
+        letter: Chain = (*column[:before], Entry(name, time))
+        word = replace(w, column=letter) if w.row is None else replace(w, row=letter)
+        return x.with_word(word)
+
+    def _monomial(self, e: Apply, argument: Terms) -> Terms | None:
+        """Powers and reciprocals of products of letters."""
+        if e.name not in ("reciprocal", "power"):
+            return None
+        n = -1 if e.name == "reciprocal" else int(e.numbers[0])
+        base = argument if n > 0 else inverse(argument)
+        if base is None or len(base) ** abs(n) > MOST_FACTORS:
+            return None
+        done = base
+        for _ in range(abs(n) - 1):
+            done = self.letters.tidy(self._entrywise(x, y) for x, y in product(done, base))
+        return done
+
+    def _run(self, e: OrderedProduct) -> Grid:
+        """The blocks of an ordered product."""
+        new = self.index(e.index.name)
+        grid = self.grid(e.body)
+        body: list[Factor] = []
+        ranges: list[Range] = []
+        for i, row in enumerate(grid):
+            for j, terms in enumerate(row):
+                for x in terms:
+                    if x.binders or x.equal or x.word.scalars:
+                        raise NotInClass("a sum inside an ordered product")
+                    if any(isinstance(i, Run) for i in items(x.word)):
+                        raise NotInClass("an ordered product inside another")
+                    x = map_times(x, lambda time: Time(new, time.offset) if time.anchor == e.index else time)
+                    ranges += (r._replace(strict=True) for r in x.ranges)
+                    body.append(Factor(i, j, x.coefficient, (*x.word.atoms, *flat(x.word))))
+        run = Run(new, time_of(e.low), time_of(e.high), tuple(body), e.direction == "ascending")
+        kept = tuple(dict.fromkeys(ranges))
+        blocks = range(len(grid))
+        word = {(i, j): Word(through=(run._replace(row=i, column=j),)) for i in blocks for j in blocks}
+        return [[[Term(ONE, word[i, j], ranges=kept)] for j in blocks] for i in blocks]
+
+    def grid(self, e: MatrixExpr) -> Grid:
+        """A block matrix block by block; anything else is one block."""
+        if isinstance(e, Blocks):
+            return [[self.read(e.block(i, j)) for j in range(e.block_cols)] for i in range(e.block_rows)]
+        if isinstance(e, OrderedProduct):
+            return self._run(e)
+        if isinstance(e, MatMul) and any(isinstance(a, (Blocks, OrderedProduct)) for a in e.args):
+            return self._product(e.args)
+        return [[self.read(e)]]

@@ -1,0 +1,77 @@
+"""Terms and times made from parts of expressions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TypeAlias
+
+from sympy import Expr, MatrixExpr
+
+from derive.algebra.functions import Apply
+from derive.algebra.shapes import is_scalar
+from derive.proof.words.items import CUT, Chain, Entry, Matrix, NotInClass, Term, Terms, Time, Word, map_times, pure
+
+Grid: TypeAlias = "list[list[Terms]]"
+ONE = Fraction(1)
+
+
+def is_pure(w: Word) -> bool:
+    return all(pure(c) for c in (w.column, w.row) if c is not None)
+
+
+def is_column(e: MatrixExpr) -> bool:
+    return e.shape[1] == 1
+
+
+def function_name(e: MatrixExpr) -> str:
+    return e.name if isinstance(e, Apply) else type(e).__name__
+
+
+def numbers_of(e: MatrixExpr) -> str:
+    return "".join(f", {n}" for n in e.numbers) if isinstance(e, Apply) else ""
+
+
+def flat(w: Word) -> Chain:
+    """A matrix as one chain."""
+    if w.through is not None:
+        return w.through
+    if w.column is None or w.row is None:
+        raise NotInClass("a product of scalars over an index")
+    return (*w.column, CUT, *w.row)
+
+
+def letter_word(name: str, shape: tuple[Expr, Expr], time: Time | None) -> Word:
+    """The word of one letter, by its shape."""
+    rows, cols = shape
+    if is_scalar(shape):
+        return Word(atoms=(Entry(name, time, 1, True),))
+    if cols == 1:
+        return Word(column=(Entry(name, time),))
+    if rows == 1:
+        return Word(row=(Entry(name, time),))
+    return Word(through=(Matrix(name, False, time),))
+
+
+def joined_terms(x: Term, y: Term, word: Word) -> Term:
+    """The product of two terms, given that of their words."""
+    ranges = tuple(dict.fromkeys((*x.ranges, *y.ranges)))
+    return Term(x.coefficient * y.coefficient, word, x.binders + y.binders, x.equal + y.equal, ranges)
+
+
+def all_times(x: Term) -> list[Time]:
+    """Every time in a term."""
+    found: list[Time] = []
+
+    def note(time: Time) -> Time:
+        found.append(time)
+        return time
+
+    map_times(x, note)
+    return found
+
+
+def time_of(index: Expr) -> Time:
+    """An index as anchor + offset; the anchor may be j − d until d is summed over."""
+    constant = int(index.subs(dict.fromkeys(index.free_symbols, 0)))
+    anchor = index - constant
+    return Time(anchor if anchor != 0 else None, constant)
