@@ -78,6 +78,8 @@ class _Case:
             return self._open(str(limit))
         except RecursionError:
             return self._open("it is nested too deeply")
+        except ZeroDivisionError:
+            return self._open("a side divides by zero, whatever the values")
         except UnsupportedError as error:
             return self._open(str(error))
 

@@ -32,6 +32,9 @@ class Compiler:
     def add(self, x: Term, reverse: bool) -> None:
         """One more term; `reverse` reads it backward in time."""
         path = Path(self.reader, mirrored(x) if reverse else x, reverse, self.least, self.free)
+        if not x.coefficient:  # it vanished, and only demands that times be inside the sequence
+            path.way()
+            return
         path.compile(self.net, lambda name: self.cotangent(name, reverse))
         while self._open:
             self._expand(*self._open.pop())
@@ -75,8 +78,10 @@ class Compiler:
             raise NotInClass("a sum over steps inside a step of the recursion")
         last = self.reader.last_name(x)
         chain, found = layout(x, last)
-        moves = [Letter(i, 0 if has_step(i) else _relative(i)) for i in chain]
         self._check_ranges(x, chain)
+        if not x.coefficient:
+            return
+        moves = [Letter(i, 0 if has_step(i) else _relative(i)) for i in chain]
         if found is not None:
             step = _relative(found)
             if step is None or step < 0 or x.equal:

@@ -156,10 +156,12 @@ class Path:
         if anchor == p.anchor:
             return p
         least, most = self.bounds.least(anchor, p.anchor), self.bounds.most(anchor, p.anchor)
-        if least is None or least < 0:
+        if least is None:
             raise NotInClass("times that do not ascend along the word")
         self._visit(anchor, least, most)
-        return Place(self.net.wait(p.node, least, most), anchor, p.bias)
+        back = max(0, -least)  # an anchor that may lie a few steps back: the reference stays, and runs ahead of it
+        least, most = least + back, None if most is None else most + back
+        return Place(self.net.wait(p.node, least, most), anchor, p.bias + back)
 
     def _visit(self, anchor: Anchor, least: int, most: int | None) -> None:
         self.visited.append((anchor, least, most))

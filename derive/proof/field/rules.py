@@ -61,6 +61,10 @@ class Run(Protocol):
     def number(self, e: Expr) -> Scalar: ...
     def integer(self, e: Expr) -> int: ...
     def time(self, index: Expr, env: Env) -> int: ...
+    def part(self, e: MatrixExpr, env: Env) -> Dual:
+        """The value of an operand, which may have been computed before."""
+        ...
+
     def lookup(self, r: MatrixExpr, env: Env) -> Dual: ...
     def derivative(self, e: Jacobian | StepGradient, env: Env) -> Dual: ...
 
@@ -74,7 +78,7 @@ def evaluate(node: MatrixExpr, run: Run, env: Env) -> Dual:
 
 
 def _all(node: MatrixExpr, run: Run, env: Env) -> list[Dual]:
-    return [evaluate(a, run, env) for a in operands(node)]
+    return [run.part(a, env) for a in operands(node)]
 
 
 def _sizes(node: MatrixExpr, run: Run) -> tuple[int, int]:
@@ -124,12 +128,12 @@ def _(node: HadamardProduct, run: Run, env: Env) -> Dual:
 
 @evaluate.register(Scale)
 def _(node: Scale, run: Run, env: Env) -> Dual:
-    return run.matrices.scale(run.number(node.coefficient), evaluate(node.arg, run, env))
+    return run.matrices.scale(run.number(node.coefficient), run.part(node.arg, env))
 
 
 @evaluate.register(Transpose)
 def _(node: Transpose, run: Run, env: Env) -> Dual:
-    return run.matrices.transpose(evaluate(node.arg, run, env))
+    return run.matrices.transpose(run.part(node.arg, env))
 
 
 @evaluate.register(Apply)
@@ -154,12 +158,12 @@ def _softmax(z: Dual, m: Matrices) -> tuple[Dual, Dual]:
 
 @evaluate.register(Softmax)
 def _(node: Softmax, run: Run, env: Env) -> Dual:
-    return _softmax(evaluate(node.arg, run, env), run.matrices)[0]
+    return _softmax(run.part(node.arg, env), run.matrices)[0]
 
 
 @evaluate.register(LogSoftmax)
 def _(node: LogSoftmax, run: Run, env: Env) -> Dual:
-    return _softmax(evaluate(node.arg, run, env), run.matrices)[1]
+    return _softmax(run.part(node.arg, env), run.matrices)[1]
 
 
 def _total(a: Dual, m: Matrices) -> Dual:
@@ -173,13 +177,13 @@ def _cross_entropy(y: Dual, z: Dual, m: Matrices) -> Dual:
 
 @evaluate.register(SoftmaxCrossEntropy)
 def _(node: SoftmaxCrossEntropy, run: Run, env: Env) -> Dual:
-    return _cross_entropy(evaluate(node.target, run, env), evaluate(node.logits, run, env), run.matrices)
+    return _cross_entropy(run.part(node.target, env), run.part(node.logits, env), run.matrices)
 
 
 @evaluate.register(SigmoidCrossEntropy)
 def _(node: SigmoidCrossEntropy, run: Run, env: Env) -> Dual:
     m = run.matrices
-    y, z = evaluate(node.target, run, env), evaluate(node.logits, run, env)
+    y, z = run.part(node.target, env), run.part(node.logits, env)
     minus = m.scalars.minus_one
     off = m.add(m.constant(*y.shape, m.domain.one), m.scale(minus, y))
     on_loss, off_loss = m.function("softplus", [m.scale(minus, z)], []), m.function("softplus", [z], [])
@@ -190,22 +194,22 @@ def _(node: SigmoidCrossEntropy, run: Run, env: Env) -> Dual:
 def _(node: Loss, run: Run, env: Env) -> Dual:
     entry = LOSSES[node.kind]
     if entry.logits:
-        return _cross_entropy(evaluate(node.target, run, env), evaluate(node.prediction, run, env), run.matrices)
+        return _cross_entropy(run.part(node.target, env), run.part(node.prediction, env), run.matrices)
     return evaluate(entry.expand(node.target, node.prediction), run, env)  # type: ignore[misc]
 
 
 @evaluate.register(SumOver)
 def _(node: SumOver, run: Run, env: Env) -> Dual:
     if "t" not in node.axes:
-        return evaluate(node.arg, run, env)  # there is one sequence
-    terms = [evaluate(node.arg, run, {**env, t: k}) for k in range(run.steps)]
+        return run.part(node.arg, env)  # there is one sequence
+    terms = [run.part(node.arg, {**env, t: k}) for k in range(run.steps)]
     return run.matrices.add(*terms) if terms else _constant(node, run, run.matrices.domain.zero)
 
 
 @evaluate.register(Delta)
 def _(node: Delta, run: Run, env: Env) -> Dual:
     if run.time(node.at, env) == run.time(node.time, env):
-        return evaluate(node.arg, run, env)
+        return run.part(node.arg, env)
     return _constant(node, run, run.matrices.domain.zero)
 
 
@@ -215,7 +219,7 @@ def _values(node: Bound, run: Run, env: Env) -> Iterator[Dual]:
     down = isinstance(node, OrderedProduct) and node.direction == "descending"
     for k in reversed(values) if down else values:
         run.spend()
-        yield evaluate(node.body, run, {**env, node.index: k})
+        yield run.part(node.body, {**env, node.index: k})
 
 
 @evaluate.register(MatrixSum)
@@ -242,14 +246,14 @@ def _(node: Concat, run: Run, env: Env) -> Dual:
 @evaluate.register(Blocks)
 def _(node: Blocks, run: Run, env: Env) -> Dual:
     cells = range(node.block_cols)
-    rows = [[evaluate(node.block(i, j), run, env) for j in cells] for i in range(node.block_rows)]
+    rows = [[run.part(node.block(i, j), env) for j in cells] for i in range(node.block_rows)]
     return run.matrices.stack([run.matrices.stack(row, beside=True) for row in rows])
 
 
 @evaluate.register(Slice)
 def _(node: Slice, run: Run, env: Env) -> Dual:
     low, high = run.integer(node.low), run.integer(node.high)
-    return run.matrices.linear(lambda rows: rows[low:high], evaluate(node.arg, run, env))
+    return run.matrices.linear(lambda rows: rows[low:high], run.part(node.arg, env))
 
 
 @evaluate.register(Pad)
@@ -260,7 +264,7 @@ def _(node: Pad, run: Run, env: Env) -> Dual:
         after = rows - low - len(a)
         return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
 
-    return run.matrices.linear(pad, evaluate(node.arg, run, env))
+    return run.matrices.linear(pad, run.part(node.arg, env))
 
 
 @evaluate.register(Diag)
@@ -270,17 +274,17 @@ def _(node: Diag, run: Run, env: Env) -> Dual:
     def spread(a: Rows) -> Rows:
         return [[a[i][0] if i == j else zero for j in range(len(a))] for i in range(len(a))]
 
-    return run.matrices.linear(spread, evaluate(node.arg, run, env))
+    return run.matrices.linear(spread, run.part(node.arg, env))
 
 
 @evaluate.register(DiagPart)
 def _(node: DiagPart, run: Run, env: Env) -> Dual:
-    return run.matrices.linear(lambda a: [[row[i]] for i, row in enumerate(a)], evaluate(node.arg, run, env))
+    return run.matrices.linear(lambda a: [[row[i]] for i, row in enumerate(a)], run.part(node.arg, env))
 
 
 @evaluate.register(Detach)
 def _(node: Detach, run: Run, env: Env) -> Dual:
-    return evaluate(node.arg, run, env).plain()
+    return run.part(node.arg, env).plain()
 
 
 @evaluate.register(Jacobian)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sympy import MatrixExpr, Symbol
 
-from derive.algebra.nodes import Jacobian, StepGradient, SumOver, t
+from derive.algebra.nodes import Jacobian, StepGradient, SumOver, is_reference, t
 from derive.calculus.adjoint import Adjoint
 from derive.errors import UnsupportedError
 from derive.program import Program
@@ -19,6 +19,8 @@ from derive.proof.field.domain import Domain, Rows
 from derive.proof.field.duals import Dual
 from derive.proof.field.rules import Env, evaluate
 from derive.proof.field.world import Directions, Key, Sweep, World
+
+MOST_PARTS = 2000  # of the formulas of several claims
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,26 @@ class Truth:
         self._of = {new: name for name, new in subject.adjoint.cotangents.items()}
         self._carried = {new: key for key, new in subject.adjoint.carries.items()}
         self._known: dict[object, Dual] = {}
+        self._parts: dict[int, tuple[MatrixExpr, tuple[Symbol, ...], dict[tuple[int | None, ...], Dual]]] = {}
 
     def value(self, e: MatrixExpr, env: Mapping[Symbol, int] | None = None) -> Rows:
         """The value of an expression; `env` gives t and other free indices."""
+        if len(self._parts) > MOST_PARTS:
+            self._parts.clear()
         return evaluate(e, self, env or {}).rows
+
+    def part(self, e: MatrixExpr, env: Env) -> Dual:
+        """An operand's value, kept for the values of the indices in it."""
+        if is_reference(e):
+            return self.lookup(e, env)
+        if id(e) not in self._parts:  # by identity: hashing a formula costs more than evaluating it
+            indices = tuple(s for s in e.free_symbols if isinstance(s, Symbol))
+            self._parts[id(e)] = (e, indices, {})
+        _, indices, known = self._parts[id(e)]
+        values = tuple([env.get(s) for s in indices])
+        if values not in known:
+            known[values] = evaluate(e, self, env)
+        return known[values]
 
     def lookup(self, r: MatrixExpr, env: Env) -> Dual:
         name, now = key = self._values.key(r, env)

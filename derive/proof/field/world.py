@@ -205,6 +205,9 @@ class Sweep:
     def _nothing(self, like: Dual) -> Rows:
         return self.matrices.constant(*like.shape, self.matrices.domain.zero).rows
 
+    def part(self, e: MatrixExpr, env: Env) -> Dual:
+        return evaluate(e, self, env)
+
     def derivative(self, e: MatrixExpr, env: Env) -> Dual:
         raise UnsupportedError("a program has no symbols for derivatives")
 

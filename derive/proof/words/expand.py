@@ -153,6 +153,8 @@ class Expansion:
         if found is None:
             yield x
             return
+        if found.exponent != 1:
+            raise NotInClass("a power of a cotangent")
         if found.time is None or found.time.anchor is not None:
             raise NotInClass(f"the cotangent {found.name} has no time")
         for y in self._meaning(found.name, found.time.offset):

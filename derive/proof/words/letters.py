@@ -101,13 +101,16 @@ class Letters:
         merged: dict[tuple[object, ...], Term] = {}
         for given in terms:
             for x in self._reduce(given):
-                key = (x.word, x.binders, x.equal, x.ranges)
+                strict, loose = _split(x.ranges)
+                key = (x.word, x.binders, x.equal, loose)
                 old = merged.get(key)
-                total = x.coefficient + (old.coefficient if old else 0)
-                merged[key] = replace(x, coefficient=total)
+                if old is not None:
+                    strict = tuple(dict.fromkeys((*_split(old.ranges)[0], *strict)))
+                    x = replace(x, coefficient=x.coefficient + old.coefficient)
+                merged[key] = replace(x, ranges=(*strict, *loose))
                 if len(merged) > most:
                     raise NotInClass(f"more than {most} terms")
-        return [x for x in merged.values() if x.coefficient]
+        return _without_zeros(list(merged.values()))
 
     def _reduce(self, x: Term) -> Terms:
         w = x.word
@@ -181,6 +184,25 @@ class Letters:
         if name == "sqrt(2)":
             return [(Fraction(2), ())]
         return None
+
+
+def _split(ranges: tuple[Range, ...]) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
+    return tuple(r for r in ranges if r.strict), tuple(r for r in ranges if not r.strict)
+
+
+def _without_zeros(terms: Terms) -> Terms:
+    """The terms that are left; what a vanished one demands of times is demanded by another one."""
+    kept = [x for x in terms if x.coefficient]
+    for x in terms:
+        demands = _split(x.ranges)[0]
+        if x.coefficient or not demands:
+            continue
+        own = {i for i, _, _ in x.binders}
+        if kept and not any(r.time.anchor in own for r in demands):
+            kept[0] = replace(kept[0], ranges=tuple(dict.fromkeys((*demands, *kept[0].ranges))))
+        else:
+            kept.append(x)
+    return kept
 
 
 def _slots(w: Word) -> tuple[Chain | None, Chain | None, Chain | None]:

@@ -169,6 +169,8 @@ class Products(Names):
                         raise NotInClass("an ordered product inside another")
                     x = map_times(x, lambda time: Time(new, time.offset) if time.anchor == e.index else time)
                     ranges += (r._replace(strict=True) for r in x.ranges)
+                    if not x.coefficient:
+                        continue  # it only demands
                     body.append(Factor(i, j, x.coefficient, (*x.word.atoms, *flat(x.word))))
         run = Run(new, time_of(e.low), time_of(e.high), tuple(body), e.direction == "ascending")
         kept = tuple(dict.fromkeys(ranges))
