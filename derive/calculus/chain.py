@@ -154,7 +154,7 @@ class Chain:
                 continue
             paths += self._paths(b.scale(c, inner.arg), definitions)
         whole = _sum([*(p.sum() for p in paths), *rest], e)
-        return ClosedForm(whole, tuple(definitions.values()), tuple(paths), _sum(rest, e))
+        return ClosedForm(whole, tuple(definitions.values()), tuple(paths), _sum(rest, e), self.recurrent)
 
     def _paths(self, body: MatrixExpr, definitions: dict[str, Step]) -> list[Path]:
         """The summands of one sum over steps, recurrent cotangents written out over the steps they come from."""

@@ -12,7 +12,7 @@ from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum
 from derive.algebra.nodes import T, is_reference, t
 from derive.calculus.adjoint import Step
-from derive.program import operands, rebuild
+from derive.program import operands, rebuild, references
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,12 @@ class Path:
         bounds = (self.j, T - 1) if self.backward else (0, self.j)
         return MatrixSum(MatrixSum(self.summand, self.k, *bounds), self.j, 0, T - 1)
 
+    def reached(self, j: int, steps: int) -> range:
+        """The k of step j, of T = steps."""
+        if not self.double:
+            return range(j, j + 1)
+        return range(j, steps) if self.backward else range(j + 1)
+
     def at(self, j: int, k: int) -> MatrixExpr:
         """The term of one pair of steps."""
         return self.summand.subs({self.j: Integer(j), self.k: Integer(k)})
@@ -45,12 +51,14 @@ class ClosedForm:
         definitions: what those symbols stand for at step t.
         short_paths: the summands of `compact`, path by path.
         rest: the terms of `compact` that are no sums over steps; they count once, not per sequence.
+        recurrent: the cotangents of recurrences, which gather what comes from several steps.
     """
 
     compact: MatrixExpr
     definitions: tuple[Step, ...]
     short_paths: tuple[Path, ...] = field(repr=False)
     rest: MatrixExpr = field(repr=False)
+    recurrent: frozenset[str] = field(default=frozenset(), repr=False)
 
     @cached_property
     def expression(self) -> MatrixExpr:
@@ -61,6 +69,16 @@ class ClosedForm:
     def paths(self) -> tuple[Path, ...]:
         """The explicit summands, path by path."""
         return tuple(replace(p, summand=self._explicit(p.summand)) for p in self.short_paths)
+
+    @property
+    def by_steps(self) -> bool:
+        """Is each summand what one step's loss contributes: does none go through a second recurrence?"""
+        return not any(r.name in self.recurrent for p in self.paths for r in references(p.summand))
+
+    def contribution(self, j: int, steps: int) -> MatrixExpr:
+        """The summands of step j written out, with T = steps."""
+        terms = [expand(p.at(j, k), steps) for p in self.paths for k in p.reached(j, steps)]
+        return b.add(*terms) if terms else b.zeros(self.compact.shape)
 
     def _explicit(self, e: MatrixExpr) -> MatrixExpr:
         known = {s.left.name: s.right for s in self.definitions}

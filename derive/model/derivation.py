@@ -7,11 +7,10 @@ from functools import cached_property
 
 from sympy import Integer, MatrixExpr
 
-from derive.algebra import build as b
 from derive.algebra.nodes import StepGradient
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.chain import Chain, readable
-from derive.calculus.closed import ClosedForm, expand
+from derive.calculus.closed import ClosedForm
 from derive.errors import InputError, UnsupportedError
 from derive.program import references
 from derive.proof.budget import SECONDS
@@ -106,15 +105,15 @@ class Derivation:
         """
         if not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= LONGEST:
             raise InputError("last", f"a whole number from 0 to {LONGEST}", repr(last))
+        form, shape = self.closed_form, self.adjoint.program[self.name].shape
+        if not form.by_steps:
+            raise UnsupportedError(
+                f"a step's loss reaches {self.name} through a second recurrence, by many paths: see the recursion"
+            )
         steps = []
-        shape = self.adjoint.program[self.name].shape
         for j in range(last + 1):
-            terms = []
-            for path in self.closed_form.paths:
-                reached = range(j, last + 1) if path.backward else range(j + 1)
-                terms += [expand(path.at(j, k), last + 1) for k in (reached if path.double else (j,))]
             left = StepGradient(self.name, Integer(j), *shape)
-            right = b.add(*terms) if terms else b.zeros(shape)
+            right = form.contribution(j, last + 1)
             reason = f"the paths from step {j} back to {self.name}, one term each"
             steps.append(Step(left, right, "sum over paths", reason))
         return tuple(steps)

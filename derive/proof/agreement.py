@@ -16,6 +16,7 @@ from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
 
+WORLDS = ((3, 0), (4, 1))  # T, and the order of sizes, at which a proof must agree with the field
 SURE = 100  # bits
 TRIES = 40  # draws until values are found at which everything is defined
 SAME = 1e-20  # relative: what 50 digits leave of two equal numbers, and much to spare
@@ -47,6 +48,10 @@ class Agreement:
             self._worlds[key] = old
         old.world.budget = budget
         return old
+
+    def field_world(self, steps: int, shift: int, budget: Budget) -> Truth:
+        """The true values at one T and set of sizes, in the field."""
+        return self._truth("field", self.sizes(shift), steps, 1, budget)
 
     @staticmethod
     def _domain(kind: str, seed: int) -> Domain:

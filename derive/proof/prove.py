@@ -12,7 +12,7 @@ from derive.algebra.accept import accept
 from derive.algebra.nodes import t
 from derive.algebra.text import unicode_text
 from derive.errors import ShapeError, UnsupportedError
-from derive.proof.agreement import Agreement
+from derive.proof.agreement import WORLDS, Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
 from derive.proof.budget import SECONDS, Budget, OutOfBudget
@@ -25,7 +25,6 @@ from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 
-WORLDS = ((3, 0), (4, 1))  # T and the order of sizes at which a proof must agree with the field
 MORE = ((1, 1), (2, 0), (5, 2))  # and where no proof was found
 EXPANDED = 5  # the largest T that is written out in words
 LONGEST = 8  # T of a word that is tried for a counterexample

@@ -16,40 +16,19 @@ from derive.proof.words.terms import all_times
 
 
 class Compiler:
-    """Compiles terms into one network.
+    """Compiles terms into one network."""
 
-    Args:
-        least: the least T that counts, 0 or 1.
-        free: is t a free index, so that a word also says which t it belongs to?
-    """
-
-    def __init__(self, reader: Reader, least: int, free: bool):
-        self.reader, self.least, self.free = reader, least, free
-        self.net = Net()
+    def __init__(self, reader: Reader):
+        self.reader, self.net = reader, Net()
         self._open: list[tuple[str, bool]] = []
         self._finish: int | None = None
 
-    def add(self, x: Term, reverse: bool) -> None:
-        """One more term; `reverse` reads it backward in time."""
-        path = Path(self.reader, mirrored(x) if reverse else x, reverse, self.least, self.free)
-        if not x.coefficient:  # it vanished, and only demands that times be inside the sequence
-            path.way()
-            return
-        path.compile(self.net, lambda name: self.cotangent(name, reverse))
+    def add(self, path: Path) -> None:
+        """One more term, along its way."""
+        if path.x.coefficient:  # one that vanished only demanded that times be inside the sequence
+            path.compile(self.net, lambda name: self.cotangent(name, path.reverse))
         while self._open:
             self._expand(*self._open.pop())
-
-    def check(self, x: Term, reverse: bool) -> None:
-        """Can the term be read in this direction?
-
-        Raises:
-            NotInClass: it cannot; the message says why.
-        """
-        path = Path(self.reader, mirrored(x) if reverse else x, reverse, self.least, self.free)
-        path.way()
-        later = self.reader.program.live([path.last.name]) if path.last is not None else ()
-        if any(self.reader.recurrent.get(n, 0) == (-1 if reverse else 1) for n in later):
-            raise NotInClass("a path that runs both ways in time")
 
     def cotangent(self, name: str, reverse: bool) -> int:
         """The node at which reading goes on with a cotangent, the reference being its step."""

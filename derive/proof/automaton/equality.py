@@ -9,6 +9,7 @@ from sympy import MatrixExpr
 
 from derive.proof.automaton.compiler import Compiler
 from derive.proof.automaton.encode import Calendar, Spelling, encode
+from derive.proof.automaton.paths import Path
 from derive.proof.automaton.weighted import Automaton, Different, Equal, compare
 from derive.proof.budget import Budget
 from derive.proof.words.items import NotInClass, Term, Terms
@@ -40,13 +41,13 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
     """
     reader.letters.used.clear()
     sides = [reader.read(left), reader.read(right)]
-    directions = _directions(reader, [x for side in sides for x in side], least, free)
+    paths = _paths(reader, [x for side in sides for x in side], least, free)
     nets = []
     for side in sides:
-        compiler = Compiler(reader, least, free)
+        compiler = Compiler(reader)
         for x in side:
             budget.spend()
-            compiler.add(x, directions[_first(reader, x)])
+            compiler.add(paths[id(x)])
         nets.append(compiler.net)
     calendar = Calendar.of(*nets)
     refusal = NotInClass("nothing was tried")
@@ -68,22 +69,21 @@ def _first(reader: Reader, x: Term) -> str:
     return str(chain[0][0]) if chain else (found.name if found else "")
 
 
-def _directions(reader: Reader, terms: Terms, least: int, free: bool) -> dict[str, bool]:
-    """For each beginning, whether its words are read backward in time; forward where both will do."""
+def _paths(reader: Reader, terms: Terms, least: int, free: bool) -> dict[int, Path]:
+    """The way of each term, by its identity: those that begin alike go forward in time, or all backward."""
     by_name: dict[str, Terms] = {}
     for x in terms:
         by_name.setdefault(_first(reader, x), []).append(x)
-    chosen = {}
-    for name, alike in by_name.items():
+    chosen: dict[int, Path] = {}
+    for alike in by_name.values():
         refusals = []
         for reverse in (False, True):
             try:
-                for x in alike:
-                    Compiler(reader, least, free).check(x, reverse)
+                found = {id(x): Path(reader, x, reverse, least, free) for x in alike}
             except NotInClass as refusal:
                 refusals.append(refusal)
                 continue
-            chosen[name] = reverse
+            chosen |= found
             break
         else:
             raise refusals[0]

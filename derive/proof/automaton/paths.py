@@ -10,7 +10,7 @@ from derive.proof.automaton.bounds import Anchor, Bounds, Constraint, inside
 from derive.proof.automaton.loops import Loop, has_step
 from derive.proof.automaton.net import End, Letter, Move, Net, Step
 from derive.proof.words.items import Item, Matrix, NotInClass, Range, Run, Term, Time
-from derive.proof.words.layout import AT_T, REVERSED, layout
+from derive.proof.words.layout import AT_T, REVERSED, layout, mirrored
 from derive.proof.words.reading import Reader
 from derive.proof.words.terms import all_times
 
@@ -39,27 +39,37 @@ def _times(i: Item) -> Iterator[Time]:
 
 
 class Path:
-    """The way of one term through the network."""
+    """The way of one term through the network.
+
+    Args:
+        reverse: read it backward in time.
+        least: the least T that counts, 0 or 1.
+        free: is t a free index, so that a word also says which t it belongs to?
+
+    Raises:
+        NotInClass: the term cannot be read along the time line, in this direction.
+    """
 
     def __init__(self, reader: Reader, x: Term, reverse: bool, least: int, free: bool):
-        self.reader, self.x, self.reverse, self.least, self.free = reader, x, reverse, least, free
+        self.x = mirrored(x) if reverse else x
+        self.reader, self.reverse, self.least, self.free = reader, reverse, least, free
+        x = self.x
         self.chain, self.last = layout(x, reader.last_name(x))
         if free:
             self.chain = (Matrix(AT_T, False, Time(t, 0)), *self.chain)
         self.net = Net()  # a scratch one, until the way is known
         self.visited: list[tuple[Anchor, int, int | None]] = [(None, 0, 0)]
+        self.way = self._find_way()
+        later = reader.program.live([self.last.name]) if self.last is not None else ()
+        if any(reader.recurrent.get(n, 0) == (-1 if reverse else 1) for n in later):
+            raise NotInClass("a path that runs both ways in time")
 
     def compile(self, net: Net, cotangent: Callable[[str], int]) -> None:
-        """Add the term to a network; `cotangent` gives the node at which reading goes on.
+        """Add the term to a network; `cotangent` gives the node at which reading goes on."""
+        if self.way is not None:
+            self._walk(self.way, net, cotangent)
 
-        Raises:
-            NotInClass: the term cannot be read along the time line.
-        """
-        chain = self.way()
-        if chain is not None:
-            self._walk(chain, net, cotangent)
-
-    def way(self) -> Sequence[Item | Pause] | None:
+    def _find_way(self) -> Sequence[Item | Pause] | None:
         """The chain as it can be walked; None if the term is zero."""
         self.bounds = self._bounds()
         if self.bounds.empty:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sympy import MatrixExpr, Symbol
 
+from derive.algebra.build import split
 from derive.algebra.nodes import Jacobian, StepGradient, SumOver, is_reference, t
 from derive.calculus.adjoint import Adjoint
 from derive.errors import UnsupportedError
@@ -132,11 +133,13 @@ class Truth:
         sweep = self._sweep(self._program(name), {(name, None): self._basis(shape)})
         parts = []
         for of, given in self.subject.adjoint.seeds.items():
-            e = self.subject.normal.equations[of]
-            if not given and not (isinstance(e, SumOver) and "t" in e.axes):
+            if given:
+                parts.append(self._paired(sweep, of, given, step))
+                continue
+            c, e = split(self.subject.normal.equations[of])
+            if not isinstance(e, SumOver) or "t" not in e.axes:
                 raise UnsupportedError("the loss is no sum over steps: step j has no loss of its own")
-            at_step = evaluate(e.arg, sweep, {t: step}) if not given else self._paired(sweep, of, given, step)
-            parts.append(at_step)
+            parts.append(self.matrices.scale(self.number(c), evaluate(e.arg, sweep, {t: step})))
         return self._shaped(self.matrices.add(*parts), shape)
 
     def _objective(self, sweep: Sweep) -> Dual:
