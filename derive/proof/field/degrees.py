@@ -34,10 +34,12 @@ class Degrees:
         return None if a is None or b is None else (a[0] + b[0], a[1] + b[1])
 
     def dot(self, u: list[Scalar], v: list[Scalar]) -> Scalar:
-        total: Scalar = None
+        above, below = -1, 0  # of the sum so far; above < 0 for the zero polynomial
         for a, b in zip(u, v, strict=True):
-            total = self.add(total, self.mul(a, b))
-        return total
+            if a is not None and b is not None:
+                p, q = a[0] + b[0], a[1] + b[1]
+                above, below = (p, q) if above < 0 else (max(above + q, p + below), below + q)
+        return None if above < 0 else (above, below)
 
     def inverse(self, a: Scalar) -> Scalar:
         if a is None:
