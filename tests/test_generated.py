@@ -13,6 +13,7 @@ from derive.interpreter import Evaluation
 from derive.kernels.gradcheck import size_sets
 from derive.language import names
 from derive.model import load, work
+from derive.proof.checker import check
 from tests.kernels.test_kernels import arrays
 
 FOLDER = Path(__file__).resolve().parents[1] / "generated"
@@ -33,12 +34,16 @@ def committed(name: str) -> ModuleType:
 def test_every_cell_of_the_catalogue_is_there_and_nothing_else() -> None:
     assert {p.name for p in FOLDER.iterdir() if p.is_dir()} == set(names()), REFRESH
     for name in names():
-        assert {p.suffix for p in (FOLDER / name).iterdir() if p.is_file()} == {".py", ".tex", ".h", ".c"}
+        assert {p.suffix for p in (FOLDER / name).iterdir() if p.is_file()} - {".json"} == {".py", ".tex", ".h", ".c"}
 
 
 @pytest.mark.parametrize("name", names())
 def test_it_is_not_stale(name: str, tmp_path: Path) -> None:
-    for path in work.write(load(name), tmp_path):
+    model = load(name)
+    proofs = {v.name: model.gradient(v.name).prove() for v in model.normal.parameters}
+    written = work.write(model, tmp_path, work.certificates(proofs))
+    assert {p.name for p in written} == {p.name for p in (FOLDER / name).iterdir() if p.is_file()}, REFRESH
+    for path in written:
         kept = FOLDER / name / path.name
         assert kept.read_bytes() == path.read_bytes(), f"{kept.name} is stale: {REFRESH}"
 
@@ -75,3 +80,9 @@ def test_committed_kernels_have_the_interpreters_loss(name: str) -> None:
     truth = Evaluation(kernel.normal, s.sizes, s.steps, s.batch, s.arrays).value(kernel.normal.total)
     got = committed(name).forward(case.params, case.inputs, case.initial)["loss"]
     assert got == pytest.approx(float(truth[0, 0]), rel=1e-13)
+
+
+def test_the_certificates_of_the_textbook_cell_are_kept_and_hold() -> None:
+    for name in "UWV":
+        text = (FOLDER / "elman" / f"elman_d{name}.proof.json").read_text("utf-8")
+        assert check(text)["left"] == f"dL/d{name}"

@@ -45,13 +45,15 @@ def cli() -> None:
 @cli.command()
 @click.argument("cells", metavar="CELL...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every cell of the catalogue.")
+@click.option("--certificates", is_flag=True, help="Write every proof, not small ones only.")
 @folder
 @as_json
-def run(cells: tuple[str, ...], every: bool, output: Path | None, as_json: bool) -> None:
-    """Derive, write derivation and kernels, and check them: the main job.
+def run(cells: tuple[str, ...], every: bool, certificates: bool, output: Path | None, as_json: bool) -> None:
+    """Derive, prove, write derivation and kernels, and check them: the main job.
 
     Writes DIR/<cell>/ (default DIR: derived).  With several cells the good ones are done and the
-    worst exit status counts.
+    worst exit status counts.  Every equation of the derivation is evaluated exactly on both sides,
+    and each gradient's double sum is proved equal to its recursion, where that can be done.
     """
     from derive.language import names
     from derive.model import work
@@ -63,10 +65,10 @@ def run(cells: tuple[str, ...], every: bool, output: Path | None, as_json: bool)
     no_duplicates(models)
     warn_of_compiler()
     outcomes = []
-    with progress("checking", work.samples() * len(models), as_json) as step:
+    with progress("proving and checking", sum(map(work.work, models)), as_json) as step:
         for model in models:
             try:
-                outcomes.append(work.run(model, output or Path("derived"), step))
+                outcomes.append(work.run(model, output or Path("derived"), step, certificates))
             except DeriveError as error:
                 errors.append(error)
     if as_json:
@@ -205,6 +207,25 @@ def paper(cell: str, wrt: str, unroll: int | None, formats: str, output: Path | 
         print_json({"cell": model.name, "files": [str(path)]})
     else:
         click.echo(path)
+
+
+@cli.command("check-proof")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@as_json
+def check_proof(files: tuple[Path, ...], as_json: bool) -> None:
+    """Check certificates with a checker that knows nothing of how they were found.
+
+    It checks that the two automata in a FILE are equal, not that they say what the claim says.
+    """
+    from derive.model import certificates
+
+    found = [certificates.check_file(path) for path in files]
+    if as_json:
+        print_json({"certificates": [f.as_json() for f in found]})
+    else:
+        for f in found:
+            click.echo(str(f), err=not f.ok)
+    finish(*(f.status for f in found))
 
 
 @cli.command()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from derive.kernels.report import Report
     from derive.model import Model
     from derive.model.work import Outcome
+    from derive.proof.derivation import DerivationProof
 
 FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
 
@@ -98,8 +99,26 @@ def summary(outcome: Outcome) -> None:
         if not report.ok:
             table(report)
     report_unchecked(outcome)
+    if outcome.proof is not None:
+        for line in proof_lines(outcome.proof):
+            click.echo(f"{outcome.name}: {line}")
     for path in outcome.files:
         click.echo(f"  {path}")
+
+
+def proof_lines(proof: DerivationProof) -> Iterator[str]:
+    """What holds of a derivation, and what does not."""
+    places = " and ".join(f"T = {i.T}, {', '.join(f'{n} = {x}' for n, x in i.sizes.items())}" for i in proof.instances)
+    bits = min(i.bits for i in proof.instances)
+    verdict = "FAILED" if proof.wrong else "exact on both sides"
+    yield f"{proof.equations} equations of the derivation {verdict} at {places} (error below 2^-{bits})"
+    yield from (f"  WRONG: {line}" for line in proof.wrong)
+    groups: dict[str, list[str]] = {}
+    for name, v in proof.sums.items():
+        groups.setdefault("no double sum" if v is None else str(v.status), []).append(f"dL/d{name}")
+    for status, names in groups.items():
+        meaning = ": the double sum is the recursion, for every T and every size" if status == "proved" else ""
+        yield f"{status}{meaning}: {', '.join(names)}"
 
 
 def report_unchecked(outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from derive.kernels.report import Report
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets import TARGETS
 from derive.model.model import Model
+from derive.proof.derivation import DerivationProof, prove_derivation, work_of
+from derive.proof.verdict import Verdict
 from derive.render import write_text
 
 SETS = 5
+SMALL = 32_768  # characters of certificates that are kept without being asked for
 
 
 @dataclass
@@ -25,16 +28,18 @@ class Outcome:
     files: list[Path] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     unchecked: dict[str, ToolError] = field(default_factory=dict)
+    proof: DerivationProof | None = None
 
     @property
     def ok(self) -> bool:
-        return all(r.ok for r in self.reports)
+        return all(r.ok for r in self.reports) and (self.proof is None or self.proof.ok)
 
     def as_json(self) -> dict[str, object]:
         return {
             "name": self.name,
             "files": [str(f) for f in self.files],
             "checks": [r.as_json() for r in self.reports],
+            "proof": self.proof.as_json() if self.proof else None,
             "unchecked": [{"target": target, "reason": str(e)} for target, e in self.unchecked.items()],
             "ok": self.ok,
         }
@@ -45,11 +50,18 @@ def samples(targets: Iterable[str] = tuple(TARGETS), sets: int = SETS) -> int:
     return len(tuple(targets)) * (sets + len(SHAPES) - 1)
 
 
-def write(model: Model, folder: Path) -> list[Path]:
-    """Write derivation and kernels of a model into folder/<cell>/."""
+def work(model: Model) -> int:
+    """How many steps of progress one cell takes in `run`."""
+    return samples() + work_of(model.prover)
+
+
+def write(model: Model, folder: Path, certificates: Mapping[str, str] | None = None) -> list[Path]:
+    """Write derivation and kernels of a model, and certificates of its gradients, into folder/<cell>/."""
     contents = {f"{model.name}.tex": model.latex()}
     for target in TARGETS:
         contents |= model.code(target)
+    for name, text in (certificates or {}).items():
+        contents[f"{model.name}_d{name}.proof.json"] = f"{text}\n"
     written = []
     for name, text in contents.items():
         path = folder / model.name / name
@@ -80,8 +92,17 @@ def check_all(
         before = kernel
 
 
-def run(model: Model, folder: Path, progress: Callable[[], None] = lambda: None) -> Outcome:
-    """Derive, write and check."""
-    outcome = Outcome(model.name, write(model, folder))
+def certificates(verdicts: Mapping[str, Verdict | None], every: bool = False) -> dict[str, str]:
+    """The proofs to keep: all of a cell's, where together they are small or `every` one is wanted."""
+    found = {name: v.certificate for name, v in verdicts.items() if v is not None and v.certificate}
+    return found if every or sum(map(len, found.values())) <= SMALL else {}
+
+
+def run(
+    model: Model, folder: Path, progress: Callable[[], None] = lambda: None, every_certificate: bool = False
+) -> Outcome:
+    """Derive, prove, write and check."""
+    proof = prove_derivation(model.prover, progress)
+    outcome = Outcome(model.name, write(model, folder, certificates(proof.sums, every_certificate)), proof=proof)
     check_all(model, outcome, progress=progress)
     return outcome
