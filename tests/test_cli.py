@@ -15,6 +15,7 @@ import pytest
 import derive.cli
 import derive.kernels.report
 from derive.language import names
+from derive.model import load
 
 Capture = pytest.CaptureFixture[str]
 
@@ -65,7 +66,11 @@ def test_run(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
         "elman.tex",
         "elman.h",
         "elman.c",
+        "elman_dU.proof.json",
+        "elman_dV.proof.json",
+        "elman_dW.proof.json",
     }
+    assert "elman: proved: the double sum is the recursion, for every T and every size: dL/dU, dL/dW, dL/dV" in out
 
 
 def test_run_several_does_the_good_ones(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -275,7 +280,7 @@ def test_without_a_compiler_the_rest_is_done(run, tmp_path: Path, monkeypatch: p
     assert "numpy kernel within" in out
     assert "c kernel was not checked" in err
     assert "install gcc" in err
-    assert {p.suffix for p in (tmp_path / "derived" / "elman").iterdir()} == {".tex", ".py", ".c", ".h"}
+    assert {p.suffix for p in (tmp_path / "derived" / "elman").iterdir()} == {".tex", ".py", ".c", ".h", ".json"}
     status, out, _ = run("test", "elman", "--sets", "1", "--json")
     assert status == 5
     data = json.loads(out)
@@ -296,14 +301,34 @@ def test_code_says_what_a_workspace_needs(run, tmp_path: Path) -> None:  # type:
     assert re.search(r"elman: a workspace has 4 \* \(\d+\) bytes", err), err
 
 
-def test_every_verb_takes_json(run) -> None:  # type: ignore[no-untyped-def]
+def test_every_verb_takes_json(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     from derive.cli.commands import cli
 
+    proof = tmp_path / "proof.json"
+    proof.write_text(load("elman").gradient("V").prove().certificate or "", "utf-8")
     arguments = {"list": [], "doctor": [], "explain": ["E0301"], "test": ["elman", "--sets", "1"], "run": ["elman"]}
+    arguments["check-proof"] = [str(proof)]
     for verb in cli.commands:
         status, out, _ = run(verb, *arguments.get(verb, ["elman"]), "--json")
         assert status == 0, verb
         assert isinstance(json.loads(out), dict), verb
+
+
+def test_check_proof(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    text = load("elman").gradient("W").prove().certificate or ""
+    good.write_text(text, "utf-8")
+    bad.write_text(text.replace("[0,1]", "[0,2]", 1), "utf-8")
+    status, out, err = run("check-proof", str(good))
+    assert (status, err) == (0, "")
+    assert "the proof holds, for every T ≥ 0 and all sizes of elman" in out
+    assert "dL/dW = " in out
+    status, _, err = run("check-proof", str(good), str(bad))
+    assert status == 1
+    assert "no proof: its content was changed" in err
+    status, _, err = run("check-proof", "nosuch.json", str(good))
+    assert status == 2
+    assert "nosuch.json: cannot be read: No such file" in err
 
 
 def test_both_kernels_are_tested(run) -> None:  # type: ignore[no-untyped-def]
