@@ -14,6 +14,8 @@ from sympy.core.symbol import Str
 from derive.algebra.build import add, matmul, zeros
 from derive.algebra.nodes import Node, label, number
 
+MOST_WRITTEN = 100  # terms
+
 
 class Bound(Node):
     """Base: (body, index, low, high), the index running over low … high inclusive."""
@@ -57,8 +59,11 @@ class Bound(Node):
         return self.body.subs(self.index, Integer(k))
 
     def doit(self, **hints: Any) -> MatrixExpr:
-        """The terms written out, where both bounds are integers."""
-        if not (self.low.is_Integer and self.high.is_Integer):
+        """The terms written out, where both bounds are integers and not far apart.
+
+        SymPy's operators call this on their operands, so it must stay cheap.
+        """
+        if not (self.low.is_Integer and self.high.is_Integer) or self.high - self.low > MOST_WRITTEN:
             return self
         return self.combine([expanded(self.at(k)) for k in range(int(self.low), int(self.high) + 1)])
 

@@ -109,10 +109,12 @@ def summary(outcome: Outcome) -> None:
 def proof_lines(proof: DerivationProof) -> Iterator[str]:
     """What holds of a derivation, and what does not."""
     places = " and ".join(f"T = {i.T}, {', '.join(f'{n} = {x}' for n, x in i.sizes.items())}" for i in proof.instances)
-    bits = min(i.bits for i in proof.instances)
-    verdict = "FAILED" if proof.wrong else "exact on both sides"
-    yield f"{proof.equations} equations of the derivation {verdict} at {places} (error below 2^-{bits})"
-    yield from (f"  WRONG: {line}" for line in proof.wrong)
+    if proof.instances:
+        bits = min(i.bits for i in proof.instances)
+        exact = proof.equations - len(proof.wrong) - len(proof.unchecked)
+        yield f"{exact} equations of the derivation exact on both sides at {places} (error below 2^-{bits})"
+    yield from (f"WRONG: {line}" for line in proof.wrong)
+    yield from (f"not evaluated: {line}" for line in proof.unchecked)
     groups: dict[str, list[str]] = {}
     for name, v in proof.sums.items():
         groups.setdefault("no double sum" if v is None else str(v.status), []).append(f"dL/d{name}")

@@ -13,7 +13,7 @@ from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm
 from derive.errors import UnsupportedError
 from derive.proof.agreement import WORLDS
-from derive.proof.budget import Budget
+from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.field.world import Sweep
 from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
@@ -32,6 +32,7 @@ class DerivationProof:
         equations: how many equations were evaluated on both sides.
         instances: T and sizes at which they were, and how sure that is.
         wrong: equations that do not hold, in words.
+        unchecked: equations that were too large to evaluate, in words.
         sums: for each parameter, the verdict on "the gradient is its double sum"; None where it has none.
     """
 
@@ -39,6 +40,7 @@ class DerivationProof:
     equations: int
     instances: tuple[Instance, ...]
     wrong: tuple[str, ...]
+    unchecked: tuple[str, ...]
     sums: Mapping[str, Verdict | None]
 
     @property
@@ -56,6 +58,7 @@ class DerivationProof:
             "equations": self.equations,
             "checked": [i.as_json() for i in self.instances],
             "wrong": list(self.wrong),
+            "unchecked": list(self.unchecked),
             "sums": {n: None if v is None else {**v, "certificate": None} for n, v in verdicts.items()},
             "ok": self.ok,
         }
@@ -72,26 +75,33 @@ def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None
     Every adjoint equation is evaluated with true derivatives in place of its names; the adjoint program
     as a whole is run and its gradients compared; the first steps written out likewise.
     """
-    agreement, wrong, instances = prover.agreement, list[str](), list[Instance]()
+    agreement, wrong, unchecked, instances = prover.agreement, list[str](), list[str](), list[Instance]()
     count = 0
     for steps, shift in WORLDS:
         sizes, bits = agreement.sizes(shift), list[int]()
         for left, right in equations(prover):
-            instance = agreement.exact(left, right, steps, sizes, Budget(SECONDS))
+            shown = f"{unicode_text(left, prover.subject.names)} at T = {steps}"
             count += 1
             progress()
+            try:
+                instance = agreement.exact(left, right, steps, sizes, Budget(SECONDS))
+            except (OutOfBudget, UnsupportedError, ZeroDivisionError) as limit:
+                unchecked.append(f"{shown}: {limit or 'a division by zero'}")
+                continue
             if instance is None:
-                wrong.append(f"{unicode_text(left, prover.subject.names)} at T = {steps}")
+                wrong.append(shown)
             else:
                 bits.append(instance.bits)
-        wrong += (f"dL/d{name} by the program at T = {steps}" for name in _run(prover, steps, shift))
-        instances.append(Instance(steps, sizes, min(bits, default=0)))
+        if not unchecked:
+            wrong += (f"dL/d{name} by the program at T = {steps}" for name in _run(prover, steps, shift))
+        if bits:
+            instances.append(Instance(steps, sizes, min(bits)))
     sums = {}
     for name, left, form in _closed_forms(prover):
         sums[name] = None if form is None else prover.prove(left, form.expression, SECONDS)
         wrong += _unrolled(prover, name, form)
         progress()
-    return DerivationProof(prover.subject.names.name, count, tuple(instances), tuple(wrong), sums)
+    return DerivationProof(prover.subject.names.name, count, tuple(instances), tuple(wrong), tuple(unchecked), sums)
 
 
 def equations(prover: Prover) -> Iterator[Equation]:
@@ -138,5 +148,5 @@ def _unrolled(prover: Prover, name: str, form: ClosedForm | None) -> Iterator[st
         try:
             if prover.agreement.exact(left, right, steps, sizes, budget) is None:
                 yield f"dL_{j}/d{name} written out"
-        except UnsupportedError:  # no step has a loss of its own
+        except (OutOfBudget, UnsupportedError, ZeroDivisionError):  # no step has a loss of its own, or it is too large
             return

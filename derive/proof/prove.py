@@ -15,7 +15,7 @@ from derive.errors import ShapeError, UnsupportedError
 from derive.proof.agreement import WORLDS, Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
-from derive.proof.budget import SECONDS, Budget, OutOfBudget
+from derive.proof.budget import SECONDS, Budget, OutOfBudget, check_size
 from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.field.truth import Subject
@@ -50,12 +50,13 @@ class Prover:
         A free t stands for any step of the sequence.
         """
         try:
+            check_size(left, right)
             left, right = accept(left), accept(right)
             wrong = list(problems(left, right, self.subject.names))
         except (ShapeError, UnsupportedError) as error:
             wrong = [str(error)]
-        except RecursionError:
-            return Verdict(Status.OPEN, "it is nested too deeply")
+        except OutOfBudget as limit:
+            return Verdict(Status.OPEN, str(limit))
         if wrong:
             return Verdict(Status.ILL_FORMED, wrong[0], tried=tuple(wrong[1:]))
         return _Case(self, left, right, Budget(seconds)).verdict()

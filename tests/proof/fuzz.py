@@ -26,7 +26,7 @@ from derive.proof.words.reading import Reader
 from tests.proof.mutants import formula_mutant, recursion_mutant
 from tests.proof.writings import WRITINGS
 
-LARGEST = 5  # T
+LARGEST = 4  # T that is written out
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Tally:
     said: Counter[str] = field(default_factory=Counter)
     disagreements: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    largest: int = LARGEST
 
     def judge(self, what: str, reader: Reader, agreement: Agreement, left: MatrixExpr, right: MatrixExpr) -> None:
         """Ask all three about left = right, for T ≥ 1."""
@@ -68,12 +69,14 @@ class Tally:
         except ZeroDivisionError:
             return None
 
-    @staticmethod
-    def _expansion(reader: Reader, left: MatrixExpr, right: MatrixExpr, free: bool, budget: Budget) -> bool | None:
+    def _expansion(
+        self, reader: Reader, left: MatrixExpr, right: MatrixExpr, free: bool, budget: Budget
+    ) -> bool | None:
         try:
             a, b = reader.read(left), reader.read(right)
             return all(
-                first_difference(reader, a, b, steps, free, budget.spend) is None for steps in range(1, LARGEST + 1)
+                first_difference(reader, a, b, steps, free, budget.spend) is None
+                for steps in range(1, self.largest + 1)
             )
         except NotInClass:
             return None

@@ -33,14 +33,19 @@ class Matrices:
         self.domain = domain
         self.scalars = Arithmetic(domain)
 
-    def constant(self, rows: int, cols: int, value: Scalar) -> Dual:
-        """A matrix of equal entries.
+    @staticmethod
+    def check(rows: int, cols: int) -> None:
+        """Refuse large matrices.
 
         Raises:
             OutOfBudget: it is too large to be worth it.
         """
         if rows * cols > MOST_ENTRIES:
             raise OutOfBudget(f"a matrix of {rows} × {cols} entries")
+
+    def constant(self, rows: int, cols: int, value: Scalar) -> Dual:
+        """A matrix of equal entries."""
+        self.check(rows, cols)
         return Dual([[value] * cols for _ in range(rows)])
 
     def identity(self, n: int) -> Dual:

@@ -180,6 +180,7 @@ class Truth:
         """One direction for each entry, row by row."""
         zero, one = self.matrices.domain.zero, self.matrices.domain.one
         rows, cols = shape
+        self.matrices.check(rows * cols, rows * cols)
         return tuple(
             [[one if (i, j) == (a, b) else zero for j in range(cols)] for i in range(rows)]
             for a in range(rows)

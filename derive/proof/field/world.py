@@ -77,6 +77,7 @@ class World:
     def _draw(self, v: Variable, key: Key) -> Rows:
         rng = Random(f"{self.seed} {key[0]} {key[1]}")  # so that the order of drawing does not matter
         rows, cols = (self.integer(n) for n in v.shape)
+        self.matrices.check(rows, cols)
         if v.onehot:
             return [[a] for a in self.domain.onehot(rng, rows)]
         drawn = [[self.domain.draw(rng, self._positive) for _ in range(cols)] for _ in range(rows)]

@@ -146,6 +146,8 @@ class Products(Names):
         if e.name not in ("reciprocal", "power"):
             return None
         n = -1 if e.name == "reciprocal" else int(e.numbers[0])
+        if abs(n) > MOST_FACTORS:
+            return None
         base = argument if n > 0 else inverse(argument)
         if base is None or len(base) ** abs(n) > MOST_FACTORS:
             return None

@@ -1,0 +1,25 @@
+"""Random faults, a few of the thousands of `python -m tests.proof.fuzz`: three judges never disagree."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.proof.fuzz import Tally, formulas, recursions
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_formulas(seed: int) -> None:
+    tally = Tally(largest=3)
+    formulas(40, seed, tally)
+    assert not tally.disagreements
+    assert tally.said["prover True, expansion True, field True"] > 3
+    assert tally.said["prover False, expansion False, field False"] > 10
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+def test_recursions(seed: int) -> None:
+    tally = Tally(largest=3)
+    recursions(25, seed, tally)
+    assert not tally.disagreements
+    assert tally.said["prover True, expansion True, field True"] > 2
+    assert tally.said["prover False, expansion False, field False"] > 5
