@@ -19,7 +19,7 @@ from derive.model import Model, load, parse
 from derive.proof.agreement import Agreement
 from derive.proof.budget import Budget
 from derive.proof.field.degrees import Degrees
-from derive.proof.field.domain import Domain, Rows
+from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.functions import Arithmetic, apply, slopes
 from derive.proof.field.galois import PRIME, Galois
 from derive.proof.field.reals import Reals
@@ -117,7 +117,7 @@ def test_dual_numbers_against_differences_of_fifty_digits(name: str) -> None:
                 assert abs((losses[0] - losses[1]) * 10**20 / 2 - exact[i][j]) < 1e-15
 
 
-def _loss(t_: Truth) -> object:
+def _loss(t_: Truth) -> Scalar:
     from derive.proof.field.world import Sweep
 
     total = t_.subject.reading.total
