@@ -21,6 +21,8 @@ from derive.algebra.nodes import Node
 from derive.calculus.pullback import pullback
 from derive.calculus.tangent import pushforward
 from derive.interpreter import evaluate
+from derive.proof.field.functions import RELATIONS
+from derive.proof.field.rules import evaluate as exact
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "derive"
@@ -328,6 +330,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "Loss": "expanded or fused by the normal form",
         "Blocks": "a block matrix of a closed form for readers",
     },
+    "field": {**ABSTRACT, "Timed": REFERENCE},
     "interpreter": {
         **ABSTRACT,
         "Timed": REFERENCE,
@@ -337,7 +340,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "OrderedProduct": CLOSED_FORM,
     },
 }
-RULES = {"pullback": pullback, "pushforward": pushforward, "interpreter": evaluate}
+RULES = {"pullback": pullback, "pushforward": pushforward, "interpreter": evaluate, "field": exact}
 
 
 def node_classes() -> list[type[MatrixExpr]]:
@@ -368,6 +371,10 @@ def test_every_node_has_a_rule(kind: str) -> None:
 # --- Every function is complete ------------------------------------------------------------------
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def test_the_field_knows_every_function() -> None:
+    assert set(FUNCTIONS) == {*RELATIONS, "power"}
 
 
 @pytest.mark.parametrize("entry", FUNCTIONS.values(), ids=lambda f: f.name)
