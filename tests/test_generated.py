@@ -41,7 +41,8 @@ def test_every_cell_of_the_catalogue_is_there_and_nothing_else() -> None:
 def test_it_is_not_stale(name: str, tmp_path: Path) -> None:
     model = load(name)
     proofs = {v.name: model.gradient(v.name).prove() for v in model.normal.parameters}
-    written = work.write(model, tmp_path, work.certificates(proofs))
+    written = work.write(model, tmp_path)
+    written += work.write_certificates(model, tmp_path, work.certificates(proofs))
     assert {p.name for p in written} == {p.name for p in (FOLDER / name).iterdir() if p.is_file()}, REFRESH
     for path in written:
         kept = FOLDER / name / path.name

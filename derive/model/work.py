@@ -55,16 +55,25 @@ def work(model: Model) -> int:
     return samples() + work_of(model.prover)
 
 
-def write(model: Model, folder: Path, certificates: Mapping[str, str] | None = None) -> list[Path]:
-    """Write derivation and kernels of a model, and certificates of its gradients, into folder/<cell>/."""
+def write(model: Model, folder: Path) -> list[Path]:
+    """Write derivation and kernels of a model into folder/<cell>/."""
     contents = {f"{model.name}.tex": model.latex()}
     for target in TARGETS:
         contents |= model.code(target)
-    for name, text in (certificates or {}).items():
-        contents[f"{model.name}_d{name}.proof.json"] = f"{text}\n"
+    return _write(contents, folder / model.name)
+
+
+def write_certificates(model: Model, folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write certificates, by the name of the parameter, into folder/<cell>/."""
+    return _write(
+        {f"{model.name}_d{name}.proof.json": f"{text}\n" for name, text in texts.items()}, folder / model.name
+    )
+
+
+def _write(contents: Mapping[str, str], folder: Path) -> list[Path]:
     written = []
     for name, text in contents.items():
-        path = folder / model.name / name
+        path = folder / name
         write_text(path, text)
         written.append(path)
     return written
@@ -102,7 +111,8 @@ def run(
     model: Model, folder: Path, progress: Callable[[], None] = lambda: None, every_certificate: bool = False
 ) -> Outcome:
     """Derive, prove, write and check."""
-    proof = prove_derivation(model.prover, progress)
-    outcome = Outcome(model.name, write(model, folder, certificates(proof.sums, every_certificate)), proof=proof)
+    outcome = Outcome(model.name, write(model, folder))
+    outcome.proof = prove_derivation(model.prover, progress)
+    outcome.files += write_certificates(model, folder, certificates(outcome.proof.sums, every_certificate))
     check_all(model, outcome, progress=progress)
     return outcome

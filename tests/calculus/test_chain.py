@@ -143,9 +143,21 @@ def test_unrolled_contributions_add_up(name: str) -> None:
     s = sample_of(m, 3)
     run = Evaluation(m.adjoint.program, s.sizes, s.steps, s.batch, s.arrays)
     for v in m.normal.parameters:
-        parts = [run.expression(step.right) for step in m.gradient(v.name).unrolled(2)]
+        form = m.gradient(v.name).closed_form
+        parts = [run.expression(form.contribution(j, 3)) for j in range(3)]
+        if form.by_steps:
+            assert [s.right for s in m.gradient(v.name).unrolled(2)] == [form.contribution(j, 3) for j in range(3)]
         total = sum(np.broadcast_to(p, (BATCH, *p.shape[-2:])).sum(axis=0) for p in parts)
         assert relative_error(total, run.value(m.adjoint.cotangents[v.name])) <= 1e-13, v.name
+
+
+def test_what_no_step_contributes_is_not_written_out() -> None:
+    """In a stack of two, the loss of one step reaches the lower layer at every earlier step of the upper one."""
+    stacked = model("stacked")
+    assert stacked.gradient("W_i2").unrolled(2)
+    assert not stacked.gradient("W_i1").closed_form.by_steps
+    with pytest.raises(UnsupportedError, match="through a second recurrence"):
+        stacked.gradient("W_i1").unrolled(2)
 
 
 @pytest.mark.parametrize("name", [n for n in (*CATALOGUE, *FEATURES) if model(n).program.total])
