@@ -119,6 +119,8 @@ class Model:
     def cotangent(self, name: str, index: Expr | int | None = None) -> MatrixExpr:
         """dL/dname in formulas, in the shape of the name: the total derivative of the loss (at a step).
 
+        It is taken in the normal form, where cross-entropy of a softmax or a sigmoid is a function of the logits.
+
         Raises:
             InputError: the loss has no gradient with respect to it.
         """

@@ -102,6 +102,7 @@ class Galois:
 
     def relate_log(self, a: Scalar, log: Scalar) -> None:
         self._known.setdefault(("log", a), log)
+        self._known.setdefault(("exp", log), a)
 
 
 _PAIRS = ("sin", "cos")

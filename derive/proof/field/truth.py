@@ -105,9 +105,15 @@ class Truth:
         return evaluate(self.subject.names.equations[name], self, {} if now is None else {t: now})
 
     def gradient(self, name: str, now: int | None = None) -> Dual:
-        """dL/dname (at step `now`), in the shape of the name."""
+        """dL/dname (at step `now`), in the shape of the name.
+
+        For what is given, by the user's own equations; for what is computed, by the normal form, in which a
+        loss that is fused with a softmax or a sigmoid reads the argument of that directly.
+        """
         shape = self._shape(name)
-        sweep = self._sweep(self._program(name), {(name, now): self._basis(shape)})
+        given = self.subject.normal[name].given
+        program = self.subject.reading if given and name in self.subject.reading.variables else self.subject.normal
+        sweep = self._sweep(program, {(name, now): self._basis(shape)})
         return self._shaped(self._objective(sweep), shape)
 
     def derivative(self, e: Jacobian | StepGradient, env: Env) -> Dual:

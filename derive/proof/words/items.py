@@ -148,7 +148,11 @@ def transpose(w: Word) -> Word:
 
 
 def times(a: Word, b: Word) -> tuple[Word, bool]:
-    """The matrix product, and whether ones met ones (whose product is the inner size)."""
+    """The matrix product, and whether ones met ones (whose product is the inner size).
+
+    Raises:
+        NotInClass: a matrix meets a scalar.
+    """
     scalars, met = a.scalars + b.scalars, False
     through, column, row = None, a.column, b.row
     if a.through is not None and b.through is not None:
@@ -160,6 +164,8 @@ def times(a: Word, b: Word) -> tuple[Word, bool]:
     elif a.row is not None and b.column is not None:
         met = not a.row and not b.column
         scalars = a.scalars + b.scalars if met else (*a.scalars, *b.scalars, a.row + b.column)
+    elif any(c is not None for c in (a.through, a.row, b.through, b.column)):
+        raise NotInClass("a matrix product whose inner sizes are not the same kind of thing")
     return Word(through, column, row, scalars, a.atoms + b.atoms), met
 
 

@@ -93,6 +93,8 @@ class Reader(Products):
 
     @terms.register(Diag)
     def _(self, e: Diag) -> Terms:
+        if e.shape[0] == 1:
+            return self.terms(e.arg)
         return [x.with_word(diagonal(x.word)) for x in map(self._as_letter, self.read(e.arg))]
 
     @terms.register(Detach)
