@@ -18,6 +18,7 @@ from sympy import (
     MatPow,
     MatrixExpr,
     OneMatrix,
+    Rational,
     S,
     Transpose,
     ZeroMatrix,
@@ -26,9 +27,12 @@ from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatri
 
 from derive.algebra import build as b
 from derive.algebra.bound import Bound
-from derive.algebra.functions import HIGHEST_POWER, power
+from derive.algebra.functions import HIGHEST_POWER, Apply, power
 from derive.algebra.nodes import Blocks, Jacobian, Node, Scale, StepGradient, is_reference
 from derive.errors import UnsupportedError
+
+MOST_FACTORS = 256  # of a power written out
+LONGEST_NUMBER = 3322  # bits
 
 
 @singledispatch
@@ -88,7 +92,10 @@ def _(e: MatPow) -> MatrixExpr:
     n = _whole(e.exp)
     if n < 0:
         raise UnsupportedError("formulas have no inverse of a matrix")
-    return b.matmul(*([accept(e.base)] * n)) if n else Identity(e.shape[0])
+    base = accept(e.base)
+    if n * (len(base.args) if isinstance(base, MatMul) else 1) > MOST_FACTORS:
+        raise UnsupportedError(f"a power of more than {MOST_FACTORS} factors")
+    return b.matmul(*([base] * n)) if n else Identity(e.shape[0])
 
 
 def _whole(exponent: object) -> int:
@@ -102,8 +109,19 @@ def _(e: Transpose) -> MatrixExpr:
     return b.transpose(accept(e.arg))
 
 
+@accept.register(Apply)
+def _(e: Apply) -> MatrixExpr:
+    arguments = [accept(a) for a in e.matrices]
+    if e.name == "power":
+        return power(arguments[0], _whole(e.numbers[0]))
+    return Apply(e.name, *arguments, *e.numbers)
+
+
 @accept.register(Scale)
 def _(e: Scale) -> MatrixExpr:
+    numbers = e.coefficient.atoms(Rational)
+    if any(max(n.p.bit_length(), n.q.bit_length()) > LONGEST_NUMBER for n in numbers):
+        raise UnsupportedError("a number of more than a thousand digits")
     return b.scale(e.coefficient, accept(e.arg))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from sympy import MatrixExpr, Symbol
 
@@ -17,11 +17,13 @@ from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
 
 WORLDS = ((3, 0), (3, 1))  # T, and the order of sizes, at which a proof must agree with the field
+LARGER = -1  # sizes at which a polynomial that vanishes for small ones does not
 SURE = 100  # bits
 TRIES = 40  # draws until values are found at which everything is defined
 SAME = 1e-20  # relative: what 50 digits leave of two equal numbers, and much to spare
 RENEW = 100_000  # function values after which a shared world is drawn anew
 Value = TypeVar("Value")
+Entry: TypeAlias = "tuple[int, int]"
 
 
 class Agreement:
@@ -32,9 +34,10 @@ class Agreement:
         self._worlds: dict[tuple[object, ...], Truth] = {}
 
     def sizes(self, shift: int) -> dict[str, int]:
-        """Distinct sizes from 2 on, in an order that `shift` turns round."""
+        """Distinct sizes from 2 on (from 6 on for LARGER), in an order that `shift` turns round."""
         names = [s.name for s in self.subject.names.sizes]
-        values = list(range(2, 2 + len(names)))
+        first = 6 if shift == LARGER else 2
+        values = list(range(first, first + len(names)))
         values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
         return dict(zip(names, values, strict=True))
 
@@ -55,7 +58,9 @@ class Agreement:
 
     @staticmethod
     def _domain(kind: str, seed: int) -> Domain:
-        return Galois(seed) if kind == "field" else Degrees() if kind == "degrees" else Reals()
+        if kind in ("field", "degrees"):
+            return Galois(seed) if kind == "field" else Degrees()
+        return Reals() if kind == "reals" else Reals(3 * DIGITS)
 
     def _defined(self, compute: Callable[[int], Value], first: int = 1) -> tuple[int, Value]:
         """The first seed at which nothing is divided by zero or outside a domain, and what it gives.
@@ -119,13 +124,24 @@ class Agreement:
             for env in steps_of(left, right, steps):
                 a, b = truth.value(left, env), truth.value(right, env)
                 at = _largest_difference(a, b)
-                if at is not None:
+                if at is not None and self._confirmed(left, right, truth, env, at, budget):
                     context = truth.world.domain.context  # type: ignore[attr-defined]
                     shown = [context.nstr(side[at[0]][at[1]], DIGITS) for side in (a, b)]
                     return Counterexample(steps, sizes, seed, env.get(t), at, *shown)
             return None
 
         return self._defined(compute)[1]
+
+    def _confirmed(
+        self, left: MatrixExpr, right: MatrixExpr, truth: Truth, env: Mapping[Symbol, int], at: Entry, budget: Budget
+    ) -> bool:
+        """Is the difference the same with three times the digits?  Rounding, where large numbers cancel, is not."""
+        world, (i, j) = truth.world, at
+        fine = self._truth("fine", world.sizes, world.steps, world.seed, budget, world.positive)
+        context = fine.world.domain.context  # type: ignore[attr-defined]
+        coarse = context.mpf(truth.value(left, env)[i][j]) - context.mpf(truth.value(right, env)[i][j])
+        exact = fine.value(left, env)[i][j] - fine.value(right, env)[i][j]
+        return bool(exact != 0 and abs(coarse - exact) <= SAME * abs(exact))
 
 
 def steps_of(left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[Symbol, int]]:

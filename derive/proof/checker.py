@@ -65,14 +65,19 @@ def check(text: str) -> dict[str, Any]:
 def _parse(text: str) -> dict[str, Any]:
     try:
         certificate = json.loads(text)
+        if not isinstance(certificate, dict) or certificate.get("format") != FORMAT:
+            raise CertificateError("not a certificate")
+        version = certificate.get("version")
+        if type(version) is not int or version != VERSION:
+            raise CertificateError(f"version {version!r}; this checker reads version {VERSION}")
+        if certificate.get("digest") != digest(certificate):
+            raise CertificateError("its content was changed: the digest is another")
+        claim = _part(certificate, "claim")
+        if not all(isinstance(claim.get(key), str) and claim[key] for key in ("model", "left", "right", "for")):
+            raise CertificateError("the claim does not say what is proved")
+        json.dumps(claim, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise CertificateError(f"not JSON: {error}") from error
-    if not isinstance(certificate, dict) or certificate.get("format") != FORMAT:
-        raise CertificateError("not a certificate")
-    if certificate.get("version") != VERSION or isinstance(certificate["version"], bool):
-        raise CertificateError(f"version {certificate.get('version')!r}; this checker reads version {VERSION}")
-    if certificate.get("digest") != digest(certificate):
-        raise CertificateError("its content was changed: the digest is another")
     return certificate
 
 

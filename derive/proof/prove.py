@@ -12,7 +12,7 @@ from derive.algebra.accept import accept
 from derive.algebra.nodes import t
 from derive.algebra.text import unicode_text
 from derive.errors import ShapeError, UnsupportedError
-from derive.proof.agreement import WORLDS, Agreement
+from derive.proof.agreement import LARGER, WORLDS, Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
 from derive.proof.budget import SECONDS, Budget, OutOfBudget, check_size
@@ -25,9 +25,9 @@ from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 
-MORE = ((1, 1), (2, 0), (4, 1), (5, 2))  # and where no proof was found
+MORE = ((1, 1), (2, 0), (4, 1), (5, 2), (7, LARGER))  # and where no proof was found
 EXPANDED = 5  # the largest T that is written out in words
-LONGEST = 8  # T of a word that is tried for a counterexample
+LONGEST = 40  # T of a word that is tried for a counterexample
 
 
 @dataclass
@@ -96,7 +96,9 @@ class _Case:
             return self._proved(found, found.result, least)
         if isinstance(found, Found) and isinstance(found.result, Different):
             self.tried.append(f"automata: {found.word}")
-            if least <= found.T <= LONGEST and self._differ(found.T, 0):
+            if found.T > LONGEST:
+                return self._open(f"the automata differ, first at T = {found.T}, too far to evaluate")
+            if least <= found.T and (self._differ(found.T, 0) or self._differ(found.T, LARGER)):
                 return self._refute(found.T)
         return self._checked(least)
 
@@ -116,7 +118,7 @@ class _Case:
     def _refute(self, last: int) -> Verdict:
         """The least T at which the sides differ, in real numbers too."""
         for steps in range(1, last + 1):
-            for shift in (0, 1):
+            for shift in (0, 1, LARGER):
                 if not self._differ(steps, shift):
                     continue
                 example = self._example(steps, shift)

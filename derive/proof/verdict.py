@@ -103,6 +103,7 @@ class Verdict:
         return (
             "an empty sum is 0 and an empty product the identity",
             "time is t = 0 … T-1; a value before the first step is the initial one where the model has it, else 0",
+            "a derivative by a value outside the sequence is 0",
             f"T ≥ {self.least}",
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from sympy import MatrixExpr, MatrixSymbol, Symbol
+from sympy import Expr, MatrixExpr, MatrixSymbol, Symbol
 
 from derive.algebra.bound import Bound
-from derive.algebra.nodes import T, Timed, is_reference, t
+from derive.algebra.nodes import NONEMPTY, Delta, StepGradient, T, Timed, is_reference, t
 from derive.algebra.shapes import same, shape_text
 from derive.algebra.text import unicode_text
 from derive.program import Program, operands
@@ -19,7 +20,7 @@ def problems(left: MatrixExpr, right: MatrixExpr, program: Program) -> Iterator[
         yield f"the left side is {shape_text(left.shape)}, the right side {shape_text(right.shape)}"
     for side in (left, right):
         yield from _names(side, program)
-    known = {t, T, *program.sizes, *(Symbol(n, real=True) for n in program.constants)}
+    known = {t, T, NONEMPTY, *program.sizes, *(Symbol(n, real=True) for n in program.constants)}
     for s in sorted((left.free_symbols | right.free_symbols) - known, key=str):
         if isinstance(s, Symbol):
             yield f"the index {s} is not bound by a sum or a product"
@@ -28,10 +29,35 @@ def problems(left: MatrixExpr, right: MatrixExpr, program: Program) -> Iterator[
 def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
     if is_reference(e):
         yield from _name(e, program)
-    if isinstance(e, Bound) and e.index in (t, T):
+    if isinstance(e, Bound) and (e.index in (t, T) or not INDEX.fullmatch(e.index.name)):
         yield f"{e.index} is no name for the index of a sum"
+    for time in _times(e):
+        if not _is_time(time):
+            yield f"{time} is no time and no bound: only sums of indices, T and whole numbers are"
     for a in operands(e):
         yield from _names(a, program)
+
+
+INDEX = re.compile(r"[^\W\d]\w*'*")
+
+
+def _times(e: MatrixExpr) -> tuple[Expr, ...]:
+    if isinstance(e, Bound):
+        return e.low, e.high
+    if isinstance(e, Delta):
+        return e.at, e.time
+    return (e.index,) if isinstance(e, (Timed, StepGradient)) else ()
+
+
+def _is_time(e: Expr) -> bool:
+    """Is it a whole number plus whole multiples of symbols?"""
+    rest = e
+    for s in e.free_symbols:
+        c = e.coeff(s)
+        if not c.is_Integer:
+            return False
+        rest -= c * s
+    return bool(rest.expand().is_Integer)
 
 
 def _name(e: MatrixExpr, program: Program) -> Iterator[str]:

@@ -56,8 +56,8 @@ class Compiler:
         if x.binders or any(time.anchor not in (None, T, t) for time in all_times(x)):
             raise NotInClass("a sum over steps inside a step of the recursion")
         last = self.reader.last_name(x)
-        chain, found = layout(x, last)
-        self._check_ranges(x, chain)
+        chain, found = layout(x, last, self.reader.letters.left_size)
+        self._check_ranges(x, chain, reverse)
         if not x.coefficient:
             return
         moves = [Letter(i, 0 if has_step(i) else _relative(i)) for i in chain]
@@ -73,9 +73,9 @@ class Compiler:
             return
         self.net.arc(source, [*moves, End(_distance(x.equal))], x.coefficient, Net.END)
 
-    def _check_ranges(self, x: Term, chain: Iterable[Item]) -> None:
+    def _check_ranges(self, x: Term, chain: Iterable[Item], reverse: bool) -> None:
         bounds = Bounds([t], [(Time(None, 0), Time(t, 0)), (Time(t, 0), Time(T, -1))])
-        for r in (*x.ranges, *self.reader.letter_ranges(chain)):
+        for r in (*x.ranges, *self.reader.letter_ranges(chain, reverse)):
             if not all(map(bounds.implies, inside(r))):
                 raise NotInClass("a value outside the sequence inside the recursion")
 

@@ -223,10 +223,12 @@ def power_text(name: str, n: int) -> str:
 def symbol_of(item: object) -> str:
     if isinstance(item, Matrix):
         return f"{item.name}ᵀ" if item.transposed else item.name
-    return "·"
+    return str(item.name)  # type: ignore[attr-defined]
 
 
-def encode(net: Net, spelling: Spelling, calendar: Calendar, square: Square) -> Automaton:
+def encode(
+    net: Net, spelling: Spelling, calendar: Calendar, square: Square, spend: Callable[[], None] = lambda: None
+) -> Automaton:
     """The automaton of a network's spelled words.
 
     Raises:
@@ -246,6 +248,7 @@ def encode(net: Net, spelling: Spelling, calendar: Calendar, square: Square) -> 
 
     start, end = number(Net.START, State()), builder.state()
     while todo:
+        spend()
         node, state = todo.pop()
         source = known[node, state]
         for arc in net.arcs[node]:

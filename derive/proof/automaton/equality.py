@@ -53,8 +53,8 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
     refusal = NotInClass("nothing was tried")
     for spelling in Spelling:
         try:
-            a, b = (encode(net, spelling, calendar, reader.letters.square) for net in nets)
-            result = compare(a, b)
+            a, b = (encode(net, spelling, calendar, reader.letters.square, budget.spend) for net in nets)
+            result = compare(a, b, budget.spend)
         except NotInClass as reason:
             refusal = reason
             continue
@@ -65,7 +65,7 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
 
 def _first(reader: Reader, x: Term) -> str:
     """What a word begins with: words that begin alike are read in one direction of time."""
-    chain, found = layout(x, reader.last_name(x))
+    chain, found = layout(x, reader.last_name(x), reader.letters.left_size)
     return str(chain[0][0]) if chain else (found.name if found else "")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from derive.proof.automaton.net import Letter, Move, Net, Step
 from derive.proof.words.items import Entry, Item, Matrix, NotInClass, Run
-from derive.proof.words.layout import BORDER
+from derive.proof.words.layout import is_mark
 
 
 def has_step(i: Item) -> bool:
     """Is it a letter without a time, which is spelled at the step in which it stands?"""
-    return isinstance(i, (Entry, Matrix)) and i.time is None and i != BORDER
+    return isinstance(i, (Entry, Matrix)) and i.time is None and not is_mark(i)
 
 
 class Loop:

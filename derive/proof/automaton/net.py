@@ -49,6 +49,11 @@ class Arc(NamedTuple):
 
 
 ONE = Fraction(1)
+FARTHEST = 64  # steps, between times that are named in one word
+
+
+def _distance(m: Move) -> int:
+    return m.by if isinstance(m, Step) else m.at or 0
 
 
 @dataclass
@@ -73,13 +78,18 @@ class Net:
 
     def arc(self, source: int, moves: Iterable[Move], weight: Fraction = ONE, target: int | None = None) -> int:
         """An arc to `target`, or to a new node."""
+        moves = tuple(moves)
+        if any(abs(_distance(m)) > FARTHEST for m in moves):
+            raise NotInClass(f"times more than {FARTHEST} steps apart")
         end = self.node() if target is None else target
-        self.arcs[source].append(Arc(weight, tuple(moves), end))
+        self.arcs[source].append(Arc(weight, moves, end))
         return end
 
     def wait(self, source: int, least: int, most: int | None) -> int:
         """Advance the reference by `least` to `most` steps, any number of them where that is None."""
         at = self.arc(source, [Step(least)] if least else [])
+        if most is not None and most - least > FARTHEST:
+            raise NotInClass(f"times more than {FARTHEST} steps apart")
         if most is None:
             self.arc(at, [Step(1)], target=at)
             return at

@@ -54,7 +54,7 @@ class Path:
         self.x = mirrored(x) if reverse else x
         self.reader, self.reverse, self.least, self.free = reader, reverse, least, free
         x = self.x
-        self.chain, self.last = layout(x, reader.last_name(x))
+        self.chain, self.last = layout(x, reader.last_name(x), reader.letters.left_size)
         if free:
             self.chain = (Matrix(AT_T, False, Time(t, 0)), *self.chain)
         self.net = Net()  # a scratch one, until the way is known
@@ -133,7 +133,7 @@ class Path:
             constraints += [(low, Time(i, 0)), (Time(i, 0), high)]
         for a, b in self.x.equal:
             constraints += [(a, b), (b, a)]
-        ranges = [*self.x.ranges, *self.reader.letter_ranges(self.chain)]
+        ranges = [*self.x.ranges, *self.reader.letter_ranges(self.chain, self.reverse)]
         if self.last is not None and self.last.time is not None:
             ranges.append(Range(self.last.time, 0, 0, False))
         for r in ranges:
@@ -144,8 +144,8 @@ class Path:
     def _check(self) -> None:
         """Values that must be inside the sequence are; those of a product for every value of its index."""
         runs = {i.index: i for i in self.chain if isinstance(i, Run)}
-        inner = [r for run in runs.values() for f in run.body for r in self.reader.letter_ranges(f.chain)]
-        ranges = [r for r in (*self.x.ranges, *self.reader.letter_ranges(self.chain)) if r.strict]
+        inner = [r for run in runs.values() for f in run.body for r in self.reader.letter_ranges(f.chain, self.reverse)]
+        ranges = [r for r in (*self.x.ranges, *self.reader.letter_ranges(self.chain, self.reverse)) if r.strict]
         for r in (*ranges, *inner):
             run = runs.get(r.time.anchor)
             if run is None:

@@ -7,7 +7,7 @@ moves is orthogonal to the common end.  (Schützenberger 1961; Tzeng 1992.)
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
@@ -177,13 +177,15 @@ class Different:
     right: Number
 
 
-def compare(left: Automaton, right: Automaton, most: int = 2000) -> Equal | Different:
+def compare(
+    left: Automaton, right: Automaton, spend: Callable[[], None] = lambda: None, most: int = 2000
+) -> Equal | Different:
     """Equal on all strings, or a shortest string on which they differ.
 
     Raises:
         NotInClass: the proof would need more than `most` vectors.
     """
-    return _Comparison(left, right, most).run()
+    return _Comparison(left, right, spend, most).run()
 
 
 def joint(left: Automaton, right: Automaton) -> tuple[Vector, Moves, Vector]:
@@ -200,8 +202,8 @@ def joint(left: Automaton, right: Automaton) -> tuple[Vector, Moves, Vector]:
 
 
 class _Comparison:
-    def __init__(self, left: Automaton, right: Automaton, most: int):
-        self.left, self.right, self.most = left, right, most
+    def __init__(self, left: Automaton, right: Automaton, spend: Callable[[], None], most: int):
+        self.left, self.right, self.spend, self.most = left, right, spend, most
         self.basis: list[Vector] = []
         self.pivots: dict[int, int] = {}  # state → the row whose first entry it is
 
@@ -218,6 +220,7 @@ class _Comparison:
             if dot(self.basis[i], end):
                 return Different(words[i], self.left.weight(words[i]), self.right.weight(words[i]))
             for a, images in rows.items():
+                self.spend()
                 found, new = self._coordinates(step(self.basis[i], moves[a]))
                 images.append(found)
                 if new:

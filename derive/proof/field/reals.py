@@ -17,9 +17,9 @@ NEAR_A_KINK = mpmath.mpf("1e-6")
 class Reals:
     """Numbers of mpmath, in a context of our own."""
 
-    def __init__(self) -> None:
+    def __init__(self, digits: int = DIGITS) -> None:
         context = mpmath.MPContext()
-        context.dps = DIGITS + 10  # ten digits for rounding
+        context.dps = digits + 10  # ten digits for rounding
         self.context: Any = context
         self.zero, self.one = context.mpf(0), context.mpf(1)
         self._functions: dict[str, Callable[[Scalar], Scalar]] = {

@@ -35,7 +35,7 @@ class World:
         self.program, self.sizes, self.steps, self.domain, self.seed = program, dict(sizes), steps, domain, seed
         self.matrices = Matrices(domain)
         self.budget = Budget()
-        self._positive = positive
+        self.positive = positive
         self._sizes: dict[Symbol, Integer] = {s: Integer(self.sizes[s.name]) for s in program.sizes}
         constants = {Symbol(n, real=True): c for n, c in program.constants.items()}
         self._numbers: dict[Symbol, Rational] = {**self._sizes, **constants}
@@ -80,7 +80,7 @@ class World:
         self.matrices.check(rows, cols)
         if v.onehot:
             return [[a] for a in self.domain.onehot(rng, rows)]
-        drawn = [[self.domain.draw(rng, self._positive) for _ in range(cols)] for _ in range(rows)]
+        drawn = [[self.domain.draw(rng, self.positive) for _ in range(cols)] for _ in range(rows)]
         for assumption in self.program.assumptions:
             if self._concerns(assumption, v):
                 drawn = self._assume(drawn, assumption)

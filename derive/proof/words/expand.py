@@ -29,6 +29,7 @@ from derive.proof.words.items import (
     transpose_chain,
 )
 from derive.proof.words.reading import Reader
+from derive.proof.words.terms import all_times
 
 MOST_WORDS = 20_000
 Weights = dict[Word, Fraction]
@@ -71,6 +72,9 @@ class Expansion:
             for value in range(low.offset, high.offset + 1):
                 yield from self._written(self._at(replace(x, binders=rest), index, value))
             return
+        runs = {i.index for i in items(x.word) if isinstance(i, Run)}
+        if any(time.anchor is not None and time.anchor not in runs for time in all_times(x)):
+            raise NotInClass("an index without a value")
         if any(a.offset != b.offset for a, b in x.equal) or not self._inside(x):
             return
         for y in self._multiplied(replace(x, equal=(), ranges=())):

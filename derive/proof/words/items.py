@@ -1,8 +1,8 @@
 """Words: products of matrices and diagonals at times, and what may be done with them.
 
 A column vector v is diag(v) 1, so a word is a chain of matrices and diagonal letters whose ends are
-open, or closed by a vector of ones.  Between two matrices the diagonal letters commute.  A word has no
-sizes: what holds of words holds for all of them.
+open, or closed by a vector of ones.  Between two matrices the diagonal letters commute.  A word speaks of no
+number of rows, save where a vector of ones meets another: what holds of words holds for all sizes.
 """
 
 from __future__ import annotations
@@ -50,10 +50,14 @@ class Entry(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """1 1ᵀ in the middle of a chain."""
+    """1 1ᵀ in the middle of a chain; `size` is that of the second vector of ones."""
 
-    name: str = "cut"
+    size: str
     time: None = None
+
+    @property
+    def name(self) -> str:
+        return f"·{self.size}"
 
 
 class Factor(NamedTuple):
@@ -82,7 +86,6 @@ class Run(NamedTuple):
 
 Item: TypeAlias = "Matrix | Entry | Cut | Run"
 Chain: TypeAlias = "tuple[Item, ...]"
-CUT = Cut()
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ loss at its end; scalars follow.  What goes on at a cotangent has it last.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from derive.algebra.nodes import T
 from derive.proof.words.items import (
-    CUT,
     Chain,
+    Cut,
     Entry,
     Item,
     Matrix,
@@ -25,41 +26,69 @@ from derive.proof.words.items import (
 )
 
 BORDER = Matrix("|", False, None)
+AFTER_FACTORS = Matrix(";", False, None)
 REVERSED = Matrix("~", False, None)  # the time line runs from the last step to the first
 AT_T = "@"
 
 
-def layout(x: Term, last: str) -> tuple[Chain, Entry | None]:
+def is_mark(i: Item) -> bool:
+    """Is it punctuation, not a quantity?"""
+    return isinstance(i, Matrix) and (i in (BORDER, AFTER_FACTORS, REVERSED) or i.name.startswith("×"))
+
+
+def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain, Entry | None]:
     """The items in order of reading, and the cotangent named `last` at which the word goes on.
+
+    A scalar factor begins with a mark that tells how long its vectors are.  In a column, 1 1ᵀ is that mark:
+    what follows it is a scalar; in a matrix or a row it is a mark of its own.
 
     Raises:
         NotInClass: the cotangent is not at an end that can be read last.
     """
     w = x.word
-    scalars = list(w.scalars)
+    scalars = [(left_size(c), c) for c in w.scalars]
     column, found = w.column, None
     atoms = w.atoms
     if last:
         column, found = _split_end(column, last)
-        for i, chain in enumerate(scalars) if found is None else ():
-            rest, found = _split_end(chain, last)
-            if found is None:
-                rest, found = _split_end(transpose_chain(chain), last)
+        for i, (_, chain) in enumerate(scalars) if found is None else ():
+            for way in (chain, transpose_chain(chain)):
+                rest, found = _split_end(way, last)
+                if found is not None:
+                    scalars = [*scalars[:i], *scalars[i + 1 :], (left_size(way), rest or ())]
+                    break
             if found is not None:
-                scalars = [*scalars[:i], *scalars[i + 1 :], rest or ()]
                 break
         if found is None:
             found = next((a for a in atoms if a.name == last), None)
             atoms = tuple(a for a in atoms if a is not found)
         if found is None:
             raise NotInClass(f"the cotangent {last} stands where the word cannot go on")
-    head: list[Item] = [*atoms, *(w.row or ())]
+    head: list[Item] = [*atoms, *_marked(w.row or ())]
     if w.row is not None and column is not None:
         head.append(BORDER)
-    main = [*(w.through or ()), *(column or ())]
-    tail = [i for chain in scalars for i in (CUT, *chain)]
-    inside_column = found is not None and column is not w.column
-    return tuple([*head, *tail, *main] if inside_column else [*head, *main, *tail]), found
+    main = [*_marked(w.through or ()), *(column or ())]
+    tail: list[Item] = [i for size, chain in scalars for i in (Cut(size), *chain)]
+    if found is not None and column is not w.column and tail:
+        return (*head, *tail, AFTER_FACTORS, *main), found
+    return (*head, *main, *tail), found
+
+
+def _marked(chain: Chain) -> Chain:
+    """1 1ᵀ in a matrix or a row: no scalar begins there."""
+    if chain and isinstance(chain[0], Cut):
+        raise NotInClass("ones that meet ones")
+    marked: list[Item] = []
+    for i in chain:
+        if isinstance(i, Cut):
+            marked.append(Matrix(f"×{i.size}", False, None))
+        else:
+            marked.append(i.with_chains(_inside) if isinstance(i, Run) else i)
+    return tuple(marked)
+
+
+def _inside(chain: Chain) -> Chain:
+    return tuple(Matrix(f"×{i.size}", False, None) if isinstance(i, Cut) else i for i in chain)
 
 
 def _split_end(chain: Chain | None, name: str) -> tuple[Chain | None, Entry | None]:

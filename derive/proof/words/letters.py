@@ -7,7 +7,7 @@ pre-activation is recognised as the model's output, at whatever time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -52,14 +52,17 @@ class Letters:
         self.functions: dict[str, str] = {}
         self.known: dict[str, Known] = {}
         self.sums_to_one: dict[str, str] = {}
+        self.sizes: dict[str, tuple[str, str]] = {}  # rows and columns of every letter, as text
         self.used: set[str] = set()
 
-    def register(self, function: str, arguments: Sequence[Terms], numbers: str, name: str) -> bool:
+    def register(self, function: str, arguments: Sequence[Terms], numbers: str, name: str, timed: bool) -> bool:
         """Remember that name[t] is the function of these arguments; False if another name already is."""
         self.functions[name] = function
         try:
             signature, time = self.signature(function, arguments, numbers)
         except NotInClass:
+            return True
+        if timed != (time is not None):  # the same at every step, but zero outside the sequence
             return True
         if signature in self.known:
             return False
@@ -115,18 +118,62 @@ class Letters:
     def _reduce(self, x: Term) -> Terms:
         w = x.word
         scalars = [c for c in w.scalars if not self._is_one(c)]
+        ranges = (*x.ranges, *(r for c in w.scalars if c not in scalars for r in self._where_one(c)))
         nothing: list[tuple[Fraction, Chain | None]] = [(Fraction(1), None)]
-        slots = [nothing if c is None else [*self._chain(c)] for c in (*_slots(w), *scalars)]
+        slots = [nothing if c is None else [*self._chain(c)] for c in _slots(w)]
+        factors = [self._measured(c) for c in scalars]
         out = []
-        for choice in product(*slots):
-            coefficient = x.coefficient
+        for choice, rest in product(product(*slots), product(*factors)):
+            coefficient, atoms = x.coefficient, list(w.atoms)
             for k, _ in choice:
                 coefficient *= k
-            through, column, row, *rest = (c for _, c in choice)
-            for k, atoms in self.monomials(w.atoms):
-                word = Word(through, column, row, tuple(c or () for c in rest), atoms)
-                out.append(Term(coefficient * k, word, x.binders, x.equal, x.ranges))
+            for k, _, sizes in rest:
+                coefficient *= k
+                atoms += sizes
+            through, column, row = (c for _, c in choice)
+            for k, kept in self.monomials(atoms):
+                word = Word(through, column, row, tuple(c for _, c, _ in rest if c), kept)
+                out.append(Term(coefficient * k, word, x.binders, x.equal, tuple(dict.fromkeys(ranges))))
         return out
+
+    def left_size(self, chain: Chain) -> str:
+        """How long the vector is that a chain is multiplied by from the left.
+
+        Raises:
+            NotInClass: nothing in the chain tells.
+        """
+        first = chain[0] if chain else None
+        if isinstance(first, Run):
+            inner = (f.chain for f in first.body if f.row == first.row and f.chain)
+            return self.left_size(next(inner, ()))
+        if not isinstance(first, (Matrix, Entry)) or first.name.rstrip("'") not in self.sizes:
+            raise NotInClass("ones that meet ones")
+        rows, cols = self.sizes[first.name.rstrip("'")]
+        if isinstance(first, Entry):
+            return cols if rows == "1" else rows
+        return cols if first.transposed else rows
+
+    def _measured(self, chain: Chain) -> list[tuple[Fraction, Chain, Monomial]]:
+        """A closed chain reduced; where it vanishes, 1ᵀ1, the size as a factor."""
+        out: list[tuple[Fraction, Chain, Monomial]] = []
+        for c, reduced in self._chain(chain):
+            if reduced:
+                out.append((c, reduced, ()))
+                continue
+            size = self.left_size(chain)
+            if size.isdecimal():
+                out.append((c * int(size), (), ()))
+            elif size.isidentifier():
+                out.append((c, (), (Entry(f"[{size}]", None, 1, True),)))
+            else:
+                raise NotInClass(f"the size {size}")
+        return out
+
+    def _where_one(self, chain: Chain) -> Iterator[Range]:
+        """Outside the sequence a name of the model is zero, and its entries do not sum to one."""
+        for i in chain:
+            if isinstance(i, Entry) and i.time is not None and "(" not in i.name:
+                yield Range(i.time, 0, 0, strict=False)
 
     def _is_one(self, chain: Chain) -> bool:
         """Is 1ᵀ v the sum of entries that sum to one?"""
@@ -181,7 +228,7 @@ class Letters:
             return [(Fraction(1), ()), (Fraction(-1), (f"{name}'",))]
         if function == "sigmoid":
             return [(Fraction(1), (name,)), (Fraction(-1), (f"{name}'",))]
-        if name == "sqrt(2)":
+        if name == "[sqrt(2)]":
             return [(Fraction(2), ())]
         return None
 
@@ -222,16 +269,18 @@ def _text(x: Term) -> str:
         if isinstance(i, Matrix):
             return f"{i.name}{at}{'.T' if i.transposed else ''}"
         if isinstance(i, Entry):
-            return f"{i.name}{at}" + (f"^{i.exponent}" if i.exponent != 1 else "")
-        return "|"
+            kind = "scalar " if i.scalar else ""
+            return f"{kind}{i.name}{at}" + (f"^{i.exponent}" if i.exponent != 1 else "")
+        return "cut"
 
-    def chain(c: Chain | None) -> str:
-        return "-" if c is None else " ".join(map(item, c))
+    def chain(c: Chain) -> str:
+        return "(" + " ".join(map(item, c)) + ")"
 
     w = x.word
-    parts = [chain(c) for c in _slots(w)] + [chain(c) for c in w.scalars] + [chain(w.atoms)]
-    shown = ", ".join(p for p in parts if p != "-")
-    return f"{x.coefficient}*<{shown}>"
+    slots = [(kind, c) for kind, c in zip(("matrix", "column", "row"), _slots(w), strict=True) if c is not None]
+    shown = [f"{kind} {chain(c)}" for kind, c in slots] + [f"factor {chain(c)}" for c in w.scalars]
+    shown += [f"factors {chain(w.atoms)}"] if w.atoms else []
+    return f"{x.coefficient}*<{', '.join(shown)}>"  # ranges are demanded of the letter, strictly
 
 
 def inverse(terms: Terms) -> Terms | None:

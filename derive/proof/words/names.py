@@ -39,6 +39,9 @@ class Names:
         }
         self._nonterminal = dict.fromkeys(self.recurrent, True)
         for v in self.program.variables.values():
+            self.letters.sizes[v.name] = (str(v.shape[0]), str(v.shape[1]))
+            if v.initial:
+                continue  # its values before the first step are another matter
             if v.onehot:
                 self.letters.sums_to_one[v.name] = ""
             elif self.program.assumes_sum_one(v.name):
@@ -53,9 +56,9 @@ class Names:
             arguments = [self.read(a) for a in operands(e)]
         except NotInClass:
             return
-        if isinstance(e, Softmax):
+        if isinstance(e, Softmax) and not self.program[name].initial:
             self.letters.sums_to_one[name] = ""
-        if not self.letters.register(function_name(e), arguments, numbers_of(e), name):
+        if not self.letters.register(function_name(e), arguments, numbers_of(e), name, self.program[name].timed):
             found, time, _ = self.letters.letter(function_name(e), arguments, numbers_of(e))
             if self.program[name].role != "state":
                 self._same[name] = (found, time)
@@ -132,13 +135,13 @@ class Names:
         strict = name.endswith("'")
         return Range(time, 0, known, strict) if v.backward else Range(time, -known, 0, strict)
 
-    def letter_ranges(self, chain: Iterable[Item]) -> Iterator[Range]:
-        """The ranges of a chain's letters."""
+    def letter_ranges(self, chain: Iterable[Item], reverse: bool) -> Iterator[Range]:
+        """The ranges of a chain's letters, in the time T − 1 − t where the chain is read in reverse."""
         for i in chain:
             if isinstance(i, (Entry, Matrix)) and i.time is not None:
                 r = self.range(i.name, i.time)
                 if r is not None:
-                    yield r
+                    yield r._replace(low=-r.high, high=-r.low) if reverse else r
 
     def index(self, name: str) -> Symbol:
         return Symbol(f"{name.split('#', maxsplit=1)[0]}#{next(self._numbers)}", integer=True)

@@ -7,11 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
-from sympy import Expr, MatMul, MatrixExpr, Rational, Symbol
+from sympy import Expr, Integer, MatMul, MatrixExpr, Rational, Symbol, preorder_traversal
 
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import Blocks
+from derive.algebra.nodes import NONEMPTY, Blocks, T
 from derive.proof.words.items import (
     Chain,
     Entry,
@@ -47,30 +47,36 @@ class Products(Names):
 
     def _coefficient(self, e: Expr) -> list[tuple[Fraction, tuple[Entry, ...]]]:
         """A scalar of numbers, sizes and T as a sum of rationals times commuting letters."""
+        allowed = {*self.program.sizes, T, NONEMPTY}
+        numbers = e.xreplace({Symbol(n, real=True): c for n, c in self.program.constants.items()})
+        if numbers.free_symbols - allowed or any(_bulky(p) for p in preorder_traversal(numbers)):
+            raise NotInClass(f"the coefficient {e}" if len(str(e)) < 80 else "a long coefficient")
         out = []
-        for part in (
-            e.xreplace({Symbol(n, real=True): c for n, c in self.program.constants.items()}).expand().as_ordered_terms()
-        ):
+        for part in numbers.expand().as_ordered_terms():
             c, atoms = ONE, []
             for factor in part.as_ordered_factors():
                 base, exponent = factor.as_base_exp()
                 if isinstance(factor, Rational):
                     c *= Fraction(int(factor.p), int(factor.q))
+                elif base == T and exponent.is_Integer and exponent < 0:
+                    atoms.append(Entry("[1/T]", None, -int(exponent), True))  # 0 at T = 0, so it cancels no T
                 elif exponent.is_Integer:
-                    atoms.append(Entry(str(base), None, int(exponent), True))
+                    atoms.append(Entry(f"[{base}]", None, int(exponent), True))
                 elif (2 * exponent).is_Integer:
-                    atoms.append(Entry(f"sqrt({base})", None, int(2 * exponent), True))
+                    atoms.append(Entry(f"[sqrt({base})]", None, int(2 * exponent), True))
                 else:
                     raise NotInClass(f"the coefficient {factor}")
             out.append((c, tuple(atoms)))
         return out
 
     def _product(self, factors: Sequence[MatrixExpr]) -> Grid:
-        done = self.grid(factors[0])
+        done, lies = self.grid(factors[0]), partition(factors[0])[1]
         for a in factors[1:]:
             right, inner = self.grid(a), a.shape[0]
-            if len(done[0]) != len(right):
+            rows, cols = partition(a)
+            if lies != rows:
                 raise NotInClass("blocks that do not lie like those they are multiplied by")
+            lies = cols
             done = [
                 [
                     self._inner([row[k] for k in range(len(right))], [r[j] for r in right], inner)
@@ -93,8 +99,10 @@ class Products(Names):
         word, met = times(x.word, y.word)
         joined = joined_terms(x, y, word)
         if met:  # 1ᵀ 1
-            (only,) = self._coefficient(inner)
-            return self._scaled(*only, joined)
+            sizes = self._coefficient(inner)
+            if len(sizes) != 1:
+                raise NotInClass(f"the size {inner}")
+            return self._scaled(*sizes[0], joined)
         return joined
 
     def _entrywise(self, x: Term, y: Term) -> Term:
@@ -136,7 +144,9 @@ class Products(Names):
         if self.last_name(x):
             raise NotInClass("an elementwise product of two cotangents")
         before = next(n for n, i in enumerate(column) if not isinstance(i, Entry))
+        size = self.letters.left_size(column[before:])
         name, time, _ = self.letters.letter("", [[Term(ONE, Word(column=column[before:]))]], "")
+        self.letters.sizes.setdefault(name, (size, "1"))
         letter: Chain = (*column[:before], Entry(name, time))
         word = replace(w, column=letter) if w.row is None else replace(w, row=letter)
         return x.with_word(word)
@@ -145,21 +155,25 @@ class Products(Names):
         """Powers and reciprocals of products of letters."""
         if e.name not in ("reciprocal", "power"):
             return None
-        n = -1 if e.name == "reciprocal" else int(e.numbers[0])
-        if abs(n) > MOST_FACTORS:
+        power = Integer(-1) if e.name == "reciprocal" else e.numbers[0]
+        if not power.is_Integer or power == 0 or abs(power) > MOST_FACTORS:
             return None
+        n = int(power)
         base = argument if n > 0 else inverse(argument)
         if base is None or len(base) ** abs(n) > MOST_FACTORS:
             return None
         done = base
         for _ in range(abs(n) - 1):
-            done = self.letters.tidy(self._entrywise(x, y) for x, y in product(done, base))
+            done = self.letters.tidy(self._entrywise(x, self.fresh(y)) for x, y in product(done, base))
         return done
 
     def _run(self, e: OrderedProduct) -> Grid:
         """The blocks of an ordered product."""
         new = self.index(e.index.name)
         grid = self.grid(e.body)
+        rows, cols = partition(e.body)
+        if rows != cols:
+            raise NotInClass("an ordered product of blocks that do not lie like one another")
         body: list[Factor] = []
         ranges: list[Range] = []
         for i, row in enumerate(grid):
@@ -173,12 +187,17 @@ class Products(Names):
                     ranges += (r._replace(strict=True) for r in x.ranges)
                     if not x.coefficient:
                         continue  # it only demands
-                    body.append(Factor(i, j, x.coefficient, (*x.word.atoms, *flat(x.word))))
+                    body.append(
+                        Factor(i, j, x.coefficient, (*x.word.atoms, *flat(x.word, self._inner_size(x.word, cols[j]))))
+                    )
         run = Run(new, time_of(e.low), time_of(e.high), tuple(body), e.direction == "ascending")
         kept = tuple(dict.fromkeys(ranges))
         blocks = range(len(grid))
         word = {(i, j): Word(through=(run._replace(row=i, column=j),)) for i in blocks for j in blocks}
         return [[[Term(ONE, word[i, j], ranges=kept)] for j in blocks] for i in blocks]
+
+    def _inner_size(self, w: Word, cols: Expr) -> str:
+        return self.letters.left_size(w.row) if w.row else str(cols)
 
     def grid(self, e: MatrixExpr) -> Grid:
         """A block matrix block by block; anything else is one block."""
@@ -189,3 +208,20 @@ class Products(Names):
         if isinstance(e, MatMul) and any(isinstance(a, (Blocks, OrderedProduct)) for a in e.args):
             return self._product(e.args)
         return [[self.read(e)]]
+
+
+def _bulky(e: Expr) -> bool:
+    """A power of a sum that would take long to multiply out."""
+    return bool(e.is_Pow and e.base.is_Add and (not e.exp.is_Integer or abs(e.exp) > 8))
+
+
+def partition(e: MatrixExpr) -> tuple[list[Expr], list[Expr]]:
+    """The heights and widths of the blocks of a matrix; of a plain matrix, its own."""
+    if isinstance(e, Blocks):
+        heights = [e.block(i, 0).shape[0] for i in range(e.block_rows)]
+        return heights, [e.block(0, j).shape[1] for j in range(e.block_cols)]
+    if isinstance(e, OrderedProduct):
+        return partition(e.body)
+    if isinstance(e, MatMul) and any(isinstance(a, (Blocks, OrderedProduct)) for a in e.args):
+        return partition(e.args[0])[0], partition(e.args[-1])[1]
+    return [e.shape[0]], [e.shape[1]]

@@ -110,6 +110,7 @@ class Reader(Products):
         if plain is not None:
             return plain
         name, time, strict = self.letters.letter(function_name(e), arguments, numbers_of(e))
+        self.letters.sizes.setdefault(name, (str(e.shape[0]), str(e.shape[1])))
         if isinstance(e, Softmax):
             self.letters.sums_to_one.setdefault(name, "")
         ranges = tuple(r._replace(strict=True) for argument in arguments for x in argument for r in x.ranges)
@@ -137,6 +138,8 @@ class Reader(Products):
         if len(mixed) == 1 and index not in found:
             (whole,) = mixed
             sign, rest = whole.coeff(index), whole - whole.coeff(index) * index
+            if sign not in (1, -1) or rest.has(index):
+                raise NotInClass(f"a time that moves by more than one step with {index}")
             ends = [sign * bound.offset + sign * (bound.anchor or 0) + rest for bound in (low, high)]
             low, high = (time_of(end) for end in (ends if sign == 1 else reversed(ends)))
             index = whole

@@ -9,7 +9,7 @@ from sympy import Expr, MatrixExpr
 
 from derive.algebra.functions import Apply
 from derive.algebra.shapes import is_scalar
-from derive.proof.words.items import CUT, Chain, Entry, Matrix, NotInClass, Term, Terms, Time, Word, map_times, pure
+from derive.proof.words.items import Chain, Cut, Entry, Matrix, NotInClass, Term, Terms, Time, Word, map_times, pure
 
 Grid: TypeAlias = "list[list[Terms]]"
 ONE = Fraction(1)
@@ -28,16 +28,18 @@ def function_name(e: MatrixExpr) -> str:
 
 
 def numbers_of(e: MatrixExpr) -> str:
-    return "".join(f", {n}" for n in e.numbers) if isinstance(e, Apply) else ""
+    """What tells a function's value apart beside its argument: its numbers and its shape."""
+    numbers = "".join(f", {n}" for n in e.numbers) if isinstance(e, Apply) else ""
+    return f"{numbers}; {e.shape[0]} x {e.shape[1]}"
 
 
-def flat(w: Word) -> Chain:
-    """A matrix as one chain."""
+def flat(w: Word, inner: str) -> Chain:
+    """A matrix as one chain; `inner` is the length of its row."""
     if w.through is not None:
         return w.through
     if w.column is None or w.row is None:
         raise NotInClass("a product of scalars over an index")
-    return (*w.column, CUT, *w.row)
+    return (*w.column, Cut(inner), *w.row)
 
 
 def letter_word(name: str, shape: tuple[Expr, Expr], time: Time | None) -> Word:
