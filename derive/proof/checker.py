@@ -6,8 +6,7 @@ that every string weighs the same in both: rows F, and coordinates c and C, with
     (start, −start') = c F,     F M_a = C_a F for every symbol a,     F (end, end') = 0.
 
 Then a string a b … weighs left − right = c C_a C_b … F (end, end') = 0.  (Schützenberger 1961.)
-What is not checked here is that the automata say what the claim says.  This file needs the standard
-library only, and may be read and run on its own.
+What is not checked here is that the automata say what the claim says.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ class CertificateError(Exception):
 
 def digest(certificate: dict[str, Any]) -> str:
     """A fingerprint of everything in a certificate but the fingerprint itself."""
-    content = {key: value for key, value in certificate.items() if key != "digest"}
-    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    text = json.dumps({k: v for k, v in certificate.items() if k != "digest"}, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
 
 
 def check(text: str) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def _parse(text: str) -> dict[str, Any]:
         if certificate.get("digest") != digest(certificate):
             raise CertificateError("its content was changed: the digest is another")
         claim = _part(certificate, "claim")
-        if not all(isinstance(claim.get(key), str) and claim[key] for key in ("model", "left", "right", "for")):
+        if not all(isinstance(claim.get(k), str) and claim[k] for k in ("model", "left", "right", "for")):
             raise CertificateError("the claim does not say what is proved")
         json.dumps(claim, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
@@ -136,14 +135,13 @@ def _vector(given: Any, length: int, where: str) -> Vector:
 
 
 def _number(given: Any, where: str) -> Any:
-    whole = isinstance(given, int) and not isinstance(given, bool)
-    if whole or (isinstance(given, str) and NUMBER.fullmatch(given) and int(given.split("/")[1])):
-        return given if whole else Fraction(given)
+    if type(given) is int or (isinstance(given, str) and NUMBER.fullmatch(given) and int(given.split("/")[1])):
+        return given if type(given) is int else Fraction(given)
     raise CertificateError(f"{where}: {str(given)[:40]!r} is no number")
 
 
 def _index(given: Any, length: int) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and 0 <= given < length
+    return type(given) is int and 0 <= given < length
 
 
 def _part(given: dict[str, Any], key: str, kind: type = dict) -> Any:

@@ -25,7 +25,7 @@ from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 
-MORE = ((1, 1), (2, 0), (4, 1), (5, 2), (7, LARGER))  # and where no proof was found
+MORE = ((1, 1), (2, 0), (4, 1), (5, 2), (7, 0), (7, LARGER))  # and where no proof was found
 EXPANDED = 5  # the largest T that is written out in words
 LONGEST = 40  # T of a word that is tried for a counterexample
 

@@ -95,7 +95,7 @@ def test_hostile_expressions_end(make) -> None:  # type: ignore[no-untyped-def]
     start = perf_counter()
     verdict = elman.prove(b.scale(2, left), b.scale(2, b.add(left, b.zeros(left.shape))))
     assert perf_counter() - start < 10
-    assert verdict.status in (Status.OPEN, Status.CHECKED, Status.PROVED)
+    assert verdict.status in (Status.OPEN, Status.CHECKED, Status.PROVED, Status.ILL_FORMED)
     if verdict.status is Status.OPEN:
         assert verdict.reason
 

@@ -26,8 +26,8 @@ from derive.proof.words.items import (
     Word,
     items,
     map_times,
-    pure,
 )
+from derive.proof.words.spelled import slots_of, text_of
 
 Monomial = tuple[Entry, ...]
 MOST_TERMS = 2000
@@ -91,7 +91,7 @@ class Letters:
             raise NotInClass(f"{function} of values at times that do not move together")
         first = min((time.offset for time in found), default=0)
         shown = " ; ".join(
-            " + ".join(sorted(_text(map_times(x, lambda time: Time(None, time.offset - first))) for x in argument))
+            " + ".join(sorted(text_of(map_times(x, lambda time: Time(None, time.offset - first))) for x in argument))
             for argument in arguments
         )
         earliest = Time(next(iter(anchors)), first) if found else None
@@ -120,7 +120,7 @@ class Letters:
         scalars = [c for c in w.scalars if not self._is_one(c)]
         ranges = (*x.ranges, *(r for c in w.scalars if c not in scalars for r in self._where_one(c)))
         nothing: list[tuple[Fraction, Chain | None]] = [(Fraction(1), None)]
-        slots = [nothing if c is None else [*self._chain(c)] for c in _slots(w)]
+        slots = [nothing if c is None else [*self._chain(c)] for c in slots_of(w)]
         factors = [self._measured(c) for c in scalars]
         out = []
         for choice, rest in product(product(*slots), product(*factors)):
@@ -252,54 +252,6 @@ def _without_zeros(terms: Terms) -> Terms:
     return kept
 
 
-def _slots(w: Word) -> tuple[Chain | None, Chain | None, Chain | None]:
-    return w.through, w.column, w.row
-
-
 def _order(e: Entry) -> tuple[bool, str, int, str]:
     """Letters without a time last, so that they are spelled beside the latest one that has a time."""
     return (e.time is None, str(e.time.anchor) if e.time else "", e.time.offset if e.time else 0, e.name)
-
-
-def _text(x: Term) -> str:
-    """One line that tells terms at constant times apart."""
-
-    def item(i: Item) -> str:
-        at = "" if i.time is None else f"[{i.time.offset}]"  # type: ignore[union-attr]
-        if isinstance(i, Matrix):
-            return f"{i.name}{at}{'.T' if i.transposed else ''}"
-        if isinstance(i, Entry):
-            kind = "scalar " if i.scalar else ""
-            return f"{kind}{i.name}{at}" + (f"^{i.exponent}" if i.exponent != 1 else "")
-        return "cut"
-
-    def chain(c: Chain) -> str:
-        return "(" + " ".join(map(item, c)) + ")"
-
-    w = x.word
-    slots = [(kind, c) for kind, c in zip(("matrix", "column", "row"), _slots(w), strict=True) if c is not None]
-    shown = [f"{kind} {chain(c)}" for kind, c in slots] + [f"factor {chain(c)}" for c in w.scalars]
-    shown += [f"factors {chain(w.atoms)}"] if w.atoms else []
-    return f"{x.coefficient}*<{', '.join(shown)}>"  # ranges are demanded of the letter, strictly
-
-
-def inverse(terms: Terms) -> Terms | None:
-    """The entrywise reciprocal of a single product of letters; None for anything else."""
-    if len(terms) != 1:
-        return None
-    (x,) = terms
-    w = x.word
-    chains = [c for c in (w.column, w.row) if c is not None]
-    if x.binders or x.equal or w.through is not None or w.scalars or not all(map(pure, chains)):
-        return None
-
-    def negative(c: Chain | None) -> Chain | None:
-        return None if c is None else tuple(e._replace(exponent=-e.exponent) for e in c)  # type: ignore[union-attr,call-arg]
-
-    word = Word(None, negative(w.column), negative(w.row), (), negative(w.atoms) or ())  # type: ignore[arg-type]
-    return [Term(1 / x.coefficient, word, ranges=tuple(r._replace(strict=True) for r in x.ranges))]
-
-
-def must_be_inside(time: Time) -> Range:
-    """The time of a value that is known only at the steps of the sequence."""
-    return Range(time, 0, 0, strict=True)

@@ -19,7 +19,8 @@ from derive.graph import groups
 from derive.program import Variable, operands
 from derive.proof.field.truth import Subject
 from derive.proof.words.items import Entry, Item, Matrix, NotInClass, Range, Term, Terms, Time, items, map_times
-from derive.proof.words.letters import Letters, must_be_inside
+from derive.proof.words.letters import Letters
+from derive.proof.words.spelled import must_be_inside
 from derive.proof.words.terms import ONE, function_name, is_column, letter_word, numbers_of
 
 NONLINEAR = (Apply, Softmax, LogSoftmax, FusedLoss)

@@ -30,8 +30,8 @@ from derive.proof.words.items import (
     times,
     transpose_chain,
 )
-from derive.proof.words.letters import inverse
 from derive.proof.words.names import Names
+from derive.proof.words.spelled import inverse
 from derive.proof.words.terms import ONE, Grid, flat, is_pure, joined_terms, time_of
 
 MOST_FACTORS = 64

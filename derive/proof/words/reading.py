@@ -23,8 +23,8 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Detach, Diag, LogSoftmax, Scale, Softmax, SumOver, T, Timed, t
 from derive.program import operands
 from derive.proof.words.items import NotInClass, Term, Terms, Time, Word, diagonal, map_times, transpose
-from derive.proof.words.letters import must_be_inside
 from derive.proof.words.products import Products
+from derive.proof.words.spelled import must_be_inside
 from derive.proof.words.terms import ONE, all_times, function_name, letter_word, numbers_of, time_of
 
 
