@@ -89,6 +89,36 @@ def test_dx_at_every_step() -> None:
     assert verdict.counterexample.t is not None
 
 
+def test_the_lstm_by_hand_with_its_gates_eliminated() -> None:
+    """dc and dh of one step from those of the next, as one writes them by hand; then dL/dW_f from dc alone."""
+    lstm = model("lstm")
+    f, i, o, g, c = (lambda at, name=name: lstm.symbol(name, at) for name in "fiogc")
+    dc, dh = (lambda at, name=name: lstm.cotangent(name, at) for name in "ch")
+
+    def sigma(a: MatrixExpr) -> MatrixExpr:
+        return hadamard(a, b.subtract(ones(a.shape[0]), a))
+
+    def back(name: str, through: MatrixExpr) -> MatrixExpr:
+        return matmul(transpose(lstm.symbol(name)), through)
+
+    s = t + 1
+    by_hand = b.add(hadamard(dh(t), o(t), slope(apply("tanh", c(t)))), hadamard(f(s), dc(s)))
+    assert lstm.prove(dc(t), by_hand).status is Status.PROVED
+    eliminated = b.add(
+        matmul(transpose(lstm.symbol("V")), error(lstm, t)),
+        back("W_f", hadamard(dc(s), c(t), sigma(f(s)))),
+        back("W_i", hadamard(dc(s), g(s), sigma(i(s)))),
+        back("W_g", hadamard(dc(s), i(s), slope(g(s)))),
+        back("W_o", hadamard(dh(s), apply("tanh", c(s)), sigma(o(s)))),
+    )
+    assert lstm.prove(dh(t), eliminated).status is Status.PROVED
+    wrong = b.add(hadamard(dh(t), o(t), slope(apply("tanh", c(t)))), hadamard(f(t), dc(s)))
+    verdict = lstm.prove(dc(t), wrong)  # f_t for f_{t+1}
+    assert verdict.status is Status.REFUTED
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.T == 2
+
+
 # --- Relations that words or the field do not know ------------------------------------------------
 
 FUNCTIONS = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from derive.proof.words.items import Chain, Entry, Item, Matrix, Range, Term, Terms, Time, Word, pure
+from derive.proof.words.items import Chain, Cut, Entry, Item, Matrix, Range, Term, Terms, Time, Word, pure
 
 
 def slots_of(w: Word) -> tuple[Chain | None, Chain | None, Chain | None]:
@@ -19,7 +19,7 @@ def text_of(x: Term) -> str:
         if isinstance(i, Entry):
             kind = "scalar " if i.scalar else ""
             return f"{kind}{i.name}{at}" + (f"^{i.exponent}" if i.exponent != 1 else "")
-        return "cut"
+        return i.name if isinstance(i, Cut) else "run"
 
     def chain(c: Chain) -> str:
         return "(" + " ".join(map(item, c)) + ")"
