@@ -24,6 +24,7 @@ from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 from tests.proof.mutants import formula_mutant, recursion_mutant
+from tests.proof.sums import try_pairs
 from tests.proof.writings import WRITINGS
 
 LARGEST = 4  # T that is written out
@@ -141,9 +142,10 @@ def recursions(count: int, seed: int, tally: Tally, step: Callable[[], None] = l
 @click.command()
 @click.option("--formulas", "formula_count", default=1000)
 @click.option("--recursions", "recursion_count", default=1000)
+@click.option("--sums", "sum_count", default=0, help="Pairs of random sums that leave the sequence, besides.")
 @click.option("--seed", default=1)
 @click.option("--log", type=click.Path(path_type=Path))
-def main(formula_count: int, recursion_count: int, seed: int, log: Path | None) -> None:
+def main(formula_count: int, recursion_count: int, sum_count: int, seed: int, log: Path | None) -> None:
     """Judge random faults by prover, expansion and field; they must never disagree."""
     lines = ["# Random faults, judged by prover, expansion and field", ""]
     bad = 0
@@ -159,6 +161,16 @@ def main(formula_count: int, recursion_count: int, seed: int, log: Path | None) 
         lines += [f"- {n} × {what}" for what, n in sorted(tally.said.items(), key=lambda x: -x[1])]
         lines += ["", *tally.disagreements]
         bad += len(tally.disagreements)
+    if sum_count:
+        found = try_pairs(sum_count, seed)
+        lines += [
+            f"{sum_count} pairs of random sums that leave the sequence, seed {seed}:",
+            f"{found.equal} called equal, {found.different} different, {found.refused} refused;",
+            f"{len(found.unsound)} wrongly equal.",
+            "",
+            *found.unsound,
+        ]
+        bad += len(found.unsound)
     text = "\n".join(lines).rstrip() + "\n"
     click.echo(text)
     if log:

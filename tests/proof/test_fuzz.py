@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.proof.fuzz import Tally, formulas, recursions
+from tests.proof.sums import try_pairs
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
@@ -23,3 +24,11 @@ def test_recursions(seed: int) -> None:
     assert not tally.disagreements
     assert tally.said["prover True, expansion True, field True"] > 2
     assert tally.said["prover False, expansion False, field False"] > 5
+
+
+@pytest.mark.parametrize("seed", [31, 32])
+def test_sums_that_leave_the_sequence(seed: int) -> None:
+    result = try_pairs(400, seed)
+    assert not result.unsound
+    assert result.equal > 20
+    assert result.different > 50
