@@ -179,10 +179,15 @@ class _Case:
         return Verdict(Status.PROVED, reason, least, tuple(self.instances), certificate=text, assumptions=assumptions)
 
     def _checked(self, least: int) -> Verdict:
-        for steps, shift in MORE:
-            if not self._agrees(steps, shift):
-                return self._refute(steps)
-        if self._expands():
+        try:
+            for steps, shift in MORE:
+                if not self._agrees(steps, shift):
+                    return self._refute(steps)
+            expands = self._expands()
+        except OutOfBudget as limit:  # what was found so far stands
+            self.tried.append(f"more steps and sizes: {limit}")
+            expands = False
+        if expands:
             reason = f"true for all sizes up to T = {EXPANDED}, by writing both sides out"
             return Verdict(Status.CHECKED, reason, least, tuple(self.instances), EXPANDED, tried=tuple(self.tried))
         places = "; ".join(map(str, self.instances))

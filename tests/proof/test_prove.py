@@ -309,9 +309,11 @@ def test_refusals_say_why_and_the_words_decide() -> None:
 def test_what_only_the_field_can_decide_lists_where_it_did() -> None:
     fast = derive.parse(TEXTS["fast_weights"])
     (step,) = (s for s in fast.adjoint.steps if str(s.left) == "dA[t]")
-    verdict = fast.prove(step.left, step.right)
+    verdict = fast.prove(step.left, step.right, seconds=120)
     assert verdict.status is Status.CHECKED
-    assert {i.T for i in verdict.instances} >= {1, 2, 3, 4, 5}
+    assert {i.T for i in verdict.instances} >= {1, 2, 3, 4, 5, 7}
+    hurried = fast.prove(step.left, step.right, seconds=1.5)  # what was found in time stands
+    assert hurried.status in (Status.CHECKED, Status.OPEN)
     assert "2^-" in verdict.reason
 
 
