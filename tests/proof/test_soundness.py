@@ -243,3 +243,65 @@ def test_it_ends(name: str) -> None:
     start = perf_counter()
     M.prove(left, right)
     assert perf_counter() - start < 10
+
+
+ALIASES = """
+cell aliases
+dims H, K
+input x : H
+input y : K
+state h : H = 0
+state g : K = 0
+param W, U : H x H
+param s : 1
+p[t] = exp(h[t])
+q[t] = exp(h[t-1])
+h[t] = tanh(W @ h[t-1] + q[t] + s * x[t])
+g[t] = tanh(s * g[t-1] + y[t])
+loss[t] = norm2(h[t]) + norm2(g[t]) + norm2(p[t])
+"""
+
+
+def second_round() -> list[tuple[str, derive.Model, MatrixExpr, MatrixExpr]]:
+    c = derive.parse(ALIASES)
+    s, p, x_ = c.symbol("s"), lambda i: c.symbol("p", i), lambda i: c.symbol("x", i)
+    n, K, A, U = c.symbol("h").shape[0], c.symbol("g").shape[0], c.symbol("W"), c.symbol("U")
+
+    def length(size: object) -> MatrixExpr:
+        one = b.broadcast(s, (size, 1))
+        product = OrderedProduct(diag(one), m, 0, T - 1, "ascending")
+        return b.broadcast(matmul(ones(1, size), product, ones(size, 1)), (n, 1))
+
+    def blocks(*entries: MatrixExpr) -> MatrixExpr:
+        return MatrixSum(OrderedProduct(Blocks(2, 2, *entries), m, k, k, "ascending"), k, 6, T - 1)
+
+    D = diag(x_(m))
+    soft = derive.parse(
+        "cell c\ndims H\ninput x : H\nstate h : H\nparam W : H x H\n"
+        "h[t] = softmax(W @ h[t-1] + x[t])\nloss[t] = norm2(h[t])\n"
+    )
+    sx, sh = (lambda i, name=name: soft.symbol(name, i) for name in "xh")
+    own = Softmax(b.add(matmul(soft.symbol("W"), sh(k - 1)), sx(k)))
+    first = matmul(sx(6), ones(1, sh(0).shape[0]), sh(-1))
+    return [
+        ("two names a step apart", c, MatrixSum(p(k), k, 6, T - 1), MatrixSum(p(k), k, 6, T - 2)),
+        ("a run that begins with a scalar", c, hadamard(x_(6), length(n)), hadamard(x_(6), length(K))),
+        ("a bare product of blocks", c, blocks(D, D, A, U), blocks(D, A, D, U)),
+        (
+            "a softmax state's initial value",
+            soft,
+            b.add(MatrixSum(hadamard(sx(k + 6), own), k, 0, T - 1), first),
+            MatrixSum(hadamard(sx(k + 6), sh(k)), k, 0, T - 1),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("case", second_round(), ids=lambda c: c[0])
+def test_a_false_equation_of_the_second_round(case: tuple[str, derive.Model, MatrixExpr, MatrixExpr]) -> None:
+    _, cell, left, right = case
+    assert cell.prove(left, right).status is not Status.PROVED
+    try:
+        found = decide(cell.prover.reader, left, right, 1, False, Budget(20))
+    except NotInClass:
+        return
+    assert not isinstance(found.result, Equal)

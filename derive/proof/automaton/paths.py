@@ -143,23 +143,22 @@ class Path:
 
     def _check(self) -> None:
         """Values that must be inside the sequence are; those of a product for every value of its index."""
-        runs = {i.index: i for i in self.chain if isinstance(i, Run)}
-        inner = [r for run in runs.values() for f in run.body for r in self.reader.letter_ranges(f.chain, self.reverse)]
+        runs = [i for i in self.chain if isinstance(i, Run)]
+        inner = [r for run in runs for f in run.body for r in self.reader.letter_ranges(f.chain, self.reverse)]
         ranges = [r for r in (*self.x.ranges, *self.reader.letter_ranges(self.chain, self.reverse)) if r.strict]
         for r in (*ranges, *inner):
-            run = runs.get(r.time.anchor)
-            if run is None:
-                if not all(map(self.bounds.implies, inside(r))):
-                    raise NotInClass("a value that may lie outside the sequence")
-                continue
-            filled = self._bounds([(run.low, run.high)])
-            low, high = inside(r)
-            ends = (
-                (low[0], run.low.shifted(r.time.offset)),
-                (run.high.shifted(r.time.offset), high[1]),
-            )
-            if not filled.empty and not all(map(filled.implies, ends)):
-                raise NotInClass("an ordered product that may leave the sequence")
+            own = [run for run in runs if run.index == r.time.anchor]
+            for run in own:
+                self._check_run(run, r)
+            if not own and not all(map(self.bounds.implies, inside(r))):
+                raise NotInClass("a value that may lie outside the sequence")
+
+    def _check_run(self, run: Run, r: Range) -> None:
+        filled = self._bounds([(run.low, run.high)])
+        low, high = inside(r)
+        ends = ((low[0], run.low.shifted(r.time.offset)), (run.high.shifted(r.time.offset), high[1]))
+        if not filled.empty and not all(map(filled.implies, ends)):
+            raise NotInClass("an ordered product that may leave the sequence")
 
     def _go(self, p: Place, anchor: Anchor) -> Place:
         """Wait until the reference is the anchor's, the bias staying the same."""

@@ -140,6 +140,8 @@ def transpose_chain(chain: Chain) -> Chain:
         elif isinstance(item, Run):
             body = tuple(Factor(x.column, x.row, x.coefficient, transpose_chain(x.chain)) for x in item.body)
             flipped.append(item._replace(body=body, ascending=not item.ascending, row=item.column, column=item.row))
+        elif isinstance(item, Cut):
+            raise NotInClass("ones inside a product that is transposed")
         else:
             flipped.append(item)
     return tuple(flipped)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
+from derive.algebra.nodes import t
 from derive.proof.words.items import (
     Chain,
     Entry,
@@ -62,7 +63,9 @@ class Letters:
             signature, time = self.signature(function, arguments, numbers)
         except NotInClass:
             return True
-        if timed != (time is not None):  # the same at every step, but zero outside the sequence
+        if timed != (time is not None) or (
+            time is not None and time.anchor != t
+        ):  # the same at every step, but zero outside the sequence
             return True
         if signature in self.known:
             return False
@@ -142,10 +145,12 @@ class Letters:
         Raises:
             NotInClass: nothing in the chain tells.
         """
-        first = chain[0] if chain else None
+        vectors = [i for i in chain if not (isinstance(i, Entry) and i.scalar)]
+        first = vectors[0] if vectors else None
         if isinstance(first, Run):
-            inner = (f.chain for f in first.body if f.row == first.row and f.chain)
-            return self.left_size(next(inner, ()))
+            inner = [f.chain for f in first.body if f.row == first.row]
+            told = [c for c in inner if any(not (isinstance(i, Entry) and i.scalar) for i in c)]
+            return self.left_size(told[0] if told else ())
         if not isinstance(first, (Matrix, Entry)) or first.name.rstrip("'") not in self.sizes:
             raise NotInClass("ones that meet ones")
         rows, cols = self.sizes[first.name.rstrip("'")]

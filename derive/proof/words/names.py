@@ -61,7 +61,8 @@ class Names:
             self.letters.sums_to_one[name] = ""
         if not self.letters.register(function_name(e), arguments, numbers_of(e), name, self.program[name].timed):
             found, time, _ = self.letters.letter(function_name(e), arguments, numbers_of(e))
-            if self.program[name].role != "state":
+            same_step = time is None or (time.anchor == t and time.offset == 0)
+            if self.program[name].role != "state" and same_step:
                 self._same[name] = (found, time)
 
     def definition(self, name: str) -> Terms:

@@ -111,7 +111,7 @@ class Reader(Products):
             return plain
         name, time, strict = self.letters.letter(function_name(e), arguments, numbers_of(e))
         self.letters.sizes.setdefault(name, (str(e.shape[0]), str(e.shape[1])))
-        if isinstance(e, Softmax):
+        if isinstance(e, Softmax) and name not in self.program.variables:
             self.letters.sums_to_one.setdefault(name, "")
         ranges = tuple(r._replace(strict=True) for argument in arguments for x in argument for r in x.ranges)
         ranges = (*((must_be_inside(time),) if strict and time is not None else ()), *ranges)
@@ -152,7 +152,10 @@ class Reader(Products):
 
     @terms.register(OrderedProduct)
     def _(self, e: OrderedProduct) -> Terms:
-        return self._run(e)[0][0]
+        grid = self._run(e)
+        if len(grid) > 1 or len(grid[0]) > 1:
+            raise NotInClass("a block matrix that is not multiplied out")
+        return grid[0][0]
 
     @terms.register(Delta)
     def _(self, e: Delta) -> Terms:
