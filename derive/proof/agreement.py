@@ -80,7 +80,6 @@ class Agreement:
         self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget
     ) -> Instance | None:
         """Where both sides agree in the field, with error below 2^−SURE; None if they differ."""
-
         bits, each, seed = 0, 0, 0
         while bits < SURE:
             seed, different = self._defined(lambda n: self._differ(left, right, steps, sizes, n, budget), seed + 1)
@@ -152,7 +151,7 @@ def steps_of(left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[S
         yield {}
 
 
-def _largest_difference(a: Rows, b: Rows) -> tuple[int, int] | None:
+def _largest_difference(a: Rows, b: Rows) -> Entry | None:
     """The entry that differs most; None where both sides are the same but for rounding."""
     scale = max((abs(x) for x in (*_flat(a), *_flat(b))), default=0)
     worst, at = scale * SAME, None

@@ -18,6 +18,7 @@ from derive.language import names
 from derive.model import Model, load, parse
 from derive.proof.agreement import Agreement
 from derive.proof.budget import Budget
+from derive.proof.field import degrees, galois
 from derive.proof.field.degrees import Degrees
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.functions import Arithmetic, apply, slopes
@@ -208,17 +209,22 @@ def test_degrees() -> None:
     assert d.dot([x, x, d.zero], [y, d.inverse(y), y]) == (3, 1)
 
 
-def test_the_bound_covers_what_happens() -> None:
-    """With a prime of five bits, false equations pass now and then: never more often than the bound says."""
-    prime, passed, trials = 31, 0, 4000
-    rng = Random(3)
-    for _ in range(trials):
-        x, y = rng.randrange(prime), rng.randrange(prime)
-        passed += (x * x - 3 * y) % prime == 0
-    d = Degrees()
-    two = d.draw(rng, False)
-    difference = d.add(d.mul(two, two), two)
-    assert passed / trials <= 1.2 * max(difference) / prime
+def test_the_bound_covers_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modulo 127 a false equation passes now and then: never more often than the bound says."""
+    for module in (galois, degrees):
+        monkeypatch.setattr(module, "PRIME", 127)
+    model, trials, passed = load("elman"), 1000, 0
+    x = [model.symbol("x", n) for n in (0, 1)]
+    left, right = b.matmul(b.transpose(x[0]), x[1]), b.matmul(b.transpose(x[1]), x[1])
+    for seed in range(trials):
+        world = truth(model, 2, Galois(seed), seed)
+        passed += world.value(left) == world.value(right)
+    domain = Degrees()
+    world = truth(model, 2, domain)
+    difference = domain.add(world.value(left)[0][0], world.value(right)[0][0])
+    bits = domain.bits(sum(difference))
+    assert bits >= 3
+    assert 0 < passed / trials <= 2.0**-bits
 
 
 @pytest.mark.parametrize("name", names())

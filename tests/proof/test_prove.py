@@ -22,6 +22,7 @@ from derive.algebra import (
     transpose,
 )
 from derive.algebra import build as b
+from derive.algebra.nodes import Delta
 from derive.errors import InputError, ShapeError
 from derive.proof.agreement import Agreement
 from derive.proof.checker import check
@@ -230,13 +231,20 @@ def test_the_published_formula_is_ill_formed() -> None:
 
 
 def test_a_claim_that_fails_at_T_zero_only_is_proved_from_one_on() -> None:
-    last = elman.symbol("h", T - 1)
-    ended = MatrixSum(b.subtract(elman.symbol("h", k), elman.symbol("h", k - 1)), k, 0, T - 1)
-    assert elman.prove(ended, b.subtract(last, elman.symbol("h", -1))).status in (Status.PROVED, Status.CHECKED)
-    count = MatrixSum(elman.symbol("b") if "b" in elman.normal.variables else elman.symbol("h", T - 1), k, 0, 0)
-    verdict = elman.prove(count, last)
+    W = elman.symbol("W")
+    once = MatrixSum(Delta(W, k, 0), k, 0, T - 1)  # [k = 0] W: there is no k at T = 0
+    verdict = elman.prove(once, W)
     assert verdict.status is Status.PROVED
-    assert verdict.least in (0, 1)
+    assert verdict.least == 1
+    assert verdict.reason == "true for every T ≥ 1 and all sizes"
+    assert check(verdict.certificate or "")["for"] == "every T ≥ 1 and all sizes"
+    assert elman.prove(MatrixSum(Delta(W, k, 1), k, 0, T - 1), W).status is Status.REFUTED  # at T = 1
+
+
+def test_a_telescope_is_checked() -> None:
+    steps = MatrixSum(b.subtract(elman.symbol("h", k), elman.symbol("h", k - 1)), k, 0, T - 1)
+    ends = b.subtract(elman.symbol("h", T - 1), elman.symbol("h", -1))
+    assert elman.prove(steps, ends).status in (Status.PROVED, Status.CHECKED)
 
 
 # --- Bad claims -----------------------------------------------------------------------------------

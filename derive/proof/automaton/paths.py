@@ -137,8 +137,8 @@ class Path:
         if self.last is not None and self.last.time is not None:
             ranges.append(Range(self.last.time, 0, 0, False))
         for r in ranges:
-            if (not r.strict and r.time.anchor in anchors) or r.time.anchor in (None, T):
-                constraints += inside(r) if not r.strict else ()
+            if not r.strict and r.time.anchor in (None, T, *anchors):
+                constraints += inside(r)
         return Bounds(anchors, [*constraints, *more])
 
     def _check(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import singledispatch
+from functools import reduce, singledispatch
 from typing import Protocol
 
 from sympy import (
@@ -112,18 +112,12 @@ def _(node: MatAdd, run: Run, env: Env) -> Dual:
 
 @evaluate.register(MatMul)
 def _(node: MatMul, run: Run, env: Env) -> Dual:
-    first, *rest = _all(node, run, env)
-    for a in rest:
-        first = run.matrices.matmul(first, a)
-    return first
+    return reduce(run.matrices.matmul, _all(node, run, env))
 
 
 @evaluate.register(HadamardProduct)
 def _(node: HadamardProduct, run: Run, env: Env) -> Dual:
-    first, *rest = _all(node, run, env)
-    for a in rest:
-        first = run.matrices.hadamard(first, a)
-    return first
+    return reduce(run.matrices.hadamard, _all(node, run, env))
 
 
 @evaluate.register(Scale)

@@ -63,10 +63,9 @@ class Letters:
             signature, time = self.signature(function, arguments, numbers)
         except NotInClass:
             return True
-        if timed != (time is not None) or (
-            time is not None and time.anchor != t
-        ):  # the same at every step, but zero outside the sequence
-            return True
+        moves = time is not None and time.anchor == t
+        if timed != moves or (time is not None and not moves):
+            return True  # a value that is the same at every step, under a name that is zero outside the sequence
         if signature in self.known:
             return False
         self.known[signature] = Known(name, 0 if time is None else -time.offset, time is not None)
@@ -145,12 +144,10 @@ class Letters:
         Raises:
             NotInClass: nothing in the chain tells.
         """
-        vectors = [i for i in chain if not (isinstance(i, Entry) and i.scalar)]
-        first = vectors[0] if vectors else None
+        first = next(_vectors(chain), None)
         if isinstance(first, Run):
-            inner = [f.chain for f in first.body if f.row == first.row]
-            told = [c for c in inner if any(not (isinstance(i, Entry) and i.scalar) for i in c)]
-            return self.left_size(told[0] if told else ())
+            factors = (f.chain for f in first.body if f.row == first.row)
+            return self.left_size(next((c for c in factors if any(_vectors(c))), ()))
         if not isinstance(first, (Matrix, Entry)) or first.name.rstrip("'") not in self.sizes:
             raise NotInClass("ones that meet ones")
         rows, cols = self.sizes[first.name.rstrip("'")]
@@ -238,6 +235,11 @@ class Letters:
         return None
 
 
+def _vectors(chain: Chain) -> Iterator[Item]:
+    """What has a length: all but scalars."""
+    return (i for i in chain if not (isinstance(i, Entry) and i.scalar))
+
+
 def _split(ranges: tuple[Range, ...]) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
     return tuple(r for r in ranges if r.strict), tuple(r for r in ranges if not r.strict)
 
@@ -258,5 +260,5 @@ def _without_zeros(terms: Terms) -> Terms:
 
 
 def _order(e: Entry) -> tuple[bool, str, int, str]:
-    """Letters without a time last, so that they are spelled beside the latest one that has a time."""
+    """By time, letters without one last; two equal products are then in one order."""
     return (e.time is None, str(e.time.anchor) if e.time else "", e.time.offset if e.time else 0, e.name)

@@ -77,13 +77,7 @@ class Products(Names):
             if lies != rows:
                 raise NotInClass("blocks that do not lie like those they are multiplied by")
             lies = cols
-            done = [
-                [
-                    self._inner([row[k] for k in range(len(right))], [r[j] for r in right], inner)
-                    for j in range(len(right[0]))
-                ]
-                for row in done
-            ]
+            done = [[self._inner(row, [r[j] for r in right], inner) for j in range(len(right[0]))] for row in done]
         return done
 
     def _inner(self, row: Sequence[Terms], column: Sequence[Terms], inner: Expr) -> Terms:
@@ -208,6 +202,17 @@ class Products(Names):
         if isinstance(e, MatMul) and any(isinstance(a, (Blocks, OrderedProduct)) for a in e.args):
             return self._product(e.args)
         return [[self.read(e)]]
+
+
+def only_block(grid: Grid) -> Terms:
+    """The terms of a matrix that is not in blocks.
+
+    Raises:
+        NotInClass: it is.
+    """
+    if len(grid) > 1 or len(grid[0]) > 1:
+        raise NotInClass("a block matrix that is not multiplied out")
+    return grid[0][0]
 
 
 def _bulky(e: Expr) -> bool:

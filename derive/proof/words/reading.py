@@ -23,7 +23,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Detach, Diag, LogSoftmax, Scale, Softmax, SumOver, T, Timed, t
 from derive.program import operands
 from derive.proof.words.items import NotInClass, Term, Terms, Time, Word, diagonal, map_times, transpose
-from derive.proof.words.products import Products
+from derive.proof.words.products import Products, only_block
 from derive.proof.words.spelled import must_be_inside
 from derive.proof.words.terms import ONE, all_times, function_name, letter_word, numbers_of, time_of
 
@@ -74,10 +74,7 @@ class Reader(Products):
 
     @terms.register(MatMul)
     def _(self, e: MatMul) -> Terms:
-        grid = self._product(e.args)
-        if len(grid) > 1 or len(grid[0]) > 1:
-            raise NotInClass("a block matrix that is not multiplied out")
-        return grid[0][0]
+        return only_block(self._product(e.args))
 
     @terms.register(HadamardProduct)
     def _(self, e: HadamardProduct) -> Terms:
@@ -152,10 +149,7 @@ class Reader(Products):
 
     @terms.register(OrderedProduct)
     def _(self, e: OrderedProduct) -> Terms:
-        grid = self._run(e)
-        if len(grid) > 1 or len(grid[0]) > 1:
-            raise NotInClass("a block matrix that is not multiplied out")
-        return grid[0][0]
+        return only_block(self._run(e))
 
     @terms.register(Delta)
     def _(self, e: Delta) -> Terms:
