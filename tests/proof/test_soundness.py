@@ -72,6 +72,12 @@ def cube(a: MatrixExpr) -> MatrixExpr:
     return Apply("power", a, 3)
 
 
+def output(i: object) -> MatrixExpr:
+    """tanh(U x_i + W h_{i−1}): h_i inside the sequence, tanh(0) before it."""
+    z = b.add(matmul(M.symbol("U"), x(i)), matmul(W, h(i - 1)))  # type: ignore[operator]
+    return Apply("tanh", z)
+
+
 FALSE: dict[str, tuple[MatrixExpr, MatrixExpr]] = {
     "ranges of words read backward": (backward(0), backward(1)),
     "a softmax sums to one inside the sequence only": (
@@ -89,6 +95,11 @@ FALSE: dict[str, tuple[MatrixExpr, MatrixExpr]] = {
     "ones inside a product": (
         matmul(diag(h(5)), run_of_ones(matmul(W, ones(H, 1), ones(1, H), W))),
         matmul(diag(h(5)), hadamard(W, matmul(ones(H), all_of(W), ones(1, H)))),
+    ),
+    "an output before the first step": (hadamard(output(-1), h(5)), hadamard(h(-1), h(5))),
+    "outputs of a product before the first step": (
+        matmul(OrderedProduct(diag(output(m)), m, -1, -1, "ascending"), h(5)),
+        matmul(OrderedProduct(diag(h(m)), m, -1, -1, "ascending"), h(5)),
     ),
     "the length of a vector of ones": (outer(x(5), squares(x(0))), outer(x(5), squares(h(0)))),
     "v/v sums to its length": (

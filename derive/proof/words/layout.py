@@ -75,16 +75,8 @@ def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain
 
 
 def _marked(chain: Chain) -> Chain:
-    """1 1ᵀ in a matrix or a row: no scalar begins there."""
-    if chain and isinstance(chain[0], Cut):
-        raise NotInClass("ones that meet ones")
-    marked: list[Item] = []
-    for i in chain:
-        if isinstance(i, Cut):
-            marked.append(Matrix(f"×{i.size}", False, None))
-        else:
-            marked.append(i.with_chains(_inside) if isinstance(i, Run) else i)
-    return tuple(marked)
+    """1 1ᵀ in the products of a matrix or a row: no scalar begins there."""
+    return tuple(i.with_chains(_inside) if isinstance(i, Run) else i for i in chain)
 
 
 def _inside(chain: Chain) -> Chain:
