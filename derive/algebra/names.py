@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sympy import Integer
@@ -169,6 +170,7 @@ def has_superscript(tex: str) -> bool:
     return bool(found) and bool(found[-1].sup or found[-1].primes)
 
 
+@lru_cache(10_000)  # SymPy's printer is slow, and times are few
 def index_tex(index: Any) -> str:
     """A time as TeX: t-1, T-1, k+1."""
     return str(index).replace(" ", "").replace("*", "")

@@ -7,11 +7,12 @@ from typing import TypeAlias, TypeVar
 
 from sympy import MatrixExpr, Symbol
 
-from derive.algebra.nodes import t
+from derive.algebra.nodes import T, t
 from derive.proof.budget import Budget
 from derive.proof.field.degrees import Degrees
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.galois import Galois
+from derive.proof.field.indices import Indices
 from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
@@ -32,6 +33,7 @@ class Agreement:
     def __init__(self, subject: Subject):
         self.subject = subject
         self._worlds: dict[tuple[object, ...], Truth] = {}
+        self._indices = Indices((T, *subject.names.sizes))
 
     def sizes(self, shift: int) -> dict[str, int]:
         """Distinct sizes from 2 on (from 6 on for LARGER), in an order that `shift` turns round."""
@@ -47,7 +49,7 @@ class Agreement:
         key = (kind, tuple(sizes.values()), steps, seed, positive)
         old = self._worlds.get(key)
         if old is None or getattr(old.world.domain, "calls", 0) > RENEW:
-            old = Truth(self.subject, sizes, steps, self._domain(kind, seed), seed, positive)
+            old = Truth(self.subject, sizes, steps, self._domain(kind, seed), seed, positive, self._indices)
             self._worlds[key] = old
         old.world.budget = budget
         return old
@@ -97,13 +99,13 @@ class Agreement:
         self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], seed: int, budget: Budget
     ) -> bool:
         truth = self._truth("field", sizes, steps, seed, budget)
-        return any(truth.value(left, env) != truth.value(right, env) for env in steps_of(left, right, steps))
+        return any(truth.value(left, env) != truth.value(right, env) for env in self._steps(left, right, steps))
 
     def _bits(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget) -> int:
         """The error of one trial, from the degrees of both sides."""
         truth = self._truth("degrees", sizes, steps, 0, budget)
         domain, largest = truth.world.domain, 0
-        for env in steps_of(left, right, steps):
+        for env in self._steps(left, right, steps):
             for a, b in zip(_flat(truth.value(left, env)), _flat(truth.value(right, env)), strict=True):
                 difference = domain.add(a, b)
                 largest = max(largest, 0 if difference is None else sum(difference))
@@ -120,7 +122,7 @@ class Agreement:
 
         def compute(seed: int) -> Counterexample | None:
             truth = self._truth("reals", sizes, steps, seed, budget, positive=seed % 2 == 0)
-            for env in steps_of(left, right, steps):
+            for env in self._steps(left, right, steps):
                 a, b = truth.value(left, env), truth.value(right, env)
                 at = _largest_difference(a, b)
                 if at is not None and self._confirmed(left, right, truth, env, at, budget):
@@ -130,6 +132,13 @@ class Agreement:
             return None
 
         return self._defined(compute)[1]
+
+    def _steps(self, left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[Symbol, int]]:
+        """The values of t, where the claim is about any step."""
+        if t in self._indices.of(left) | self._indices.of(right):
+            yield from ({t: k} for k in range(steps))
+        else:
+            yield {}
 
     def _confirmed(
         self, left: MatrixExpr, right: MatrixExpr, truth: Truth, env: Mapping[Symbol, int], at: Entry, budget: Budget
@@ -141,14 +150,6 @@ class Agreement:
         coarse = context.mpf(truth.value(left, env)[i][j]) - context.mpf(truth.value(right, env)[i][j])
         exact = fine.value(left, env)[i][j] - fine.value(right, env)[i][j]
         return bool(exact != 0 and abs(coarse - exact) <= SAME * abs(exact))
-
-
-def steps_of(left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[Symbol, int]]:
-    """The values of t, where the claim is about any step."""
-    if t in left.free_symbols | right.free_symbols:
-        yield from ({t: k} for k in range(steps))
-    else:
-        yield {}
 
 
 def _largest_difference(a: Rows, b: Rows) -> Entry | None:

@@ -61,13 +61,12 @@ def _is_time(e: Expr) -> bool:
 
 
 def _name(e: MatrixExpr, program: Program) -> Iterator[str]:
-    shown = unicode_text(e)
     v = program.variables.get(e.name)
     if v is None:
-        yield f"{shown} is no quantity of the model {program.name}"
+        yield f"{unicode_text(e)} is no quantity of the model {program.name}"
     elif not same(e.shape, v.shape):
-        yield f"{shown} is {shape_text(v.shape)} in the model, not {shape_text(e.shape)}"
+        yield f"{unicode_text(e)} is {shape_text(v.shape)} in the model, not {shape_text(e.shape)}"
     elif isinstance(e, Timed) and not v.timed:
-        yield f"{shown} has a time, but {e.name} is the same at every step"
+        yield f"{unicode_text(e)} has a time, but {e.name} is the same at every step"
     elif isinstance(e, MatrixSymbol) and v.timed:
-        yield f"{shown} has a value per step: write {e.name}[t]"
+        yield f"{unicode_text(e)} has a value per step: write {e.name}[t]"

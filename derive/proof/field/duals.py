@@ -80,7 +80,7 @@ class Matrices:
 
     def matmul(self, a: Dual, b: Dual) -> Dual:
         def times(x: Rows, y: Rows) -> Rows:
-            dot, columns = self.domain.dot, list(map(list, zip(*y, strict=True)))
+            dot, columns = self.domain.dot, list(zip(*y, strict=True))
             return [[dot(row, column) for column in columns] for row in x]
 
         return self.bilinear(times, a, b)
@@ -139,4 +139,6 @@ class Matrices:
 def _zipped(a: Dual, b: Dual) -> list[tuple[Rows | None, Rows | None]]:
     """The tangents of two values side by side; one that does not move has none at all."""
     n = max(len(a.tangents), len(b.tangents))
+    if not n:
+        return []
     return list(zip(a.tangents or (None,) * n, b.tangents or (None,) * n, strict=True))

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sympy import MatrixExpr, Symbol
 
 from derive.algebra.build import split
-from derive.algebra.nodes import Jacobian, StepGradient, SumOver, is_reference, t
+from derive.algebra.nodes import Jacobian, StepGradient, SumOver, T, is_reference, t
 from derive.calculus.adjoint import Adjoint
 from derive.errors import UnsupportedError
 from derive.program import Program
 from derive.proof.field.domain import Domain, Rows
 from derive.proof.field.duals import Dual
+from derive.proof.field.indices import Indices
 from derive.proof.field.rules import Env, evaluate
 from derive.proof.field.world import Directions, Key, Sweep, World
 
@@ -52,6 +53,7 @@ class Truth:
         domain: Domain,
         seed: int,
         positive: bool = False,
+        indices: Indices | None = None,
     ):
         self.subject, self.steps = subject, steps
         self.world = World(subject.names, sizes, steps, domain, seed, positive)
@@ -63,6 +65,7 @@ class Truth:
         self._carried = {new: key for key, new in subject.adjoint.carries.items()}
         self._known: dict[object, Dual] = {}
         self._parts: dict[int, tuple[MatrixExpr, tuple[Symbol, ...], dict[tuple[int | None, ...], Dual]]] = {}
+        self._indices = indices or Indices((T, *subject.names.sizes))
 
     def value(self, e: MatrixExpr, env: Mapping[Symbol, int] | None = None) -> Rows:
         """The value of an expression; `env` gives t and other free indices."""
@@ -74,14 +77,15 @@ class Truth:
         """An operand's value, kept for the values of the indices in it."""
         if is_reference(e):
             return self.lookup(e, env)
-        if id(e) not in self._parts:  # by identity: hashing a formula costs more than evaluating it
-            indices = tuple(s for s in e.free_symbols if isinstance(s, Symbol))
-            self._parts[id(e)] = (e, indices, {})
-        _, indices, known = self._parts[id(e)]
-        values = tuple([env.get(s) for s in indices])
-        if values not in known:
-            known[values] = evaluate(e, self, env)
-        return known[values]
+        part = self._parts.get(id(e))  # by identity: hashing a formula costs more than evaluating it
+        if part is None:
+            part = self._parts[id(e)] = (e, tuple(self._indices.of(e)), {})
+        _, indices, known = part
+        values = tuple([env.get(s) for s in indices]) if indices else ()
+        value = known.get(values)
+        if value is None:
+            value = known[values] = evaluate(e, self, env)
+        return value
 
     def lookup(self, r: MatrixExpr, env: Env) -> Dual:
         name, now = key = self._values.key(r, env)

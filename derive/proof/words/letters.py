@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
+from derive.algebra.names import index_tex
 from derive.algebra.nodes import t
 from derive.proof.words.items import (
     Chain,
@@ -261,4 +262,6 @@ def _without_zeros(terms: Terms) -> Terms:
 
 def _order(e: Entry) -> tuple[bool, str, int, str]:
     """By time, letters without one last; two equal products are then in one order."""
-    return (e.time is None, str(e.time.anchor) if e.time else "", e.time.offset if e.time else 0, e.name)
+    if e.time is None:
+        return (True, "", 0, e.name)
+    return (False, index_tex(e.time.anchor) if e.time.anchor else "", e.time.offset, e.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from sympy import Expr, MatrixExpr
@@ -72,6 +73,7 @@ def all_times(x: Term) -> list[Time]:
     return found
 
 
+@lru_cache(10_000)  # substitution is slow, and times are few
 def time_of(index: Expr) -> Time:
     """An index as anchor + offset; the anchor may be j − d until d is summed over."""
     constant = int(index.subs(dict.fromkeys(index.free_symbols, 0)))
