@@ -20,12 +20,13 @@ from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
-from derive.proof.wellformed import problems
+from derive.proof.wellformed import largest_constant, problems
 from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 
 MORE = ((1, 1), (2, 0), (4, 1), (5, 2), (7, 0), (7, LARGER))  # and where no proof was found
+ORDINARY = 3  # the T at which every term is there, if no constant in a time is larger than 1
 EXPANDED = 5  # the largest T that is written out in words
 LONGEST = 40  # T of a word that is tried for a counterexample
 
@@ -93,6 +94,9 @@ class _Case:
         least = 1 if self._differ(0, 0) else 0
         found = self._proof(least)
         if isinstance(found, Found) and isinstance(found.result, Equal):
+            late = ORDINARY + max(map(largest_constant, (self.left, self.right)))
+            if late > ORDINARY + 1 and self._differ(late, 1):  # a bug of ours, found where T-6 begins to matter
+                return self._refute(late)
             return self._proved(found, found.result, least)
         if isinstance(found, Found) and isinstance(found.result, Different):
             self.tried.append(f"automata: {found.word}")

@@ -38,6 +38,12 @@ def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
         yield from _names(a, program)
 
 
+def largest_constant(e: MatrixExpr) -> int:
+    """The largest whole number that is added to a time or a bound: 6 in h[T-6]."""
+    own = (abs(time.as_coeff_Add()[0]) for time in _times(e))
+    return int(max((*own, *map(largest_constant, operands(e))), default=0))
+
+
 INDEX = re.compile(r"[^\W\d]\w*'*")
 
 

@@ -13,6 +13,7 @@ from derive.algebra import MatrixSum, OrderedProduct, T, diag, hadamard, matmul,
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Blocks, Scale, Softmax
+from derive.proof.agreement import Agreement
 from derive.proof.automaton.equality import decide
 from derive.proof.automaton.weighted import Equal
 from derive.proof.budget import Budget
@@ -316,3 +317,25 @@ def test_a_false_equation_of_the_second_round(case: tuple[str, derive.Model, Mat
     except NotInClass:
         return
     assert not isinstance(found.result, Equal)
+
+
+def test_where_constants_are_large_the_field_is_asked_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the automata were wrong about T - 6, the field at T = 3 would not see it."""
+    asked = []
+    differ = Agreement._differ
+
+    def spy(self: Agreement, left: MatrixExpr, right: MatrixExpr, steps: int, *rest: object) -> bool:
+        asked.append(steps)
+        return differ(self, left, right, steps, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Agreement, "_differ", spy)
+    left, right = MatrixSum(h(k), k, 0, T - 6), MatrixSum(h(k - 1), k, 1, T - 5)
+    assert M.prove(left, right).status is Status.PROVED
+    assert max(asked) == 9
+    monkeypatch.setattr(Agreement, "_differ", differ)
+    monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)
+    other = MatrixSum(h(k), k, 0, T - 7)
+    found = decide(M.prover.reader, left, right, 0, False, Budget())
+    verdict = M.prove(left, other)
+    assert verdict.status is Status.REFUTED
+    assert verdict.counterexample is not None and verdict.counterexample.T == 6

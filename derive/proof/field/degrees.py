@@ -7,6 +7,7 @@ and two different arguments of a function coincide with probability at most thei
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log2
 from random import Random
 
@@ -33,7 +34,7 @@ class Degrees:
     def mul(self, a: Scalar, b: Scalar) -> Scalar:
         return None if a is None or b is None else (a[0] + b[0], a[1] + b[1])
 
-    def dot(self, u: list[Scalar], v: list[Scalar]) -> Scalar:
+    def dot(self, u: Sequence[Scalar], v: Sequence[Scalar]) -> Scalar:
         above, below = -1, 0  # of the sum so far; above < 0 for the zero polynomial
         for a, b in zip(u, v, strict=True):
             if a is not None and b is not None:

@@ -6,7 +6,7 @@ sums and products, is written once, for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
@@ -27,7 +27,7 @@ class Domain(Protocol):
 
     def add(self, a: Scalar, b: Scalar) -> Scalar: ...
     def mul(self, a: Scalar, b: Scalar) -> Scalar: ...
-    def dot(self, u: list[Scalar], v: list[Scalar]) -> Scalar: ...
+    def dot(self, u: Sequence[Scalar], v: Sequence[Scalar]) -> Scalar: ...
 
     def inverse(self, a: Scalar) -> Scalar:
         """1/a.

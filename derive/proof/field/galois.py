@@ -7,13 +7,13 @@ independent of z, is what Ax-Schanuel gives for exponentials of independent argu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import mul
 from random import Random
 
 from derive.proof.field.domain import Scalar
 
-PRIME = 2**127 - 1  # a Mersenne prime; 2 is a square modulo it
+PRIME = 2**192 - 2**64 - 1  # that of the curve P-192 (FIPS 186-4, D.1.2.1); 2 is a square modulo it
 ROOT_OF_TWO = pow(2, (PRIME + 1) // 4, PRIME)
 HALF = (PRIME + 1) // 2
 
@@ -49,7 +49,7 @@ class Galois:
     def mul(self, a: Scalar, b: Scalar) -> Scalar:
         return a * b % PRIME
 
-    def dot(self, u: list[Scalar], v: list[Scalar]) -> Scalar:
+    def dot(self, u: Sequence[Scalar], v: Sequence[Scalar]) -> Scalar:
         return sum(map(mul, u, v)) % PRIME
 
     def inverse(self, a: Scalar) -> Scalar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -41,7 +41,7 @@ class Reals:
     def mul(self, a: Scalar, b: Scalar) -> Scalar:
         return a * b
 
-    def dot(self, u: list[Scalar], v: list[Scalar]) -> Scalar:
+    def dot(self, u: Sequence[Scalar], v: Sequence[Scalar]) -> Scalar:
         return self.context.fdot(u, v)
 
     def inverse(self, a: Scalar) -> Scalar:

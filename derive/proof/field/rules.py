@@ -49,6 +49,7 @@ from derive.proof.field.domain import Rows, Scalar
 from derive.proof.field.duals import Dual, Matrices
 
 Env = Mapping[Symbol, int]
+Products = dict[tuple[int, int], Dual]  # by the first and the last value of the index
 
 
 class Run(Protocol):
@@ -63,6 +64,10 @@ class Run(Protocol):
     def time(self, index: Expr, env: Env) -> int: ...
     def part(self, e: MatrixExpr, env: Env) -> Dual:
         """The value of an operand, which may have been computed before."""
+        ...
+
+    def products(self, e: OrderedProduct, env: Env) -> Products:
+        """The products of the same factors that are known."""
         ...
 
     def lookup(self, r: MatrixExpr, env: Env) -> Dual: ...
@@ -208,10 +213,8 @@ def _(node: Delta, run: Run, env: Env) -> Dual:
 
 
 def _values(node: Bound, run: Run, env: Env) -> Iterator[Dual]:
-    """The body at each value of the index, in the order of an ascending product."""
-    values = range(run.time(node.low, env), run.time(node.high, env) + 1)
-    down = isinstance(node, OrderedProduct) and node.direction == "descending"
-    for k in reversed(values) if down else values:
+    """The body at each value of the index."""
+    for k in range(run.time(node.low, env), run.time(node.high, env) + 1):
         run.spend()
         yield run.part(node.body, {**env, node.index: k})
 
@@ -226,10 +229,27 @@ def _(node: MatrixSum, run: Run, env: Env) -> Dual:
 
 @evaluate.register(OrderedProduct)
 def _(node: OrderedProduct, run: Run, env: Env) -> Dual:
-    result: Dual | None = None
-    for factor in _values(node, run, env):
-        result = factor if result is None else run.matrices.matmul(result, factor)
-    return run.matrices.identity(run.integer(node.shape[0])) if result is None else result
+    low, high = run.time(node.low, env), run.time(node.high, env)
+    if high < low:
+        return run.matrices.identity(run.integer(node.shape[0]))
+    known = run.products(node, env)
+    if (low, high) not in known:
+        known[low, high] = _lengthened(node, run, env, known, low, high)
+    return known[low, high]
+
+
+def _lengthened(node: OrderedProduct, run: Run, env: Env, known: Products, low: int, high: int) -> Dual:
+    """A product from the longest one known that begins or ends alike: in a double sum, one factor more."""
+    start = next((k for k in range(high - 1, low - 1, -1) if (low, k) in known), low - 1)
+    for k in range(start + 1, high + 1):
+        run.spend()
+        factor = run.part(node.body, {**env, node.index: k})
+        if k == low:
+            known[low, k] = factor
+            continue
+        pair = (known[low, k - 1], factor)
+        known[low, k] = run.matrices.matmul(*(pair if node.direction == "ascending" else reversed(pair)))
+    return known[low, high]
 
 
 @evaluate.register(Concat)

@@ -7,10 +7,11 @@ owes to the reading of a name at one distance in time, a `Jacobian` for the deri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sympy import MatrixExpr, Symbol
 
+from derive.algebra.bound import OrderedProduct
 from derive.algebra.build import split
 from derive.algebra.nodes import Jacobian, StepGradient, SumOver, T, is_reference, t
 from derive.calculus.adjoint import Adjoint
@@ -19,7 +20,7 @@ from derive.program import Program
 from derive.proof.field.domain import Domain, Rows
 from derive.proof.field.duals import Dual
 from derive.proof.field.indices import Indices
-from derive.proof.field.rules import Env, evaluate
+from derive.proof.field.rules import Env, Products, evaluate
 from derive.proof.field.world import Directions, Key, Sweep, World
 
 MOST_PARTS = 2000  # of the formulas of several claims
@@ -40,6 +41,16 @@ class Subject:
     def names(self) -> Program:
         """The program that knows every name."""
         return self.adjoint.program
+
+
+@dataclass(slots=True)
+class _Part:
+    """A part of a formula, the indices in it, and its values by those of the indices."""
+
+    e: MatrixExpr
+    indices: tuple[Symbol, ...]
+    values: dict[tuple[int | None, ...], Dual] = field(default_factory=dict)
+    products: dict[tuple[int | None, ...], Products] = field(default_factory=dict)
 
 
 class Truth:
@@ -64,7 +75,7 @@ class Truth:
         self._of = {new: name for name, new in subject.adjoint.cotangents.items()}
         self._carried = {new: key for key, new in subject.adjoint.carries.items()}
         self._known: dict[object, Dual] = {}
-        self._parts: dict[int, tuple[MatrixExpr, tuple[Symbol, ...], dict[tuple[int | None, ...], Dual]]] = {}
+        self._parts: dict[int, _Part] = {}
         self._indices = indices or Indices((T, *subject.names.sizes))
 
     def value(self, e: MatrixExpr, env: Mapping[Symbol, int] | None = None) -> Rows:
@@ -73,19 +84,27 @@ class Truth:
             self._parts.clear()
         return evaluate(e, self, env or {}).rows
 
+    def _record(self, e: MatrixExpr) -> _Part:
+        record = self._parts.get(id(e))  # by identity: hashing a formula costs more than evaluating it
+        if record is None:
+            record = self._parts[id(e)] = _Part(e, tuple(self._indices.of(e)))
+        return record
+
     def part(self, e: MatrixExpr, env: Env) -> Dual:
         """An operand's value, kept for the values of the indices in it."""
         if is_reference(e):
             return self.lookup(e, env)
-        part = self._parts.get(id(e))  # by identity: hashing a formula costs more than evaluating it
-        if part is None:
-            part = self._parts[id(e)] = (e, tuple(self._indices.of(e)), {})
-        _, indices, known = part
-        values = tuple([env.get(s) for s in indices]) if indices else ()
-        value = known.get(values)
+        record = self._record(e)
+        now = tuple([env.get(s) for s in record.indices]) if record.indices else ()
+        value = record.values.get(now)
         if value is None:
-            value = known[values] = evaluate(e, self, env)
+            value = record.values[now] = evaluate(e, self, env)
         return value
+
+    def products(self, e: OrderedProduct, env: Env) -> Products:
+        """The products of the same factors that are known."""
+        others = tuple([env.get(s) for s in self._record(e.body).indices if s != e.index])
+        return self._record(e).products.setdefault(others, {})
 
     def lookup(self, r: MatrixExpr, env: Env) -> Dual:
         name, now = key = self._values.key(r, env)

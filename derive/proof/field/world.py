@@ -15,7 +15,7 @@ from derive.program import Assumption, Program, Variable, operands
 from derive.proof.budget import Budget
 from derive.proof.field.domain import Domain, Rows, Scalar, coefficient
 from derive.proof.field.duals import Dual, Matrices
-from derive.proof.field.rules import Env, evaluate
+from derive.proof.field.rules import Env, Products, evaluate
 
 Key: TypeAlias = tuple[str, int | None]
 Directions: TypeAlias = tuple[Rows | None, ...]
@@ -211,6 +211,9 @@ class Sweep:
 
     def derivative(self, e: MatrixExpr, env: Env) -> Dual:
         raise UnsupportedError("a program has no symbols for derivatives")
+
+    def products(self, e: MatrixExpr, env: Env) -> Products:
+        return {}
 
 
 @cache
