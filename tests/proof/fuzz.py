@@ -24,7 +24,8 @@ from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 from tests.proof.mutants import formula_mutant, recursion_mutant
-from tests.proof.sums import try_pairs
+from tests.proof.shaped import Shaped
+from tests.proof.sums import Maker, try_pairs
 from tests.proof.writings import WRITINGS
 
 LARGEST = 4  # T that is written out
@@ -142,7 +143,7 @@ def recursions(count: int, seed: int, tally: Tally, step: Callable[[], None] = l
 @click.command()
 @click.option("--formulas", "formula_count", default=1000)
 @click.option("--recursions", "recursion_count", default=1000)
-@click.option("--sums", "sum_count", default=0, help="Pairs of random sums that leave the sequence, besides.")
+@click.option("--sums", "sum_count", default=0, help="Pairs of random sums of two kinds, besides.")
 @click.option("--seed", default=1)
 @click.option("--log", type=click.Path(path_type=Path))
 def main(formula_count: int, recursion_count: int, sum_count: int, seed: int, log: Path | None) -> None:
@@ -161,10 +162,12 @@ def main(formula_count: int, recursion_count: int, sum_count: int, seed: int, lo
         lines += [f"- {n} × {what}" for what, n in sorted(tally.said.items(), key=lambda x: -x[1])]
         lines += ["", *tally.disagreements]
         bad += len(tally.disagreements)
-    if sum_count:
-        found = try_pairs(sum_count, seed)
+    for what, kind_of in (("sums that leave the sequence", Maker), ("formulas of every shape", Shaped)):
+        if not sum_count:
+            break
+        found = try_pairs(sum_count, seed, kind_of)
         lines += [
-            f"{sum_count} pairs of random sums that leave the sequence, seed {seed}:",
+            f"{sum_count} pairs of random {what}, seed {seed}:",
             f"{found.equal} called equal, {found.different} different, {found.refused} refused;",
             f"{len(found.unsound)} wrongly equal.",
             "",

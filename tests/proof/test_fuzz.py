@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.proof.fuzz import Tally, formulas, recursions
-from tests.proof.sums import try_pairs
+from tests.proof.shaped import Shaped
+from tests.proof.sums import Maker, try_pairs
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
@@ -26,9 +27,10 @@ def test_recursions(seed: int) -> None:
     assert tally.said["prover False, expansion False, field False"] > 5
 
 
+@pytest.mark.parametrize("kind", [Maker, Shaped])
 @pytest.mark.parametrize("seed", [31, 32])
-def test_sums_that_leave_the_sequence(seed: int) -> None:
-    result = try_pairs(400, seed)
+def test_sums_that_leave_the_sequence(seed: int, kind: type[Maker] | type[Shaped]) -> None:
+    result = try_pairs(400, seed, kind)
     assert not result.unsound
     assert result.equal > 20
     assert result.different > 50

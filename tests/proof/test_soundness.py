@@ -333,9 +333,10 @@ def test_where_constants_are_large_the_field_is_asked_later(monkeypatch: pytest.
     assert M.prove(left, right).status is Status.PROVED
     assert max(asked) == 9
     monkeypatch.setattr(Agreement, "_differ", differ)
+    found = decide(M.prover.reader, left, right, 0, False, Budget())
     monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)
     other = MatrixSum(h(k), k, 0, T - 7)
-    found = decide(M.prover.reader, left, right, 0, False, Budget())
     verdict = M.prove(left, other)
     assert verdict.status is Status.REFUTED
-    assert verdict.counterexample is not None and verdict.counterexample.T == 6
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.T == 6
