@@ -14,10 +14,11 @@ OrderedProduct(diag(f[m]), m=k + 1..j, ascending)
 from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.build import diag, hadamard, matmul, ones, outer, transpose
 from derive.algebra.functions import apply, power
-from derive.algebra.nodes import Jacobian, T, Timed, t
+from derive.algebra.nodes import Jacobian, Kronecker, T, Timed, t
 
 __all__ = [
     "Jacobian",
+    "Kronecker",
     "MatrixSum",
     "OrderedProduct",
     "T",

@@ -28,7 +28,7 @@ from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatri
 from derive.algebra import build as b
 from derive.algebra.bound import Bound
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
-from derive.algebra.nodes import Blocks, Jacobian, Node, Scale, StepGradient, is_reference
+from derive.algebra.nodes import Blocks, Jacobian, Kronecker, Node, Scale, StepGradient, is_reference
 from derive.errors import UnsupportedError
 
 MOST_FACTORS = 256  # of a power written out
@@ -55,6 +55,11 @@ def accept(e: MatrixExpr) -> MatrixExpr:
 @accept.register(Identity)
 def _(e: MatrixExpr) -> MatrixExpr:
     return e
+
+
+@accept.register(Kronecker)
+def _(e: Kronecker) -> MatrixExpr:
+    return Kronecker(*map(accept, e.args))
 
 
 @accept.register(GenericZeroMatrix)

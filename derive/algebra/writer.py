@@ -39,6 +39,7 @@ from derive.algebra.nodes import (
     Diag,
     DiagPart,
     Jacobian,
+    Kronecker,
     LogSoftmax,
     Loss,
     Pad,
@@ -153,6 +154,10 @@ class Writer:
     def _(self, e: Jacobian) -> Written:
         d = KINDS[e.kind]
         return f"{d}{self.write(e.of)[0]}/{d[0]}{self.write(e.by)[0]}", Level.POWER
+
+    @write.register(Kronecker)
+    def _(self, e: Kronecker) -> Written:
+        return " ⊗ ".join(parenthesised(self.write(a), Level.POWER) for a in e.args), Level.ENTRYWISE
 
     @write.register(OneMatrix)
     def _(self, e: OneMatrix) -> Written:

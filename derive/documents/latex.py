@@ -26,6 +26,7 @@ from derive.algebra.nodes import (
     Diag,
     DiagPart,
     Jacobian,
+    Kronecker,
     LogSoftmax,
     Loss,
     Node,
@@ -115,7 +116,15 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
     def _print_Jacobian(self, e: Jacobian) -> str:
         d = {"total": "d", "immediate": r"\partial^{+}", "partial": r"\partial"}[e.kind]
         under = d.removesuffix("^{+}")
-        return rf"\frac{{{d} {self._print(e.of)}}}{{{under} {self._print(e.by)}}}"
+        return rf"\frac{{{d} {self._entries(e.of)}}}{{{under} {self._entries(e.by)}}}"
+
+    def _entries(self, e: MatrixExpr) -> str:
+        """What is differentiated, or by what: the entries of a matrix in a row, under an arrow."""
+        tex = self._print(e)
+        return tex if 1 in e.shape else rf"\vec{{{tex}}}"
+
+    def _print_Kronecker(self, e: Kronecker) -> str:
+        return r" \otimes ".join(self.inside(a, Level.POWER) for a in e.args)
 
     def _print_Symbol(self, e: Symbol, style: str = "plain") -> str:
         return "[T > 0]" if e == NONEMPTY else tex_name(e.name)

@@ -13,6 +13,7 @@ from derive.algebra.nodes import (
     Delta,
     FusedLoss,
     Jacobian,
+    Kronecker,
     LogSoftmax,
     Loss,
     Scale,
@@ -60,6 +61,11 @@ def _(e: MatrixExpr) -> Level:
 @level.register
 def _(e: HadamardProduct) -> Level:
     return Level.PRODUCT if is_scalar(e.shape) else Level.ENTRYWISE
+
+
+@level.register
+def _(e: Kronecker) -> Level:
+    return Level.ENTRYWISE
 
 
 @level.register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from sympy import MatrixExpr, Symbol
@@ -14,6 +14,7 @@ from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.galois import Galois
 from derive.proof.field.indices import Indices
 from derive.proof.field.reals import DIGITS, Reals
+from derive.proof.field.rules import Env
 from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
 
@@ -79,33 +80,62 @@ class Agreement:
         return last, compute(last)
 
     def exact(
-        self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget
+        self,
+        left: MatrixExpr,
+        right: MatrixExpr,
+        steps: int,
+        sizes: Mapping[str, int],
+        budget: Budget,
+        envs: Sequence[Env] | None = None,
     ) -> Instance | None:
-        """Where both sides agree in the field, with error below 2^−SURE; None if they differ."""
+        """Where both sides agree in the field, with error below 2^−SURE; None if they differ.
+
+        Args:
+            envs: the values of the free indices, if it is others than t at every step.
+        """
+        envs = self._steps(left, right, steps) if envs is None else envs
         bits, each, seed = 0, 0, 0
         while bits < SURE:
-            seed, different = self._defined(lambda n: self._differ(left, right, steps, sizes, n, budget), seed + 1)
+            seed, different = self._defined(
+                lambda n: self._differ(left, right, steps, sizes, n, budget, envs), seed + 1
+            )
             if different:
                 return None
-            each = each or max(1, self._bits(left, right, steps, sizes, budget))
+            each = each or max(1, self._bits(left, right, steps, sizes, budget, envs))
             bits += each
         return Instance(steps, sizes, bits)
 
     def differ(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget) -> bool:
         """Do the sides differ in the field, at one random point?"""
-        return self._defined(lambda n: self._differ(left, right, steps, sizes, n, budget))[1]
+        envs = self._steps(left, right, steps)
+        return self._defined(lambda n: self._differ(left, right, steps, sizes, n, budget, envs))[1]
 
     def _differ(
-        self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], seed: int, budget: Budget
+        self,
+        left: MatrixExpr,
+        right: MatrixExpr,
+        steps: int,
+        sizes: Mapping[str, int],
+        seed: int,
+        budget: Budget,
+        envs: Sequence[Env],
     ) -> bool:
         truth = self._truth("field", sizes, steps, seed, budget)
-        return any(truth.value(left, env) != truth.value(right, env) for env in self._steps(left, right, steps))
+        return any(truth.value(left, env) != truth.value(right, env) for env in envs)
 
-    def _bits(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget) -> int:
+    def _bits(
+        self,
+        left: MatrixExpr,
+        right: MatrixExpr,
+        steps: int,
+        sizes: Mapping[str, int],
+        budget: Budget,
+        envs: Sequence[Env],
+    ) -> int:
         """The error of one trial, from the degrees of both sides."""
         truth = self._truth("degrees", sizes, steps, 0, budget)
         domain, largest = truth.world.domain, 0
-        for env in self._steps(left, right, steps):
+        for env in envs:
             for a, b in zip(_flat(truth.value(left, env)), _flat(truth.value(right, env)), strict=True):
                 difference = domain.add(a, b)
                 largest = max(largest, 0 if difference is None else sum(difference))
@@ -133,12 +163,13 @@ class Agreement:
 
         return self._defined(compute)[1]
 
-    def _steps(self, left: MatrixExpr, right: MatrixExpr, steps: int) -> Iterator[dict[Symbol, int]]:
+    def _steps(self, left: MatrixExpr, right: MatrixExpr, steps: int) -> list[Env]:
         """The values of t, where the claim is about any step."""
-        if t in self._indices.of(left) | self._indices.of(right):
-            yield from ({t: k} for k in range(steps))
-        else:
-            yield {}
+        return [{t: k} for k in range(steps)] if t in self.free(left, right) else [{}]
+
+    def free(self, left: MatrixExpr, right: MatrixExpr) -> frozenset[Symbol]:
+        """The indices that no sum binds."""
+        return self._indices.of(left) | self._indices.of(right)
 
     def _confirmed(
         self, left: MatrixExpr, right: MatrixExpr, truth: Truth, env: Mapping[Symbol, int], at: Entry, budget: Budget

@@ -113,7 +113,7 @@ TABLE: list[tuple[MatrixExpr, str]] = [
     (Diag(b.subtract(one, h)), r"\operatorname{diag}(\mathbf{1} - h_{t})"),
     (StepGradient("W", 2, H, H), r"\frac{dL_{2}}{dW}"),
     (Jacobian(h, h.xreplace({t: t - 1}), "partial"), r"\frac{\partial h_{t}}{\partial h_{t-1}}"),
-    (Jacobian(h, W, "immediate"), r"\frac{\partial^{+} h_{t}}{\partial W}"),
+    (Jacobian(h, W, "immediate"), r"\frac{\partial^{+} h_{t}}{\partial \vec{W}}"),
     (MatrixSum(MatMul(J(k), h), k, 0, t), r"\sum_{k=0}^{t} J_{k} h_{t}"),
     (
         OrderedProduct(J(r), r, k + 1, t, "ascending"),

@@ -17,7 +17,7 @@ from derive.algebra.nodes.core import (
     number,
     t,
 )
-from derive.algebra.nodes.derivatives import Jacobian, StepGradient
+from derive.algebra.nodes.derivatives import Jacobian, Kronecker, StepGradient
 from derive.algebra.nodes.losses import (
     FusedLoss,
     LogSoftmax,
@@ -38,6 +38,7 @@ __all__ = [
     "DiagPart",
     "FusedLoss",
     "Jacobian",
+    "Kronecker",
     "LogSoftmax",
     "Loss",
     "Node",

@@ -60,3 +60,23 @@ class Jacobian(Node):
     def _sympystr(self, printer: Any) -> str:
         d = KINDS[self.kind]
         return f"{d}{printer._print(self.of)}/{d[0]}{printer._print(self.by)}"
+
+
+class Kronecker(Node):
+    """A ⊗ B: the derivative of (A g) Bᵀ-like products by a matrix whose entries count row by row.
+
+    Entry ((i, k), (j, l)) is A_ij B_kl, pairs counting row by row.  (Magnus & Neudecker, ch. 2.)
+    """
+
+    def __new__(cls, left: MatrixExpr, right: MatrixExpr) -> Kronecker:
+        return Basic.__new__(cls, left, right)
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        (m, n), (p, q) = self.args[0].shape, self.args[1].shape
+        return (m * p).expand(), (n * q).expand()
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        left, right = self.args
+        p, q = right.shape
+        return left[i // p, j // q] * right[i % p, j % q]

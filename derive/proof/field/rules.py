@@ -30,6 +30,7 @@ from derive.algebra.nodes import (
     Diag,
     DiagPart,
     Jacobian,
+    Kronecker,
     LogSoftmax,
     Loss,
     Pad,
@@ -299,6 +300,16 @@ def _(node: DiagPart, run: Run, env: Env) -> Dual:
 @evaluate.register(Detach)
 def _(node: Detach, run: Run, env: Env) -> Dual:
     return run.part(node.arg, env).plain()
+
+
+@evaluate.register(Kronecker)
+def _(node: Kronecker, run: Run, env: Env) -> Dual:
+    mul = run.matrices.domain.mul
+
+    def times(x: Rows, y: Rows) -> Rows:
+        return [[mul(p, q) for p in u for q in v] for u in x for v in y]
+
+    return run.matrices.bilinear(times, *_all(node, run, env))
 
 
 @evaluate.register(Jacobian)
