@@ -184,7 +184,9 @@ def _trunk(program: Program, loss: str, end: MatrixExpr) -> tuple[str, ...]:
     """
     if not reaches(program, program.ref(loss), end):
         raise UnsupportedError(f"the loss of a step does not depend on {end.name} at that step")
-    names = [n for n in reversed(list(program.equations)) if n not in (loss, end.name) and _between(program, loss, n, end)]
+    names = [
+        n for n in reversed(list(program.equations)) if n not in (loss, end.name) and _between(program, loss, n, end)
+    ]
     passed = [n for n in names if not reaches(_without(program, n), program.ref(loss), end)]
     passed.sort(key=lambda n: sum(_on(program, n, other) for other in passed if other != n), reverse=True)
     last = (end.name,) if isinstance(end, Timed) and end.name != loss else ()

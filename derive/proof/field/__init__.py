@@ -1,1 +1,5 @@
-"""The truth that no rule touches: exact evaluation in a finite field, and in real arithmetic."""
+"""Exact values of programs and of their derivatives: the truth that no symbolic rule touches."""
+
+from derive.proof.field import arrays, rules
+
+__all__ = ["arrays", "rules"]

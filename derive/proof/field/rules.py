@@ -23,20 +23,13 @@ from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
 from derive.algebra.functions import Apply
 from derive.algebra.losses import LOSSES
 from derive.algebra.nodes import (
-    Blocks,
-    Concat,
     Delta,
     Detach,
-    Diag,
-    DiagPart,
     Jacobian,
-    Kronecker,
     LogSoftmax,
     Loss,
-    Pad,
     Scale,
     SigmoidCrossEntropy,
-    Slice,
     Softmax,
     SoftmaxCrossEntropy,
     StepGradient,
@@ -46,7 +39,7 @@ from derive.algebra.nodes import (
 )
 from derive.errors import UnsupportedError
 from derive.program import operands
-from derive.proof.field.domain import Rows, Scalar
+from derive.proof.field.domain import Scalar
 from derive.proof.field.duals import Dual, Matrices
 
 Env = Mapping[Symbol, int]
@@ -83,17 +76,17 @@ def evaluate(node: MatrixExpr, run: Run, env: Env) -> Dual:
     raise UnsupportedError(f"the field has no rule for {type(node).__name__}")
 
 
-def _all(node: MatrixExpr, run: Run, env: Env) -> list[Dual]:
+def values(node: MatrixExpr, run: Run, env: Env) -> list[Dual]:
     return [run.part(a, env) for a in operands(node)]
 
 
-def _sizes(node: MatrixExpr, run: Run) -> tuple[int, int]:
+def sizes(node: MatrixExpr, run: Run) -> tuple[int, int]:
     rows, cols = node.shape
     return run.integer(rows), run.integer(cols)
 
 
 def _constant(node: MatrixExpr, run: Run, value: Scalar) -> Dual:
-    return run.matrices.constant(*_sizes(node, run), value)
+    return run.matrices.constant(*sizes(node, run), value)
 
 
 @evaluate.register(OneMatrix)
@@ -113,17 +106,17 @@ def _(node: Identity, run: Run, env: Env) -> Dual:
 
 @evaluate.register(MatAdd)
 def _(node: MatAdd, run: Run, env: Env) -> Dual:
-    return run.matrices.add(*_all(node, run, env))
+    return run.matrices.add(*values(node, run, env))
 
 
 @evaluate.register(MatMul)
 def _(node: MatMul, run: Run, env: Env) -> Dual:
-    return reduce(run.matrices.matmul, _all(node, run, env))
+    return reduce(run.matrices.matmul, values(node, run, env))
 
 
 @evaluate.register(HadamardProduct)
 def _(node: HadamardProduct, run: Run, env: Env) -> Dual:
-    return reduce(run.matrices.hadamard, _all(node, run, env))
+    return reduce(run.matrices.hadamard, values(node, run, env))
 
 
 @evaluate.register(Scale)
@@ -139,7 +132,7 @@ def _(node: Transpose, run: Run, env: Env) -> Dual:
 @evaluate.register(Apply)
 def _(node: Apply, run: Run, env: Env) -> Dual:
     numbers = [run.integer(n) for n in node.numbers] if node.name == "power" else [run.number(n) for n in node.numbers]
-    return run.matrices.function(node.name, _all(node, run, env), numbers)
+    return run.matrices.function(node.name, values(node, run, env), numbers)
 
 
 def _softmax(z: Dual, m: Matrices) -> tuple[Dual, Dual]:
@@ -240,8 +233,8 @@ def _(node: OrderedProduct, run: Run, env: Env) -> Dual:
 
 
 def _lengthened(node: OrderedProduct, run: Run, env: Env, known: Products, low: int, high: int) -> Dual:
-    """A product from the longest one known that begins or ends alike: in a double sum, one factor more."""
-    start = next((k for k in range(high - 1, low - 1, -1) if (low, k) in known), low - 1)
+    """A product from the longest one known that begins alike: in a double sum, one factor more."""
+    start = max((k for first, k in known if first == low and k < high), default=low - 1)
     for k in range(start + 1, high + 1):
         run.spend()
         factor = run.part(node.body, {**env, node.index: k})
@@ -253,63 +246,9 @@ def _lengthened(node: OrderedProduct, run: Run, env: Env, known: Products, low: 
     return known[low, high]
 
 
-@evaluate.register(Concat)
-def _(node: Concat, run: Run, env: Env) -> Dual:
-    return run.matrices.stack(_all(node, run, env))
-
-
-@evaluate.register(Blocks)
-def _(node: Blocks, run: Run, env: Env) -> Dual:
-    cells = range(node.block_cols)
-    rows = [[run.part(node.block(i, j), env) for j in cells] for i in range(node.block_rows)]
-    return run.matrices.stack([run.matrices.stack(row, beside=True) for row in rows])
-
-
-@evaluate.register(Slice)
-def _(node: Slice, run: Run, env: Env) -> Dual:
-    low, high = run.integer(node.low), run.integer(node.high)
-    return run.matrices.linear(lambda rows: rows[low:high], run.part(node.arg, env))
-
-
-@evaluate.register(Pad)
-def _(node: Pad, run: Run, env: Env) -> Dual:
-    low, (rows, cols), zero = run.integer(node.low), _sizes(node, run), run.matrices.domain.zero
-
-    def pad(a: Rows) -> Rows:
-        after = rows - low - len(a)
-        return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
-
-    return run.matrices.linear(pad, run.part(node.arg, env))
-
-
-@evaluate.register(Diag)
-def _(node: Diag, run: Run, env: Env) -> Dual:
-    zero = run.matrices.domain.zero
-
-    def spread(a: Rows) -> Rows:
-        return [[a[i][0] if i == j else zero for j in range(len(a))] for i in range(len(a))]
-
-    return run.matrices.linear(spread, run.part(node.arg, env))
-
-
-@evaluate.register(DiagPart)
-def _(node: DiagPart, run: Run, env: Env) -> Dual:
-    return run.matrices.linear(lambda a: [[row[i]] for i, row in enumerate(a)], run.part(node.arg, env))
-
-
 @evaluate.register(Detach)
 def _(node: Detach, run: Run, env: Env) -> Dual:
     return run.part(node.arg, env).plain()
-
-
-@evaluate.register(Kronecker)
-def _(node: Kronecker, run: Run, env: Env) -> Dual:
-    mul = run.matrices.domain.mul
-
-    def times(x: Rows, y: Rows) -> Rows:
-        return [[mul(p, q) for p in u for q in v] for u in x for v in y]
-
-    return run.matrices.bilinear(times, *_all(node, run, env))
 
 
 @evaluate.register(Jacobian)

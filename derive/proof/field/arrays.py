@@ -1,0 +1,62 @@
+"""The rules of nodes that move entries: parts put together, cut out, laid on a diagonal, multiplied pairwise."""
+
+from __future__ import annotations
+
+from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Kronecker, Pad, Slice
+from derive.proof.field.domain import Rows
+from derive.proof.field.duals import Dual
+from derive.proof.field.rules import Env, Run, evaluate, sizes, values
+
+
+@evaluate.register(Concat)
+def _(node: Concat, run: Run, env: Env) -> Dual:
+    return run.matrices.stack(values(node, run, env))
+
+
+@evaluate.register(Blocks)
+def _(node: Blocks, run: Run, env: Env) -> Dual:
+    cells = range(node.block_cols)
+    rows = [[run.part(node.block(i, j), env) for j in cells] for i in range(node.block_rows)]
+    return run.matrices.stack([run.matrices.stack(row, beside=True) for row in rows])
+
+
+@evaluate.register(Slice)
+def _(node: Slice, run: Run, env: Env) -> Dual:
+    low, high = run.integer(node.low), run.integer(node.high)
+    return run.matrices.linear(lambda rows: rows[low:high], run.part(node.arg, env))
+
+
+@evaluate.register(Pad)
+def _(node: Pad, run: Run, env: Env) -> Dual:
+    low, (rows, cols), zero = run.integer(node.low), sizes(node, run), run.matrices.domain.zero
+
+    def pad(a: Rows) -> Rows:
+        after = rows - low - len(a)
+        return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
+
+    return run.matrices.linear(pad, run.part(node.arg, env))
+
+
+@evaluate.register(Diag)
+def _(node: Diag, run: Run, env: Env) -> Dual:
+    zero = run.matrices.domain.zero
+
+    def spread(a: Rows) -> Rows:
+        return [[a[i][0] if i == j else zero for j in range(len(a))] for i in range(len(a))]
+
+    return run.matrices.linear(spread, run.part(node.arg, env))
+
+
+@evaluate.register(DiagPart)
+def _(node: DiagPart, run: Run, env: Env) -> Dual:
+    return run.matrices.linear(lambda a: [[row[i]] for i, row in enumerate(a)], run.part(node.arg, env))
+
+
+@evaluate.register(Kronecker)
+def _(node: Kronecker, run: Run, env: Env) -> Dual:
+    mul = run.matrices.domain.mul
+
+    def times(x: Rows, y: Rows) -> Rows:
+        return [[mul(p, q) for p in u for q in v] for u in x for v in y]
+
+    return run.matrices.bilinear(times, *values(node, run, env))
