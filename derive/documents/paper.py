@@ -1,24 +1,28 @@
-"""The derivation of a model as a LaTeX document."""
+"""The derivation of a model as a document: what it says, in which order."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sympy import MatrixExpr, preorder_traversal
 
 from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
 from derive.calculus.adjoint import Adjoint
-from derive.documents.escape import escape_tex
+from derive.calculus.chain import readable
+from derive.calculus.textbook import Textbook
+from derive.documents.content import Block, Document, Equation, Equations, Figure, Items, Paragraph, Rules, Section
+from derive.documents.fold import fold_program, folded
 from derive.documents.latex import MatrixPrinter
-from derive.documents.layout import Display, displays
-from derive.documents.preliminaries import assumptions, conventions, symbol_rows
-from derive.documents.reading import Section, fold_program, sections
-from derive.documents.rules import Rule, rules
-from derive.program import Program
-from derive.render import render
+from derive.documents.preliminaries import assumptions, conventions, symbols
+from derive.documents.reading import sections
+from derive.documents.rules import rules
+from derive.documents.story import Story, three_derivatives
+from derive.documents.unrolled import network
+from derive.program import Program, references
+
+FULL = 4  # a chain for each of so many parameters, else for the first one that a state is multiplied by
 
 
 @dataclass(frozen=True)
@@ -28,104 +32,97 @@ class PaperData:
     Attributes:
         program: the model as the user wrote it.
         normal: its normal form, on which the derivation works.
-        names: the program that knows every name in the sections: the adjoint program.
-        sections: the derivation.
+        adjoint: the recursion.
+        chains: the parameters that are derived path by path.
+        last: the last loss that is written out path by path.
     """
 
     program: Program
     normal: Program
-    names: Program
-    sections: tuple[Section, ...]
+    adjoint: Adjoint
+    chains: tuple[Textbook, ...] = ()
+    last: int = 2
 
 
-def paper_data(program: Program, normal: Program, adjoint: Adjoint, more: Iterable[Section] = ()) -> PaperData:
-    """The data of the usual paper: recursion, gradients, closed forms, and what the caller adds."""
-    return PaperData(program, normal, adjoint.program, (*sections(normal, adjoint), *more))
+def document(data: PaperData) -> Document:
+    """The document, its equations not yet marked."""
+    program = data.program
+    return Document(program.title or program.name, tuple(_sections(data)))
 
 
-def latex_document(data: PaperData) -> str:
-    """A complete document for pdflatex; the same bytes on every run."""
-    return render("latex/paper.tex.j2", **vars(_Paper(data).contents()))
+def _sections(data: PaperData) -> Iterator[Section]:
+    notation = Notation(data.adjoint.program.variables)
+    printer = MatrixPrinter(notation)
+    values = folded(readable(data.adjoint), data.adjoint, data.normal)
+    derived = list(sections(data.normal, data.adjoint, {c.hidden.name for c in data.chains}))
+    chains = [Story(c, notation, values, data.last).section() for c in data.chains]
+    normal = fold_program(data.normal)
+    shown = [*_right_sides([*chains, *derived]), *normal.values()]
+    yield Section("The model", tuple(_model(data.program, printer, _kinds(shown))))
+    if any(c.hidden.state for c in data.chains):
+        matrices = [v.name for v in data.program.parameters if 1 not in v.shape]
+        yield three_derivatives(matrices, notation)
+    yield from chains
+    yield Section("One operation at a time", tuple(_operations(data, normal)))
+    yield from derived
 
 
-@dataclass(frozen=True)
-class Block:
-    """A paragraph and the rows of the equations behind it."""
-
-    words: str
-    rows: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """The document's data, all of it TeX."""
-
-    title: str
-    symbols: tuple[tuple[str, str, str], ...]
-    model: tuple[str, ...]
-    conventions: tuple[str, ...]
-    normal: tuple[str, ...]
-    rules: tuple[Rule, ...]
-    sections: tuple[tuple[str, str, tuple[Block, ...]], ...]
-    assumptions: str
+def _model(program: Program, printer: MatrixPrinter, kinds: Container[type | str]) -> Iterator[Block]:
+    yield Paragraph("At step `t` the network computes")
+    yield Equations(tuple(_definitions(program, program.equations, "m:")))
+    yield Paragraph("with the following symbols.")
+    yield symbols(program, printer)
+    if any(program[n].timed for n in program.equations):
+        caption = "The network unrolled in time. A value is computed from those that an arrow comes from."
+        yield Figure((network(program, printer.notation),), caption, "unrolled")
+    yield Items("Conventions", conventions(program, kinds, printer))
+    stated = assumptions(program, printer)
+    if stated:
+        yield Items("Assumed of the data", (f"{'; '.join(stated)}.",))
 
 
-class _Paper:
-    def __init__(self, data: PaperData):
-        self.data = data
-        self.printer = MatrixPrinter(Notation(data.names.variables))
-        self.equations = fold_program(data.normal)
+def _definitions(program: Program, equations: Mapping[str, MatrixExpr], prefix: str) -> Iterator[Equation]:
+    return (Equation(program.ref(n), (e,), f"{prefix}{n}", defines=True) for n, e in equations.items())
 
-    def contents(self) -> Contents:
-        program = self.data.program
-        return Contents(
-            title=escape_tex(program.title or program.name),
-            symbols=symbol_rows(program, self.printer),
-            model=self._rows(self._define(program, program.equations, "")),
-            conventions=conventions(program, self._nodes(), self.printer),
-            normal=self._rows(self._define(self.data.normal, self.equations, "n:")),
-            rules=tuple(rules(self.data.normal, {v.of for v in self.data.names.roles("adjoint")})),
-            sections=tuple((escape_tex(s.title), self.prose(s.intro), self._blocks(s)) for s in self.data.sections),
-            assumptions=assumptions(program, self.printer),
+
+def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[Block]:
+    yield Paragraph(
+        "The chain rule is applied to equations that do one thing each. Intermediate results get names of their own:"
+    )
+    yield Equations(tuple(_definitions(data.normal, normal, "n:")))
+    listed = rules(data.normal, {v.of for v in data.adjoint.program.roles("adjoint")})
+    if listed:
+        yield Paragraph(
+            "An equation $y = f(a)$ passes the gradient of its left side back to what stands on its right. "
+            "The model needs these rules; in each of them the letters are its own."
         )
+        yield Rules(tuple((r.title, r.definition, r.consequences, r.note) for r in listed))
 
-    def _nodes(self) -> set[type | str]:
-        """The kinds of nodes that the document shows, functions by name."""
-        shown = [*self.equations.values(), *(s.right for section in self.data.sections for s in section.steps)]
-        return {n.name if isinstance(n, Apply) else type(n) for e in shown for n in preorder_traversal(e)}
 
-    def _define(self, program: Program, equations: Mapping[str, MatrixExpr], prefix: str) -> Iterator[Display]:
-        for name, e in equations.items():
-            label = rf"\label{{{prefix}{name}}}" if prefix else ""
-            yield from displays(self.printer.doprint(program.ref(name)), e, self.printer, label)
+def _right_sides(found: Iterable[Section]) -> Iterator[MatrixExpr]:
+    for section in found:
+        for block in section.blocks:
+            if isinstance(block, Equations):
+                yield from (right for e in block.items for right in e.rights)
 
-    @staticmethod
-    def _rows(shown: Iterable[Display]) -> tuple[str, ...]:
-        return tuple(row for display in shown for row in display.lines)
 
-    def _blocks(self, section: Section) -> tuple[Block, ...]:
-        shown = [(s, list(displays(self.printer.doprint(s.left), s.right, self.printer))) for s in section.steps]
-        if section.beside:
-            beside = [replace(d[0], beside=self.prose(s.reason)) for s, d in shown if len(d) == 1]
-            if len(beside) == len(shown) and all(d.fits for d in beside):
-                return (Block("", self._rows(beside)),)
-        ends = ":" if section.beside else ""
-        return tuple(Block(self.prose(s.reason[:1].upper() + s.reason[1:] + ends), self._rows(d)) for s, d in shown)
+def _kinds(shown: Iterable[MatrixExpr]) -> set[type | str]:
+    """The kinds of nodes that the document shows, functions by name."""
+    return {n.name if isinstance(n, Apply) else type(n) for e in shown for n in preorder_traversal(e)}
 
-    _MARK = re.compile(r"`([A-Za-z]\w*)(?:\[([-+0-9tTkjm]+)\])?`|@([A-Za-z]\w*)|dL/d([A-Za-z]\w*)")
 
-    def prose(self, text: str) -> str:
-        """Plain text as TeX: `h[t]` is a symbol, @h the number of its equation, all else is escaped."""
-        out, at = "", 0
-        for mark in self._MARK.finditer(text):
-            out += escape_tex(text[at : mark.start()]) + self._marked(mark)
-            at = mark.end()
-        return out + escape_tex(text[at:])
+def told(chains: Iterable[Textbook]) -> tuple[Textbook, ...]:
+    """The parameters worth a derivation path by path: all of a few, else one that the state is multiplied by."""
+    every = sorted(chains, key=lambda c: not c.hidden.state or not _acts_on_state(c))
+    if len(every) <= FULL:
+        return tuple(every) if any(c.hidden.state for c in every) else ()
+    return tuple(c for c in every if c.hidden.state and 1 not in c.hidden.parameter.shape)[:1]
 
-    def _marked(self, mark: re.Match[str]) -> str:
-        name, index, equation, of = mark.groups()
-        if of:
-            return f"$dL/d{self.printer.notation.tex(of)}$"
-        if equation:
-            return rf"\eqref{{n:{equation}}}" if equation in self.equations else escape_tex(equation)
-        return f"${self.printer.notation.tex(name, index)}$"
+
+def _acts_on_state(c: Textbook) -> bool:
+    """Is the parameter multiplied by the state of the step before?"""
+    earlier = c.hidden.program.ref(c.hidden.state, -1)
+    return any(
+        c.hidden.parameter in (found := set(references(e))) and earlier in found
+        for e in c.hidden.program.equations.values()
+    )

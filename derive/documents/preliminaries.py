@@ -8,7 +8,8 @@ from sympy import HadamardProduct, Integer, OneMatrix
 
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.names import index_tex
-from derive.algebra.nodes import Blocks, Delta, Detach, Diag, DiagPart, Pad, Slice, T, t
+from derive.algebra.nodes import Blocks, Delta, Detach, Diag, DiagPart, Kronecker, Pad, Slice, T, t
+from derive.documents.content import Table
 from derive.documents.latex import MatrixPrinter
 from derive.program import Assumption, Program, Variable
 
@@ -24,14 +25,15 @@ MEANINGS = {
 }
 
 
-def symbol_rows(program: Program, printer: MatrixPrinter) -> tuple[tuple[str, str, str], ...]:
-    """(symbols, shape, meaning), names of one meaning and shape together."""
+def symbols(program: Program, printer: MatrixPrinter) -> Table:
+    """Symbols with shape and meaning, names of one meaning and shape together."""
     groups: dict[tuple[str, str], list[str]] = {}
     for v in sorted(program.variables.values(), key=lambda v: list(MEANINGS).index(v.role)):
         groups.setdefault((_shape(v, printer), _meaning(v, program)), []).append(_symbol(v, printer))
     for name, value in program.constants.items():
         groups["1", f"constant, ${printer.doprint(value)}$"] = [printer.notation.tex(name)]
-    return tuple((f"${', '.join(names)}$", f"${shape}$", meaning) for (shape, meaning), names in groups.items())
+    rows = ((f"${', '.join(names)}$", f"${shape}$", meaning) for (shape, meaning), names in groups.items())
+    return Table(("symbol", "shape", "meaning"), tuple(rows))
 
 
 def _symbol(v: Variable, printer: MatrixPrinter) -> str:
@@ -76,10 +78,8 @@ SOMETIMES: tuple[tuple[type | str, str], ...] = (
     (Detach, "$\\operatorname{detach}(a)$ is $a$, counted as a constant: no gradient passes through it."),
     ("step", "$\\operatorname{step}$ is 1 for positive entries and 0 for the others."),
     ("sign", "$\\operatorname{sign}$ is 1, 0 or $-1$, as the entry is positive, zero or negative."),
-    (
-        OrderedProduct,
-        _ARROWS,
-    ),
+    (OrderedProduct, _ARROWS),
+    (Kronecker, "$A \\otimes B$ is the Kronecker product: the block in its place $rs$ is $A_{rs} B$."),
 )
 
 
@@ -103,11 +103,10 @@ def _ends(program: Program, printer: MatrixPrinter) -> Iterator[str]:
         yield f"{', '.join(zero)} {'is' if len(zero) == 1 else 'are'} zero."
 
 
-def assumptions(program: Program, printer: MatrixPrinter) -> str:
-    """What the model states about its data, as one paragraph."""
+def assumptions(program: Program, printer: MatrixPrinter) -> tuple[str, ...]:
+    """What the model states about its data."""
     onehot = [f"${_symbol(v, printer)}$ is one-hot" for v in program.variables.values() if v.onehot]
-    stated = [*onehot, *(_assumption(a, program, printer) for a in program.assumptions)]
-    return rf"\paragraph{{Assumed of the data}} {'; '.join(stated)}." if stated else ""
+    return (*onehot, *(_assumption(a, program, printer) for a in program.assumptions))
 
 
 _RELATIONS = {"==": "=", "<=": r"\le", ">=": r"\ge", "!=": r"\ne"}

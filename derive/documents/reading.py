@@ -1,88 +1,21 @@
-"""A derivation as a reader wants it: helper names folded away, a reason for each step, sections.
-
-Reasons are plain text.  A name in backquotes stands for its symbol (`h[t-1]`), and @name for the
-number of the equation that defines it.
-"""
+"""The recursion and the gradients as sections: a reason for each equation, in an order that can be read."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
+from sympy import MatAdd, MatrixExpr, Transpose
 
-from derive.algebra import build as b
-from derive.algebra.bound import Bound
-from derive.algebra.functions import Apply
-from derive.algebra.nodes import Blocks, Detach, FusedLoss, LogSoftmax, Scale, Softmax, Timed, is_reference, t
+from derive.algebra.nodes import FusedLoss, Scale, Timed, is_reference
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.chain import Chain, readable
 from derive.calculus.pullback import rule_name
+from derive.documents.content import Block, Equation, Equations, Paragraph, Section
+from derive.documents.fold import fold_program, folded, substitute
+from derive.documents.words import listed, number_word, sentence
 from derive.errors import UnsupportedError
-from derive.program import Program, Variable, operands, rebuild, references
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a paragraph, and equations with their reasons: before each, or `beside` it where they are short."""
-
-    title: str
-    intro: str = ""
-    steps: tuple[Step, ...] = ()
-    beside: bool = False
-
-
-def substitute(e: MatrixExpr, values: Mapping[str, MatrixExpr]) -> MatrixExpr:
-    """Names replaced by expressions at step t; what becomes a nested sum or product is flattened."""
-    if is_reference(e):
-        value = values.get(e.name)
-        return e if value is None else value.xreplace({t: e.index}) if isinstance(e, Timed) else value
-    if isinstance(e, Bound):
-        return e.func(substitute(e.body, values), *e.args[1:])
-    if not operands(e):
-        return e
-    scalar = b.broadcast_scalar(e)
-    if scalar is not None:  # in one piece: flattened, its sum would be one over a matrix
-        return b.broadcast(substitute(scalar, values), e.shape)
-    parts = [substitute(a, values) for a in operands(e)]
-    join = {MatAdd: b.add, HadamardProduct: b.hadamard, MatMul: b.matmul}.get(e.func)
-    if isinstance(e, Blocks):
-        return Blocks(e.block_rows, e.block_cols, *parts)
-    return join(*parts) if join else rebuild(e, parts)
-
-
-IN_PLACE = (Apply, Softmax, LogSoftmax, FusedLoss, Detach)
-
-
-def helpers(program: Program, shown: Container[str] = ()) -> dict[str, MatrixExpr]:
-    """The temporaries better read in place: a function of named values, such as tanh(c[t]), and h[T-1].
-
-    With `shown`, the names that have an equation of their own in the document, every other temporary.
-    """
-    found: dict[str, MatrixExpr] = {}
-    for name, e in program.equations.items():
-        in_place = isinstance(e, IN_PLACE) or is_reference(e) or (shown and name not in shown)
-        if program[name].role == "temporary" and in_place:
-            found[name] = substitute(e, found)
-    return found
-
-
-def fold_program(normal: Program) -> dict[str, MatrixExpr]:
-    """The equations of a normal form with the helpers in place."""
-    values = helpers(normal)
-    return {n: substitute(e, values) for n, e in normal.equations.items() if n not in values}
-
-
-def folded(steps: Sequence[Step], adjoint: Adjoint, normal: Program) -> dict[str, MatrixExpr]:
-    """The helpers of an adjoint program, and those of their adjoints that are used at most once."""
-    values = helpers(adjoint.program, normal.equations)
-    uses = Counter(r.name for s in steps for r in references(s.right))
-    right = {s.left.name: s.right for s in steps}
-    for name in [adjoint.cotangents[n] for n in reversed(values) if n in adjoint.cotangents]:
-        if uses[name] <= 1 and name in right:
-            values[name] = substitute(right[name], values)
-    return values
+from derive.program import Program, Variable, operands
 
 
 class Reasons:
@@ -125,7 +58,7 @@ class Reasons:
         numbers = f"in {listed([f'@{n}' for n in names])}"
         if later is None:
             return f"at a single step, {numbers}"
-        count = f"{_COUNTS[abs(later)]} step{'s' if abs(later) > 1 else ''}"
+        count = f"{number_word(abs(later))} step{'s' if abs(later) > 1 else ''}"
         return f"{count} {'later' if later > 0 else 'earlier'}, {numbers}" if later else numbers
 
     def short(self, name: str) -> str:
@@ -157,37 +90,48 @@ def _rules(names: Iterable[str]) -> list[str]:
     return [n for n in dict.fromkeys(names) if n != "chain rule"] or ["sum"]
 
 
-_COUNTS = "no one two three four five six seven eight".split()
+def sections(normal: Program, adjoint: Adjoint, told: Container[str] = ()) -> Iterator[Section]:
+    """The recursion, the gradients it leads to, and those parameters' sums over steps that are not `told` already."""
+    values = folded(readable(adjoint), adjoint, normal)
+    yield from _recursion(normal, adjoint, values)
+    yield from _closed_forms(normal, adjoint, values, told)
 
 
-def listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def sections(normal: Program, adjoint: Adjoint) -> tuple[Section, ...]:
-    """The derivation of every gradient: the recursion, the gradients it leads to, and their closed forms."""
+def _recursion(normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExpr]) -> Iterator[Section]:
     why = Reasons(normal, adjoint)
     of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
-    roles = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
-    found: dict[str, list[Step]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
-    steps = readable(adjoint)
-    values = folded(steps, adjoint, normal)
-    for s in steps:
+    found: dict[str, list[Equations]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
+    for s in readable(adjoint):
         if s.left.name in values:
             continue
         name = of.get(s.left.name, "")
-        title = roles.get(normal[name].role, RECURSION) if name else RECURSION
+        title = ROLES.get(normal[name].role, RECURSION) if name else RECURSION
         reason = s.reason if not name else why.short(name) if title == PARAMETERS else why.of(name)
-        found[title].append(replace(s, right=substitute(s.right, values), reason=reason))
-    made = [Section(title, INTROS[title], tuple(x), title == PARAMETERS) for title, x in found.items() if x]
-    closed = closed_forms(normal, adjoint, values)
-    return (*made, *([closed] if closed.steps else []))
+        found[title].append(_equation(s, values, f"d:{name or s.left.name}", reason))
+    for title, equations in found.items():
+        if equations:
+            blocks = _beside(equations) if title == PARAMETERS else equations
+            yield Section(title, (Paragraph(INTROS[title]), *blocks))
+
+
+def _equation(s: Step, values: Mapping[str, MatrixExpr], label: str, reason: str) -> Equations:
+    return Equations((Equation(s.left, (substitute(s.right, values),), label),), sentence(reason))
+
+
+def _beside(equations: Iterable[Equations]) -> Iterator[Block]:
+    """The reasons beside the equations, one below the other; a layout without room puts them before."""
+    yield Equations(tuple(replace(e.items[0], beside=_uncapital(e.note)) for e in equations))
+
+
+def _uncapital(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 RECURSION = "Backward through time"
 PARAMETERS = "The gradients of the parameters"
 GIVEN = "The gradients of the inputs and the initial states"
 CLOSED = "The same gradients as sums over steps"
+ROLES = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
 INTROS = {
     RECURSION: "The gradient of the loss with respect to a value is the sum of what comes back from every equation "
     "that uses the value. Time runs the other way; a gradient at a step outside the sequence is zero.",
@@ -198,22 +142,31 @@ INTROS = {
 }
 
 
-def closed_forms(normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExpr]) -> Section:
+def _closed_forms(
+    normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExpr], told: Container[str]
+) -> Iterator[Section]:
     """The parameters' gradients with the recursion unfolded, where that has a form worth reading."""
     chain = Chain(adjoint)
-    gradients: list[Step] = []
+    gradients: list[Equation] = []
     definitions: dict[str, Step] = {}
     for v in normal.parameters:
-        if v.name not in adjoint.cotangents:
+        if v.name not in adjoint.cotangents or v.name in told:
             continue
         try:
             form = chain.closed_form(v.name)
         except UnsupportedError:
             continue
         left = adjoint.program.ref(adjoint.cotangents[v.name])
-        gradients.append(Step(left, substitute(form.compact, values), "closed form", ""))
-        for d in form.definitions:
-            reason = f"`{d.left.name}[t]`: {d.reason}."
-            definitions[d.left.name] = replace(d, right=substitute(d.right, values), reason=reason)
-    ordered = sorted(definitions.values(), key=lambda s: (s.left.shape[0] != s.left.shape[1], s.left.shape[1] != 1))
-    return Section(CLOSED, INTROS[CLOSED], (*gradients, *ordered))
+        shown = substitute(form.compact, values)
+        gradients.append(Equation(left, (shown,), f"s:{v.name}", meaning=form.expression))
+        definitions |= {d.left.name: d for d in form.definitions}
+    if gradients:
+        blocks = [Paragraph(INTROS[CLOSED]), *(Equations((e,)) for e in gradients)]
+        yield Section(CLOSED, (*blocks, *_definitions(definitions.values(), values)))
+
+
+def _definitions(steps: Iterable[Step], values: Mapping[str, MatrixExpr]) -> Iterator[Block]:
+    ordered = sorted(steps, key=lambda s: (s.left.shape[0] != s.left.shape[1], s.left.shape[1] != 1))
+    for d in ordered:
+        equation = Equation(d.left, (substitute(d.right, values),), f"s:{d.left.name}", defines=True)
+        yield Equations((equation,), f"`{d.left.name}[t]`: {d.reason}.")

@@ -27,7 +27,6 @@ from derive.algebra.nodes import (
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import scalar_part, total_part
 from derive.calculus.pullback import pullback, rule_name
-from derive.documents.escape import escape_tex
 from derive.documents.latex import MatrixPrinter
 from derive.program import SHARED, Program, Variable, operands
 
@@ -147,7 +146,7 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
     y, g = MatrixSymbol(name, *sample.shape), MatrixSymbol(f"d{name}", *sample.shape)
     pairs = [_untransposed(x, h) for x, h in pullback(sample, y, g, program)]
     return Rule(
-        escape_tex(_title(sample).capitalize()),
+        _title(sample).capitalize(),
         f"{printer.doprint(y)} = {printer.doprint(sample)}",
         tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs if _moves(x, own)),
         f", {note}" if (note := _note(sample, program)) else "",

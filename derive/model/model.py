@@ -213,9 +213,9 @@ class Model:
 
     def latex(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
         """The derivation as a LaTeX document."""
-        from derive.model.paper import document
+        from derive.model.paper import paper
 
-        return document(self, wrt, unroll)
+        return paper(self, wrt, unroll).latex()
 
 
 def parse(source: str | bytes, origin: str = "<text>") -> Model:

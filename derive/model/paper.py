@@ -1,36 +1,112 @@
-"""The derivation of a model as a document: which gradients, and what is written out."""
+"""The derivation of a model as a document: which gradients, what is written out, and what holds of each '='."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
-from derive.documents.paper import latex_document, paper_data
-from derive.documents.reading import Section
+from sympy import MatrixExpr
+
+from derive.algebra.names import Notation
+from derive.algebra.text import unicode_text
+from derive.calculus.chain import Chain
+from derive.calculus.hidden import Hidden
+from derive.calculus.textbook import Textbook
+from derive.documents.content import Document, Equation, Mark
+from derive.documents.paper import PaperData, document, told
+from derive.documents.tex import latex_document
 from derive.errors import UnsupportedError
 from derive.model.model import Model
+from derive.proof.equation import check_equation
+from derive.proof.verdict import Status
+
+MARKS = {Status.PROVED: Mark.PROVED, Status.CHECKED: Mark.EXACT, Status.OPEN: Mark.UNCHECKED}
+LAST = 2  # the last loss that is written out path by path
 
 
-def document(model: Model, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
-    """The LaTeX document of a model's derivation.
+@dataclass(frozen=True)
+class Paper:
+    """A checked document.
+
+    Attributes:
+        wrong: equations that do not hold, in words; a document that has one must not be handed out.
+    """
+
+    model: Model
+    document: Document
+    wrong: tuple[str, ...] = ()
+
+    @cached_property
+    def notation(self) -> Notation:
+        return Notation(self.model.adjoint.program.variables)
+
+    def latex(self, fragment: bool = False) -> str:
+        """LaTeX, as a document of its own or for a book."""
+        return latex_document(self.document, self.notation, self.model.name, fragment)
+
+
+def paper(
+    model: Model,
+    wrt: Iterable[str] | None = None,
+    unroll: int | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Paper:
+    """The derivation of a model, every '=' checked.
 
     Args:
         wrt: the gradients to derive, all by default.
-        unroll: also write the contributions of steps 0 … unroll out over the hidden states.
+        unroll: the last step whose loss is written out path by path, 2 by default.
+        progress: called for each equation.
     """
     chosen = model.restricted(wrt)
-    more = _unrolled(chosen, wrt, unroll) if unroll is not None else ()
-    return latex_document(paper_data(chosen.program, chosen.normal, chosen.adjoint, more))
+    draft = plan(chosen, wrt, LAST if unroll is None else unroll)
+    judge = _Judge(chosen, progress)
+    return Paper(chosen, draft.marked(judge), tuple(judge.wrong))
 
 
-def _unrolled(model: Model, wrt: Iterable[str] | None, last: int) -> Iterable[Section]:
-    names = [v.name for v in model.normal.parameters if wrt is None or v.name in set(wrt)]
-    for name in names:
+def plan(model: Model, wrt: Iterable[str] | None, last: int) -> Document:
+    """The document before its equations are checked."""
+    every = tuple(_chains(model))
+    chains = told(every) if wrt is None else every
+    return document(PaperData(model.program, model.normal, model.adjoint, chains, last))
+
+
+def _chains(model: Model) -> Iterator[Textbook]:
+    """The parameters whose gradient a textbook would derive path by path."""
+    chain = Chain(model.adjoint)
+    for v in model.normal.parameters:
+        if v.name not in model.adjoint.cotangents:
+            continue
         try:
-            steps = model.gradient(name).unrolled(last)
+            hidden = Hidden.of(model.program, v.name)
+            derivation = model.gradient(v.name)
+            gradient = (derivation.symbol, derivation.expression)
         except UnsupportedError:
             continue
-        yield Section(
-            f"The first steps written out: {name}",
-            f"What the first {last + 1} steps contribute to the gradient of `{name}`, one term for each path back.",
-            steps,
-        )
+        yield Textbook(hidden, model.normal, gradient, (chain.j, chain.k, chain.m))
+
+
+class _Judge:
+    """A mark for each = of an equation."""
+
+    def __init__(self, model: Model, progress: Callable[[], None]):
+        chain = Chain(model.adjoint)
+        self.model, self.progress = model, progress
+        self.indices = (chain.j, chain.k, chain.m)
+        self.wrong: list[str] = []
+
+    def __call__(self, e: Equation) -> tuple[Mark, ...]:
+        self.progress()
+        if e.defines:
+            return (Mark.DEFINITION,)
+        return tuple(self._mark(e.left, right) for right in ((e.meaning,) if e.meaning is not None else e.rights))
+
+    def _mark(self, left: MatrixExpr, right: MatrixExpr) -> Mark:
+        verdict = check_equation(self.model.prover, left, right, self.indices)
+        mark = MARKS.get(verdict.status, Mark.WRONG)
+        if mark is Mark.WRONG:
+            names = self.model.adjoint.program
+            shown = f"{unicode_text(left, names)} = {unicode_text(right, names)}"
+            self.wrong.append(f"{shown}: {verdict.reason}")
+        return mark

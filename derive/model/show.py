@@ -10,8 +10,8 @@ from sympy import MatrixExpr
 
 from derive.algebra.text import lines, unicode_text
 from derive.calculus.chain import READABLE
+from derive.documents.fold import substitute
 from derive.documents.latex import latex as latex_text
-from derive.documents.reading import substitute
 from derive.errors import UnsupportedError
 from derive.kernels.entry import gradient_names
 from derive.model.derivation import Derivation

@@ -137,6 +137,11 @@ class SumOver(Node):
     axes = property(lambda self: self.args[1].name)
     shape = property(lambda self: self.args[0].shape)
 
+    @property
+    def free_symbols(self) -> set[Symbol]:
+        """A sum over steps binds t."""
+        return set(self.arg.free_symbols) - ({t} if "t" in self.axes else set())
+
     def _sympystr(self, printer: Any) -> str:
         return f"sum_{self.axes}({printer._print(self.arg)})"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sympy import Basic, Symbol
 
 from derive.algebra.bound import Bound
+from derive.algebra.nodes import SumOver, t
 
 MOST = 20_000  # parts that are kept: of the formulas of several claims
 NONE: frozenset[Symbol] = frozenset()
@@ -40,4 +41,6 @@ class Indices:
             return frozenset((e,)) if isinstance(e, Symbol) and e not in self.fixed else NONE
         if isinstance(e, Bound):
             return (self._of(e.body) - {e.index}) | self._of(e.low) | self._of(e.high)
+        if isinstance(e, SumOver):
+            return self._of(e.arg) - {t} if "t" in e.axes else self._of(e.arg)
         return NONE.union(*map(self._of, e.args))

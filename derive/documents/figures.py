@@ -1,0 +1,129 @@
+"""Figures of the unrolled network as graphs, and where their parts go on a page.
+
+Distances of a graph are in units of 1 cm in TikZ and of UNIT pixels in SVG; its y grows upwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+from derive.documents.mathml import math_element
+
+UNIT = 52  # pixels
+RADIUS = 0.36
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value, something given, a parameter, or dots for what is left out."""
+
+    tex: str
+    x: float
+    y: float
+    kind: str = "value"
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An arrow between two nodes, by number; `way` is a way back, `bend` moves its middle to the side."""
+
+    start: int
+    end: int
+    tex: str = ""
+    way: bool = False
+    bend: float = 0.0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes and arrows; `title` says in words what is drawn."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    title: str
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top, with a margin."""
+        xs, ys = [n.x for n in self.nodes], [n.y for n in self.nodes]
+        return min(xs) - 0.6, min(ys) - 0.6, max(xs) + 0.6, max(ys) + 0.6
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A node in pixels: its kind, centre, half its width, and its mathematics."""
+
+    kind: str
+    x: str
+    y: str
+    r: str
+    math: str
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An arrow in pixels: a path, and the label at its middle ("" for none)."""
+
+    kind: str
+    path: str
+    x: str
+    y: str
+    math: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A graph in pixels from the top left corner, ready for a template."""
+
+    width: str
+    height: str
+    title: str
+    shapes: tuple[Shape, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def drawing(graph: Graph) -> Drawing:
+    """Where everything goes on a page whose y grows downwards."""
+    left, bottom, right, top = graph.corners
+    return Drawing(
+        f"{(right - left) * UNIT:.0f}",
+        f"{(top - bottom) * UNIT:.0f}",
+        graph.title,
+        tuple(_shape(graph, n) for n in graph.nodes),
+        tuple(_arrow(graph, e) for e in graph.edges),
+    )
+
+
+def _pixels(graph: Graph, x: float, y: float) -> tuple[str, str]:
+    left, _, _, top = graph.corners
+    return f"{(x - left) * UNIT:.1f}", f"{(top - y) * UNIT:.1f}"
+
+
+def _shape(graph: Graph, n: Node) -> Shape:
+    return Shape(n.kind, *_pixels(graph, n.x, n.y), f"{RADIUS * UNIT:.1f}", math_element(n.tex))
+
+
+def _arrow(graph: Graph, e: Edge) -> Arrow:
+    a, c = graph.nodes[e.start], graph.nodes[e.end]
+    ends = _ends(a, c, e.bend)
+    start, middle, end = (",".join(_pixels(graph, *p)) for p in ends)
+    (x1, y1), _, (x2, y2) = ends
+    length = hypot(x2 - x1, y2 - y1) or 1.0
+    at = _pixels(graph, (x1 + x2) / 2 - 0.2 * (y2 - y1) / length, (y1 + y2) / 2 + 0.2 * (x2 - x1) / length)
+    label = math_element(e.tex) if e.tex else ""
+    return Arrow("way" if e.way else "flow", f"M{start} Q{middle} {end}", *at, label)
+
+
+def _ends(a: Node, c: Node, bend: float) -> tuple[tuple[float, float], ...]:
+    """Where an arrow leaves its first node, its middle, and where it meets the second."""
+    dx, dy = c.x - a.x, c.y - a.y
+    middle = ((a.x + c.x) / 2 - 0.45 * bend * dy, (a.y + c.y) / 2 + 0.45 * bend * dx)
+
+    def rim(n: Node) -> tuple[float, float]:
+        vx, vy = middle[0] - n.x, middle[1] - n.y
+        length = hypot(vx, vy) or 1.0
+        gap = RADIUS + 0.05
+        return n.x + gap * vx / length, n.y + gap * vy / length
+
+    return rim(a), middle, rim(c)
