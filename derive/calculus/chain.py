@@ -16,8 +16,8 @@ from itertools import chain, count
 from sympy import HadamardProduct, MatAdd, MatrixExpr, Symbol, ZeroMatrix
 
 from derive.algebra import build as b
-from derive.algebra.bound import Bound, OrderedProduct
-from derive.algebra.nodes import Blocks, SumOver, Timed, is_reference, t
+from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
+from derive.algebra.nodes import Blocks, SumOver, T, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.closed import ClosedForm, Path
 from derive.calculus.component import Component
@@ -194,6 +194,19 @@ class Chain:
             product = OrderedProduct(one_step, self.m, self.k + 1, self.j, "ascending")
         return b.matmul(row.xreplace({t: self.k}), product, source.xreplace({t: self.j}))
 
+    def arriving(self, name: str) -> MatrixExpr:
+        """What arrives at a name at step t from the losses of all later steps, by the unfolded recursion.
+
+        Raises:
+            UnsupportedError: the recurrence has several states, or the name belongs to none.
+        """
+        part = self.component_of(name)
+        if part is None or len(part.basis) * part.depth > 1:
+            raise UnsupportedError("the recurrence has several states")
+        product = self._product(part, part.row(name), part.step(), self.plain(part.source()))
+        bounds = (0, t) if part.backward else (t, T - 1)
+        return MatrixSum(product.xreplace({self.k: t}), self.j, *bounds)
+
     def _define(
         self, part: Component, name: str, definitions: dict[str, Step]
     ) -> tuple[MatrixExpr, MatrixExpr, MatrixExpr]:
@@ -206,7 +219,7 @@ class Chain:
         for letter, e, meaning in (
             (f"P_{of or name}", part.row(name), f"from what arrives at the states to {reached}"),
             (f"K{tail}", part.step(), "the transposed Jacobian of one step"),
-            (f"e{tail}", self.plain(part.source()), "what arrives at step t from outside the recurrence"),
+            (f"e{tail}", self.plain(part.source()), "what arrives at a step from outside the recurrence"),
         ):
             if isinstance(e, Blocks):
                 symbol = Timed(self._fresh(letter), t, *e.shape)

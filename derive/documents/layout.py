@@ -89,7 +89,7 @@ def _entry(left: str, cell: tuple[int, int], e: Blocks, printer: MatrixPrinter) 
 
 
 _SIGNS = re.compile(r" [-+] ")
-_BREAKS = re.compile(r" (?:[-+]|\\odot|\\oslash) | (?=\(|\\Bigl|\\left|\\mathop|\\operatorname\{diag\})")
+_BREAKS = re.compile(r" (?:[-+]|\\odot|\\oslash|\\otimes) | (?=\(|\\Bigl|\\left|\\mathop|\\operatorname\{diag\})")
 _TOKEN = re.compile(r"\\(?:begin|end)|\\[A-Za-z]+|\\.|.", re.DOTALL)
 
 
@@ -98,31 +98,50 @@ def rows(tex: str, room: float) -> tuple[str, ...]:
     if width(tex) <= room:
         return (tex,)
     best: tuple[str, ...] = (tex,)
-    for depth in range(3):
+    for depth in range(4):
         # delimiters that grow with their contents may not span rows
         cut = tex if depth == 0 else tex.replace(r"\left", r"\Bigl").replace(r"\right", r"\Bigr")
         for breaks in (_SIGNS, _BREAKS):
             found = tuple(_fill(_pieces(cut, breaks, depth), room))
-            if len(found) > 1:
+            if max(map(width, found)) < max(map(width, best)):
                 best = found
-            if len(found) > 1 and max(width(row) for row in found) <= room + 2:
+            if max(map(width, found)) <= room + 2:
                 return found
     return best
 
 
+SHORT = 20  # letters: parentheses around no more than this stay on one row
+
+
 def _pieces(tex: str, breaks: re.Pattern[str], depth: int) -> list[str]:
-    """The TeX cut before every break at most `depth` parentheses deep and in no group or matrix."""
-    cuts, group, nested, at = [0], 0, 0, 0
+    """The TeX cut before every break at most `depth` parentheses deep and in no group, matrix or short parenthesis."""
+    cuts, group, nested, at, closed = [0], 0, 0, 0, 0
     while at < len(tex):
         token = _TOKEN.match(tex, at)
         assert token is not None
         text = token.group()
         group += (text in ("{", r"\begin")) - (text in ("}", r"\end"))
-        nested += (text in ("(", "[")) - (text in (")", "]"))
-        if at and group == 0 and nested <= depth and breaks.match(tex, at):
+        if text in ("(", "["):
+            nested += 1
+            end = _partner(tex, at)
+            if width(tex[at:end].replace(r"\Bigr", "")) <= SHORT:
+                closed = max(closed, end)
+        nested -= text in (")", "]")
+        free = at >= closed and group == 0 and nested <= depth
+        if at and free and breaks.match(tex, at) and not _HANGING.search(tex[:at].rstrip()):
             cuts.append(at)
         at = token.end()
     return [tex[a:b].strip() for a, b in zip(cuts, [*cuts[1:], len(tex)], strict=True)]
+
+
+def _partner(tex: str, at: int) -> int:
+    """Where the parenthesis that opens here is closed."""
+    open_ = 0
+    for i in range(at, len(tex)):
+        open_ += (tex[i] in "([") - (tex[i] in ")]")
+        if not open_:
+            return i
+    return len(tex)
 
 
 def _fill(pieces: list[str], room: float) -> Iterator[str]:
@@ -136,4 +155,5 @@ def _fill(pieces: list[str], room: float) -> Iterator[str]:
     yield row
 
 
-_OPERATOR = re.compile(r"[-+]|\\odot|\\oslash")
+_OPERATOR = re.compile(r"[-+]|\\odot|\\oslash|\\otimes")
+_HANGING = re.compile(r"(?:[-+(]|\\odot|\\oslash|\\otimes)$")

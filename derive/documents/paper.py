@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sympy import MatrixExpr, preorder_traversal
+from sympy import HadamardProduct, MatMul, MatrixExpr, preorder_traversal
 
 from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.chain import readable
+from derive.calculus.chain import Chain, readable
 from derive.calculus.textbook import Textbook
 from derive.documents.content import Block, Document, Equation, Equations, Figure, Items, Paragraph, Rules, Section
-from derive.documents.fold import fold_program, folded
+from derive.documents.fold import fold_program, folded, substitute
 from derive.documents.latex import MatrixPrinter
 from derive.documents.preliminaries import assumptions, conventions, symbols
 from derive.documents.reading import sections
 from derive.documents.rules import rules
 from derive.documents.story import Story, three_derivatives
 from derive.documents.unrolled import network
-from derive.program import Program, references
+from derive.program import Program, operands, references
 
 FULL = 4  # a chain for each of so many parameters, else for the first one that a state is multiplied by
 
@@ -65,6 +65,9 @@ def _sections(data: PaperData) -> Iterator[Section]:
     yield from chains
     yield Section("One operation at a time", tuple(_operations(data, normal)))
     yield from derived
+    same = list(_same(data, values))
+    if same:
+        yield Section("Why the recursion and the sums are the same", tuple(same))
 
 
 def _model(program: Program, printer: MatrixPrinter, kinds: Container[type | str]) -> Iterator[Block]:
@@ -99,6 +102,29 @@ def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[B
         yield Rules(tuple((r.title, r.definition, r.consequences, r.note) for r in listed))
 
 
+def _same(data: PaperData, values: Mapping[str, MatrixExpr]) -> Iterator[Block]:
+    """The recursion unfolded, for the state of each derivation path by path."""
+    chain, shown = Chain(data.adjoint), set[str]()
+    for c in data.chains:
+        name, state = c.hidden.name, c.hidden.state
+        if not state:
+            continue
+        if state not in shown:
+            shown.add(state)
+            new = data.adjoint.cotangents[state]
+            yield Paragraph(
+                f"The recursion of `{state}[t]`, unfolded from step `t` on, collects what comes back from the losses "
+                f"of step `t` and of all later ones:"
+            )
+            right = substitute(chain.arriving(new), values)
+            yield Equations((Equation(data.adjoint.program.ref(new), (right,), f"u:{state}"),))
+        yield Paragraph(
+            f"Put into @{{d:{name}}}, with `t` called `{c.k}` and the sums in the other order, this is "
+            f"@{{{name}:layout1}}: each pair of steps `{c.k}` and `{c.j}` is counted once, here by `{c.k}` first and "
+            f"there by `{c.j}`."
+        )
+
+
 def _right_sides(found: Iterable[Section]) -> Iterator[MatrixExpr]:
     for section in found:
         for block in section.blocks:
@@ -122,7 +148,14 @@ def told(chains: Iterable[Textbook]) -> tuple[Textbook, ...]:
 def _acts_on_state(c: Textbook) -> bool:
     """Is the parameter multiplied by the state of the step before?"""
     earlier = c.hidden.program.ref(c.hidden.state, -1)
-    return any(
-        c.hidden.parameter in (found := set(references(e))) and earlier in found
-        for e in c.hidden.program.equations.values()
-    )
+    products = (n for e in c.hidden.program.equations.values() for n in _nodes(e) if isinstance(n, PRODUCTS))
+    return any(c.hidden.parameter in (found := set(references(n))) and earlier in found for n in products)
+
+
+PRODUCTS = (MatMul, HadamardProduct)
+
+
+def _nodes(e: MatrixExpr) -> Iterator[MatrixExpr]:
+    yield e
+    for a in operands(e):
+        yield from _nodes(a)

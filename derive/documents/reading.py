@@ -161,7 +161,7 @@ def _closed_forms(
         gradients.append(Equation(left, (shown,), f"s:{v.name}", meaning=form.expression))
         definitions |= {d.left.name: d for d in form.definitions}
     if gradients:
-        blocks = [Paragraph(INTROS[CLOSED]), *(Equations((e,)) for e in gradients)]
+        blocks = (Paragraph(INTROS[CLOSED]), Equations(tuple(gradients)))
         yield Section(CLOSED, (*blocks, *_definitions(definitions.values(), values)))
 
 

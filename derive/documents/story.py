@@ -202,6 +202,8 @@ class Story:
         if 1 not in left.by.shape:
             rows, cols = (self.printer.doprint(n) for n in left.shape)
             return f"{start}The factor in which the parameter acts has the shape ${rows} \\times {cols}$:"
+        if self.state and left.of.name == self.state:
+            return f"{start}The factor from one state back to the one before it is"
         return start
 
     def _layout(self) -> str:

@@ -12,7 +12,7 @@ from derive.calculus.hidden import Hidden, Vertex
 from derive.documents.figures import Edge, Graph, Node
 from derive.program import Program, operands, references
 
-APART, ABOVE = 2.0, 1.25  # between steps and between rows
+APART, ABOVE = 2.0, 1.6  # between steps and between rows
 FIRST = 3  # steps that are drawn before the dots
 Name = str
 
@@ -32,7 +32,7 @@ def network(program: Program, notation: Notation) -> Graph:
     for name in rows:
         for source, offset in _sources(program, name, rows):
             if offset == 0:
-                bend = 0.0 if rows[name] - rows[source] == 1 else 0.55
+                bend = 0.0 if rows[name] - rows[source] == 1 else 1.1
                 label = _label(program, name, source, 0, notation)
                 edges += [
                     Edge(places[source, c], places[name, c], label if c == 0 else "", bend=bend)
