@@ -14,6 +14,7 @@ from derive.calculus.chain import Chain
 from derive.calculus.hidden import Hidden
 from derive.calculus.textbook import Textbook
 from derive.documents.content import Document, Equation, Mark
+from derive.documents.html import html_document
 from derive.documents.paper import PaperData, document, told
 from derive.documents.tex import latex_document
 from derive.errors import UnsupportedError
@@ -44,6 +45,10 @@ class Paper:
     def latex(self, fragment: bool = False) -> str:
         """LaTeX, as a document of its own or for a book."""
         return latex_document(self.document, self.notation, self.model.name, fragment)
+
+    def html(self) -> str:
+        """A page with MathML and SVG that needs no network."""
+        return html_document(self.document, self.notation, self.model.name)
 
 
 def paper(
