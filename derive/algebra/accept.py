@@ -26,10 +26,12 @@ from sympy import (
 from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatrix
 
 from derive.algebra import build as b
-from derive.algebra.bound import Bound
+from derive.algebra.bound import Bound, OrderedProduct
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
-from derive.algebra.nodes import Blocks, Jacobian, Kronecker, Node, Scale, StepGradient, is_reference
-from derive.errors import UnsupportedError
+from derive.algebra.losses import LOSSES
+from derive.algebra.nodes import Blocks, DiagPart, Jacobian, Kronecker, Loss, Node, Scale, StepGradient, is_reference
+from derive.algebra.shapes import same, shape_text
+from derive.errors import ShapeError, UnsupportedError
 
 MOST_FACTORS = 256  # of a power written out
 LONGEST_NUMBER = 3322  # bits
@@ -49,6 +51,12 @@ def accept(e: MatrixExpr) -> MatrixExpr:
 
 
 @accept.register(Jacobian)
+def _(e: Jacobian) -> MatrixExpr:
+    if not is_reference(e.of) or not is_reference(e.by):
+        raise UnsupportedError("a derivative is of one quantity by another, not of a formula")
+    return e
+
+
 @accept.register(StepGradient)
 @accept.register(OneMatrix)
 @accept.register(ZeroMatrix)
@@ -132,12 +140,44 @@ def _(e: Scale) -> MatrixExpr:
 
 @accept.register(Blocks)
 def _(e: Blocks) -> MatrixExpr:
+    cells = len(e.matrices) == e.block_rows * e.block_cols and e.matrices
+    rows, cols = range(e.block_rows), range(e.block_cols)
+    if not cells or not all(
+        same((e.block(i, j).shape), (e.block(i, 0).shape[0], e.block(0, j).shape[1])) for i in rows for j in cols
+    ):
+        raise ShapeError("the blocks of a block matrix do not fit together")
     return Blocks(e.block_rows, e.block_cols, *map(accept, e.matrices))
 
 
 @accept.register(Bound)
 def _(e: Bound) -> MatrixExpr:
     return e.func(accept(e.body), *e.args[1:])
+
+
+@accept.register(OrderedProduct)
+def _(e: OrderedProduct) -> MatrixExpr:
+    body = accept(e.body)
+    _square("the factor of an ordered product", body)
+    return OrderedProduct(body, *e.args[1:])
+
+
+@accept.register(DiagPart)
+def _(e: DiagPart) -> MatrixExpr:
+    arg = accept(e.arg)
+    _square("what has a diagonal", arg)
+    return DiagPart(arg)
+
+
+@accept.register(Loss)
+def _(e: Loss) -> MatrixExpr:
+    if e.kind not in LOSSES:
+        raise UnsupportedError(f"there is no loss {e.kind}: it is one of {', '.join(LOSSES)}")
+    return Loss(e.kind, accept(e.target), accept(e.prediction))
+
+
+def _square(what: str, e: MatrixExpr) -> None:
+    if not same(e.shape, (e.shape[1], e.shape[0])):
+        raise ShapeError(f"{what} must be square, got {shape_text(e.shape)}")
 
 
 @accept.register(Node)

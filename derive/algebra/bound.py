@@ -17,6 +17,10 @@ from derive.algebra.nodes import Node, label, number
 MOST_WRITTEN = 100  # terms
 
 
+class _Level(Symbol):  # type: ignore[misc]
+    """A name for an index that no other symbol equals."""
+
+
 class Bound(Node):
     """Base: (body, index, low, high), the index running over low … high inclusive."""
 
@@ -41,7 +45,7 @@ class Bound(Node):
     def _hashable_content(self) -> tuple[Any, ...]:
         # Equality up to the name of the index.  A level, not one shared placeholder: with one name
         # sum_k prod_r f(k, r) would equal sum_k prod_r f(r, k).
-        level = Symbol(f"_level_{self.depth}", integer=True)
+        level = _Level(f"level {self.depth}", integer=True)
         return (self.body.xreplace({self.index: level}), *self.args[2:])
 
     def _eval_subs(self, old: Any, new: Any) -> MatrixExpr:

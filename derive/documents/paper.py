@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sympy import HadamardProduct, MatMul, MatrixExpr, preorder_traversal
@@ -70,7 +70,7 @@ def _sections(data: PaperData) -> Iterator[Section]:
         yield Section("Why the recursion and the sums are the same", tuple(same))
 
 
-def _model(program: Program, printer: MatrixPrinter, kinds: Container[type | str]) -> Iterator[Block]:
+def _model(program: Program, printer: MatrixPrinter, kinds: set[type | str]) -> Iterator[Block]:
     yield Paragraph("At step `t` the network computes")
     yield Equations(tuple(_definitions(program, program.equations, "m:")))
     yield Paragraph("with the following symbols.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
-from sympy import MatrixExpr, Symbol
+from sympy import Expr, MatrixExpr, Symbol
 
-from derive.algebra.nodes import T, t
+from derive.algebra.nodes import Scale, T, t
 from derive.proof.budget import Budget
 from derive.proof.field.degrees import Degrees
 from derive.proof.field.domain import Domain, Rows, Scalar
@@ -20,6 +20,7 @@ from derive.proof.verdict import Counterexample, Instance
 
 WORLDS = ((3, 0), (3, 1))  # T, and the order of sizes, at which a proof must agree with the field
 LARGER = -1  # sizes at which a polynomial that vanishes for small ones does not
+HIGHER = 12  # sizes tried beyond the least, so that a factor H - 2 hides nothing
 SURE = 100  # bits
 TRIES = 40  # draws until values are found at which everything is defined
 SAME = 1e-20  # relative: what 50 digits leave of two equal numbers, and much to spare
@@ -36,13 +37,23 @@ class Agreement:
         self._worlds: dict[tuple[object, ...], Truth] = {}
         self._indices = Indices((T, *subject.names.sizes))
 
-    def sizes(self, shift: int) -> dict[str, int]:
-        """Distinct sizes from 2 on (from 6 on for LARGER), in an order that `shift` turns round."""
+    def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
+        """Distinct sizes from 2 on (from 6 on for LARGER), in an order that `shift` turns round.
+
+        Args:
+            sides: no coefficient in them that depends on sizes is zero at these, if larger ones can help.
+        """
         names = [s.name for s in self.subject.names.sizes]
-        first = 6 if shift == LARGER else 2
-        values = list(range(first, first + len(names)))
-        values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
-        return dict(zip(names, values, strict=True))
+        least = 6 if shift == LARGER else 2
+        factors = [c for e in sides for c in _size_factors(e, self.subject.names.sizes)]
+        for first in range(least, least + HIGHER):
+            values = list(range(first, first + len(names)))
+            values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
+            found = dict(zip(names, values, strict=True))
+            at = {s: found[s.name] for s in self.subject.names.sizes}
+            if not any(c.subs(at).is_zero for c in factors):
+                return found
+        return self.sizes(shift)
 
     def _truth(
         self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, positive: bool = False
@@ -181,6 +192,11 @@ class Agreement:
         coarse = context.mpf(truth.value(left, env)[i][j]) - context.mpf(truth.value(right, env)[i][j])
         exact = fine.value(left, env)[i][j] - fine.value(right, env)[i][j]
         return bool(exact != 0 and abs(coarse - exact) <= SAME * abs(exact))
+
+
+def _size_factors(e: MatrixExpr, sizes: Sequence[Symbol]) -> list[Expr]:
+    """The coefficients in an expression that depend on sizes."""
+    return [x.coefficient for x in e.atoms(Scale) if x.coefficient.free_symbols & set(sizes)]
 
 
 def _largest_difference(a: Rows, b: Rows) -> Entry | None:

@@ -20,7 +20,7 @@ from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
-from derive.proof.wellformed import largest_constant, problems
+from derive.proof.wellformed import divides_by_steps, largest_constant, problems
 from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
@@ -91,7 +91,7 @@ class _Case:
         for steps, shift in WORLDS:
             if not self._agrees(steps, shift):
                 return self._refute(steps)
-        least = 1 if self._differ(0, 0) else 0
+        least = 1 if divides_by_steps(self.left) or divides_by_steps(self.right) or self._differ(0, 0) else 0
         found = self._proof(least)
         if isinstance(found, Found) and isinstance(found.result, Equal):
             late = ORDINARY + max(map(largest_constant, (self.left, self.right)))
@@ -108,16 +108,19 @@ class _Case:
 
     # The field
 
+    def _sizes(self, shift: int) -> dict[str, int]:
+        return self.agreement.sizes(shift, self.left, self.right)
+
     def _agrees(self, steps: int, shift: int) -> bool:
         """Exactly, and with an error that is known."""
-        sizes = self.agreement.sizes(shift)
+        sizes = self._sizes(shift)
         instance = self.agreement.exact(self.left, self.right, steps, sizes, self.budget)
         if instance is not None:
             self.instances.append(instance)
         return instance is not None
 
     def _differ(self, steps: int, shift: int) -> bool:
-        return self.agreement.differ(self.left, self.right, steps, self.agreement.sizes(shift), self.budget)
+        return self.agreement.differ(self.left, self.right, steps, self._sizes(shift), self.budget)
 
     def _refute(self, last: int) -> Verdict:
         """The least T at which the sides differ, in real numbers too."""
@@ -137,7 +140,7 @@ class _Case:
 
     def _example(self, steps: int, shift: int) -> Counterexample | None:
         try:
-            sizes = self.agreement.sizes(shift)
+            sizes = self._sizes(shift)
             return self.agreement.counterexample(self.left, self.right, steps, sizes, self.budget)
         except ZeroDivisionError:
             self.tried.append("no real values were found at which both sides are defined")
@@ -187,7 +190,7 @@ class _Case:
             for steps, shift in MORE:
                 if not self._agrees(steps, shift):
                     return self._refute(steps)
-            expands = self._expands()
+            expands = self._expands(least)
         except OutOfBudget as limit:  # what was found so far stands
             self.tried.append(f"more steps and sizes: {limit}")
             expands = False
@@ -199,12 +202,12 @@ class _Case:
         reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
         return Verdict(Status.CHECKED, reason, least, tuple(self.instances), tried=tuple(self.tried))
 
-    def _expands(self) -> bool:
+    def _expands(self, least: int) -> bool:
         """Are the two sides the same words at every T up to EXPANDED?"""
         free = t in self.left.free_symbols | self.right.free_symbols
         try:
             left, right = self.reader.read(self.left), self.reader.read(self.right)
-            for steps in range(1, EXPANDED + 1):
+            for steps in range(least, EXPANDED + 1):
                 found = first_difference(self.reader, left, right, steps, free, self.budget.spend)
                 if found is not None:
                     self.tried.append(f"words: they differ at T = {steps}, by a relation that words do not know")

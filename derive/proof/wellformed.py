@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sympy import Expr, MatrixExpr, MatrixSymbol, Symbol
+from sympy import Expr, MatrixExpr, MatrixSymbol, Pow, Symbol
 
 from derive.algebra.bound import Bound
-from derive.algebra.nodes import NONEMPTY, Delta, StepGradient, T, Timed, is_reference, t
+from derive.algebra.nodes import NONEMPTY, Delta, Jacobian, StepGradient, T, Timed, is_reference, t
 from derive.algebra.shapes import same, shape_text
 from derive.algebra.text import unicode_text
 from derive.program import Program, operands
@@ -20,17 +20,26 @@ def problems(left: MatrixExpr, right: MatrixExpr, program: Program) -> Iterator[
         yield f"the left side is {shape_text(left.shape)}, the right side {shape_text(right.shape)}"
     for side in (left, right):
         yield from _names(side, program)
-    known = {t, T, NONEMPTY, *program.sizes, *(Symbol(n, real=True) for n in program.constants)}
-    for s in sorted((left.free_symbols | right.free_symbols) - known, key=str):
+    for s in sorted((left.free_symbols | right.free_symbols) - _taken(program), key=str):
         if isinstance(s, Symbol):
             yield f"the index {s} is not bound by a sum or a product"
+
+
+def _taken(program: Program) -> set[Symbol]:
+    """The symbols that mean something already."""
+    return {t, T, NONEMPTY, *program.sizes, *(Symbol(n, real=True) for n in program.constants)}
 
 
 def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
     if is_reference(e):
         yield from _name(e, program)
-    if isinstance(e, Bound) and (e.index in (t, T) or not INDEX.fullmatch(e.index.name)):
+    if isinstance(e, Bound) and (e.index in _taken(program) or not INDEX.fullmatch(e.index.name)):
         yield f"{e.index} is no name for the index of a sum"
+    if isinstance(e, StepGradient):
+        yield from _name(MatrixSymbol(e.name, *e.shape), program)
+    for r in (e.of, e.by) if isinstance(e, Jacobian) else ():
+        if r.name in program.variables and program[r.name].role in ("adjoint", "carry"):
+            yield f"{unicode_text(e)} is a derivative of a derivative"
     for time in _times(e):
         if not _is_time(time):
             yield f"{time} is no time and no bound: only sums of indices, T and whole numbers are"
@@ -44,7 +53,12 @@ def largest_constant(e: MatrixExpr) -> int:
     return int(max((*own, *map(largest_constant, operands(e))), default=0))
 
 
-INDEX = re.compile(r"[^\W\d]\w*'*")
+def divides_by_steps(e: MatrixExpr) -> bool:
+    """Is there a 1/T in it, which means nothing at T = 0?"""
+    return any(p.base == T and p.exp.could_extract_minus_sign() for p in e.atoms(Pow))
+
+
+INDEX = re.compile(r"[^\W\d_]\w*'*")
 
 
 def _times(e: MatrixExpr) -> tuple[Expr, ...]:

@@ -48,6 +48,9 @@ class Compiler:
 
     def _expand(self, name: str, reverse: bool) -> None:
         """The arcs of a cotangent's equation."""
+        rows, cols = self.reader.program[name].shape
+        if rows == 1 and cols != 1:
+            raise NotInClass(f"the cotangent {name} is a row")
         source = self.net.names["cotangent", name, reverse]
         for x in self.reader.definition(name):
             self._equation(source, mirrored(x) if reverse else x, reverse)

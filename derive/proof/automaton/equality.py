@@ -39,7 +39,7 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
     Raises:
         NotInClass: the automata cannot express one of them; the message says why.
     """
-    reader.letters.used.clear()
+    reader.letters.used = set(reader.always)
     sides = [reader.read(left), reader.read(right)]
     paths = _paths(reader, [x for side in sides for x in side], least, free)
     nets = []

@@ -25,7 +25,7 @@ class Loop:
         for _ in range(least):
             layer = self._factors(layer, {})
         if most is None:
-            star = {row: self.net.node() for row in range(max(self.rows, self.run.column + 1))}
+            star = {row: self.net.node() for row in range(max(self.rows, self.run.row + 1, self.run.column + 1))}
             for row, node in layer.items():
                 self.net.arc(node, [], target=star[row])
             self._factors(star, star)

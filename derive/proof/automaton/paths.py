@@ -9,7 +9,7 @@ from derive.algebra.nodes import T, t
 from derive.proof.automaton.bounds import Anchor, Bounds, Constraint, inside
 from derive.proof.automaton.loops import Loop, has_step
 from derive.proof.automaton.net import End, Letter, Move, Net, Step
-from derive.proof.words.items import Item, Matrix, NotInClass, Range, Run, Term, Time
+from derive.proof.words.items import Entry, Item, Matrix, NotInClass, Range, Run, Term, Time
 from derive.proof.words.layout import AT_T, REVERSED, layout, mirrored
 from derive.proof.words.reading import Reader
 from derive.proof.words.terms import all_times
@@ -71,10 +71,13 @@ class Path:
 
     def _find_way(self) -> Sequence[Item | Pause] | None:
         """The chain as it can be walked; None if the term is zero."""
-        self.bounds = self._bounds()
+        self.bounds = self._bounds(trusting=False)
         if self.bounds.empty:
             return None
         self._check()
+        self.bounds = self._bounds()
+        if self.bounds.empty:
+            return None
         refusal: NotInClass | None = None
         for chain in self._with_pauses():
             try:
@@ -119,7 +122,13 @@ class Path:
         runs = {i.index for i in self.chain if isinstance(i, Run)}
         return [a for a in dict.fromkeys(time.anchor for time in all_times(self.x)) if a not in runs]
 
-    def _bounds(self, more: Iterable[Constraint] = ()) -> Bounds:
+    def _bounds(self, more: Iterable[Constraint] = (), trusting: bool = True) -> Bounds:
+        """What is known of the times in the term.
+
+        Args:
+            trusting: count that a letter is zero outside the sequence even where it stands for a value that must be
+                inside (exp(h[k]) for e[k]): only once it is known to be inside.
+        """
         least = self.least
         constraints: list[Constraint] = [(Time(None, least), Time(T, 0))]
         indices = [i for i, _, _ in self.x.binders]
@@ -133,13 +142,21 @@ class Path:
             constraints += [(low, Time(i, 0)), (Time(i, 0), high)]
         for a, b in self.x.equal:
             constraints += [(a, b), (b, a)]
-        ranges = [*self.x.ranges, *self.reader.letter_ranges(self.chain, self.reverse)]
+        demanded = set() if trusting else {r.time for r in self.x.ranges if r.strict}
+        doubtful = [i for i in self.chain if self._may_be_recognised(i, demanded)]
+        kept = [i for i in self.chain if i not in doubtful]
+        ranges = [*self.x.ranges, *self.reader.letter_ranges(kept, self.reverse)]
         if self.last is not None and self.last.time is not None:
             ranges.append(Range(self.last.time, 0, 0, False))
         for r in ranges:
             if not r.strict and r.time.anchor in (None, T, *anchors):
                 constraints += inside(r)
         return Bounds(anchors, [*constraints, *more])
+
+    def _may_be_recognised(self, i: Item, demanded: set[Time]) -> bool:
+        """Is it the output of a function, at a time at which one was read as the output that the model gives it?"""
+        outputs = self.reader.letters.outputs
+        return isinstance(i, Entry) and i.time in demanded and i.name.rstrip("'") in outputs
 
     def _check(self) -> None:
         """Values that must be inside the sequence are; those of a product for every value of its index."""
@@ -154,7 +171,7 @@ class Path:
                 raise NotInClass("a value that may lie outside the sequence")
 
     def _check_run(self, run: Run, r: Range) -> None:
-        filled = self._bounds([(run.low, run.high)])
+        filled = self._bounds([(run.low, run.high)], trusting=False)
         low, high = inside(r)
         ends = ((low[0], run.low.shifted(r.time.offset)), (run.high.shifted(r.time.offset), high[1]))
         if not filled.empty and not all(map(filled.implies, ends)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from random import Random
 from typing import TypeAlias
@@ -81,10 +81,7 @@ class World:
         if v.onehot:
             return [[a] for a in self.domain.onehot(rng, rows)]
         drawn = [[self.domain.draw(rng, self.positive) for _ in range(cols)] for _ in range(rows)]
-        for assumption in self.program.assumptions:
-            if self._concerns(assumption, v):
-                drawn = self._assume(drawn, assumption)
-        return drawn
+        return self._assume(drawn, [a for a in self.program.assumptions if self._concerns(a, v)])
 
     def _concerns(self, a: Assumption, v: Variable) -> bool:
         if a.lag is None:
@@ -92,23 +89,46 @@ class World:
         initial = self.program[a.name].initial
         return v.name in initial and initial.index(v.name) + 1 == a.lag
 
-    def _assume(self, rows: Rows, a: Assumption) -> Rows:
-        """What an equation says of the entries; an inequality matters to functions' domains only."""
-        k = self.matrices.scalars
-        value = self.domain.rational(int(a.value.p), int(a.value.q))
-        if a.measure == "sum" and a.relation == "==":
-            others = [x for row in rows for x in row][:-1]
-            return [*rows[:-1], [*rows[-1][:-1], k.add(value, *(k.neg(x) for x in others))]]
-        if a.relation == "==":
-            return [[value] * len(row) for row in rows]
-        if a.measure == "entries":
-            return [[k.add(value, self._away(x, a.relation)) for x in row] for row in rows]
+    def _assume(self, rows: Rows, stated: Sequence[Assumption]) -> Rows:
+        """Values of which all that is stated holds; an inequality matters to functions' domains only."""
+        for a in stated:
+            if a.measure == "entries" and a.relation == "==":
+                return [[self._rational(a.value)] * len(row) for row in rows]
+        low = max((a.value for a in stated if a.measure == "entries" and a.relation[0] == ">"), default=None)
+        high = min((a.value for a in stated if a.measure == "entries" and a.relation[0] == "<"), default=None)
+        rows = [[self._between(x, low, high) for x in row] for row in rows]
+        for a in stated:
+            if a.measure == "sum" and a.relation == "==":
+                rows = self._summing(rows, a.value, low if low is not None else high)
         return rows
 
-    def _away(self, x: Scalar, relation: str) -> Scalar:
+    def _rational(self, value: Rational) -> Scalar:
+        return self.domain.rational(int(value.p), int(value.q))
+
+    def _between(self, x: Scalar, low: Rational | None, high: Rational | None) -> Scalar:
+        """A value on the right side of its bounds, from any."""
         k = self.matrices.scalars
+        if low is None and high is None:
+            return x
         size = k.mul(x, x)
-        return size if relation.startswith(">") else k.neg(size)
+        if low is None:
+            return k.add(self._rational(high), k.neg(size))
+        if high is not None:
+            share = k.mul(size, self.domain.inverse(k.add(self.domain.one, size)))
+            size = k.mul(self._rational(high - low), share)
+        return k.add(self._rational(low), size)
+
+    def _summing(self, rows: Rows, value: Rational, bound: Rational | None) -> Rows:
+        """The values moved so that they add up: the last one, or all in proportion, on their side of a bound."""
+        k, flat = self.matrices.scalars, [x for row in rows for x in row]
+        if bound is None:
+            last = k.add(self._rational(value), *(k.neg(x) for x in flat[:-1]))
+            return [*rows[:-1], [*rows[-1][:-1], last]]
+        edge = self._rational(bound)
+        parts = [k.add(x, k.neg(edge)) for x in flat]
+        scale = k.mul(self._rational(value - len(flat) * bound), self.domain.inverse(k.add(*parts)))
+        moved = iter([k.add(edge, k.mul(x, scale)) for x in parts])
+        return [[next(moved) for _ in row] for row in rows]
 
 
 class Sweep:

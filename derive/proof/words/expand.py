@@ -84,7 +84,7 @@ class Expansion:
     def _inside(self, x: Term) -> bool:
         """Is every value inside the sequence?  Else the term is zero, or nothing is known."""
         runs = {i.index: i for i in items(x.word) if isinstance(i, Run)}
-        for r in x.ranges:
+        for r in sorted(x.ranges, key=lambda r: not r.strict):  # what is demanded is asked first
             run = runs.get(r.time.anchor)
             times = [r.time.offset]
             if run is not None:

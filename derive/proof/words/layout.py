@@ -26,14 +26,14 @@ from derive.proof.words.items import (
 )
 
 BORDER = Matrix("|", False, None)
-AFTER_FACTORS = Matrix(";", False, None)
+AFTER_FACTORS = ";"  # and how many of the factors before it end here
 REVERSED = Matrix("~", False, None)  # the time line runs from the last step to the first
 AT_T = "@"
 
 
 def is_mark(i: Item) -> bool:
     """Is it punctuation, not a quantity?"""
-    return isinstance(i, Matrix) and (i in (BORDER, AFTER_FACTORS, REVERSED) or i.name.startswith("×"))
+    return isinstance(i, Matrix) and (i in (BORDER, REVERSED) or i.name[:1] in ("×", AFTER_FACTORS))
 
 
 def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain, Entry | None]:
@@ -70,7 +70,7 @@ def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain
     main = [*_marked(w.through or ()), *(column or ())]
     tail: list[Item] = [i for size, chain in scalars for i in (Cut(size), *chain)]
     if found is not None and column is not w.column and tail:
-        return (*head, *tail, AFTER_FACTORS, *main), found
+        return (*head, *tail, Matrix(f"{AFTER_FACTORS}{len(scalars)}", False, None), *main), found
     return (*head, *main, *tail), found
 
 

@@ -100,6 +100,11 @@ class Letters:
         earliest = Time(next(iter(anchors)), first) if found else None
         return f"{function}({shown}{numbers})", earliest
 
+    @property
+    def outputs(self) -> set[str]:
+        """The letters that stand for what functions of the model's values give."""
+        return {k.name for k in self.known.values()}
+
     # One form for each polynomial
 
     def tidy(self, terms: Iterable[Term], most: int = MOST_TERMS) -> Terms:
@@ -121,7 +126,9 @@ class Letters:
     def _reduce(self, x: Term) -> Terms:
         w = x.word
         scalars = [c for c in w.scalars if not self._is_one(c)]
-        ranges = (*x.ranges, *(r for c in w.scalars if c not in scalars for r in self._where_one(c)))
+        inside = {r.time for r in x.ranges if r.strict}
+        ones = (r for c in w.scalars if c not in scalars for r in self._where_one(c))
+        ranges = (*x.ranges, *(r for r in ones if r.time not in inside))
         nothing: list[tuple[Fraction, Chain | None]] = [(Fraction(1), None)]
         slots = [nothing if c is None else [*self._chain(c)] for c in slots_of(w)]
         factors = [self._measured(c) for c in scalars]
@@ -160,14 +167,15 @@ class Letters:
         """A closed chain reduced; where it vanishes, 1ᵀ1, the size as a factor."""
         out: list[tuple[Fraction, Chain, Monomial]] = []
         for c, reduced in self._chain(chain):
-            if reduced:
+            if any(_vectors(reduced)):
                 out.append((c, reduced, ()))
                 continue
+            atoms = tuple(i for i in reduced if isinstance(i, Entry))
             size = self.left_size(chain)
             if size.isdecimal():
-                out.append((c * int(size), (), ()))
+                out.append((c * int(size), (), atoms))
             elif size.isidentifier():
-                out.append((c, (), (Entry(f"[{size}]", None, 1, True),)))
+                out.append((c, (), (*atoms, Entry(f"[{size}]", None, 1, True))))
             else:
                 raise NotInClass(f"the size {size}")
         return out

@@ -14,14 +14,24 @@ from itertools import count
 from sympy import MatrixExpr, Symbol
 
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import FusedLoss, LogSoftmax, Softmax, T, t
+from derive.algebra.nodes import FusedLoss, LogSoftmax, Softmax, SoftmaxCrossEntropy, T, t
 from derive.graph import groups
-from derive.program import Variable, operands
+from derive.program import Program, Variable, operands
 from derive.proof.field.truth import Subject
 from derive.proof.words.items import Entry, Item, Matrix, NotInClass, Range, Term, Terms, Time, items, map_times
 from derive.proof.words.letters import Letters
 from derive.proof.words.spelled import must_be_inside
 from derive.proof.words.terms import ONE, function_name, is_column, letter_word, numbers_of
+
+
+def _behind_slopes(normal: Program) -> Iterator[str]:
+    """What the slope p − y of a fused loss takes for granted."""
+    for e in normal.equations.values():
+        if isinstance(e, SoftmaxCrossEntropy):
+            v = normal[e.target.name]
+            if normal.assumes_sum_one(v.name) and not v.onehot:
+                yield f"sum({v.name}) == 1"
+
 
 NONLINEAR = (Apply, Softmax, LogSoftmax, FusedLoss)
 
@@ -33,7 +43,7 @@ class Names:
         self.subject, self.program = subject, subject.names
         self.letters = Letters()
         self._numbers = count(1)
-        self._definitions: dict[str, Terms] = {}
+        self._definitions: dict[str, tuple[Terms, frozenset[str]]] = {}  # with the assumptions that were used
         backward = {v.name for v in self.program.roles("adjoint", "carry")}
         self.recurrent = {
             n: g.direction for g in groups(self.program) if g.direction and set(g.names) & backward for n in g.names
@@ -51,6 +61,8 @@ class Names:
         for name, e in self.program.equations.items():
             if isinstance(e, (Apply, Softmax, LogSoftmax)) and is_column(e):
                 self._register(name, e)
+        self._fused = frozenset(_behind_slopes(self.subject.normal))
+        self.always = frozenset(self.letters.used)  # what recognising functions relies on
 
     def _register(self, name: str, e: MatrixExpr) -> None:
         try:
@@ -68,8 +80,16 @@ class Names:
     def definition(self, name: str) -> Terms:
         """The words of a name's equation, at step t."""
         if name not in self._definitions:
-            self._definitions[name] = self.read(self.program.equations[name])
-        return self._definitions[name]
+            others, self.letters.used = self.letters.used, set()
+            try:
+                terms = self.read(self.program.equations[name])
+                fused = self._fused if self.program[name].role in ("adjoint", "carry") else frozenset()
+                self._definitions[name] = terms, frozenset(self.letters.used) | fused
+            finally:
+                self.letters.used = others
+        terms, used = self._definitions[name]
+        self.letters.used |= used
+        return terms
 
     def nonterminal(self, name: str) -> bool:
         """Does the automaton go on at this name: a cotangent that hangs on a recurrence's?"""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
-from sympy import Expr, Integer, MatMul, MatrixExpr, Rational, Symbol, preorder_traversal
+from sympy import Expr, Integer, MatMul, MatrixExpr, Rational, Symbol, preorder_traversal, srepr
 
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import Apply
@@ -32,7 +32,7 @@ from derive.proof.words.items import (
 )
 from derive.proof.words.names import Names
 from derive.proof.words.spelled import inverse
-from derive.proof.words.terms import ONE, Grid, flat, is_pure, joined_terms, time_of
+from derive.proof.words.terms import ONE, Grid, anchors_of, flat, is_pure, joined_terms, time_of
 
 MOST_FACTORS = 64
 
@@ -61,28 +61,35 @@ class Products(Names):
                 elif base == T and exponent.is_Integer and exponent < 0:
                     atoms.append(Entry("[1/T]", None, -int(exponent), True))  # 0 at T = 0, so it cancels no T
                 elif exponent.is_Integer:
-                    atoms.append(Entry(f"[{base}]", None, int(exponent), True))
+                    atoms.append(Entry(f"[{self._spelled(base)}]", None, int(exponent), True))
                 elif (2 * exponent).is_Integer:
-                    atoms.append(Entry(f"[sqrt({base})]", None, int(2 * exponent), True))
+                    atoms.append(Entry(f"[sqrt({self._spelled(base)})]", None, int(2 * exponent), True))
                 else:
                     raise NotInClass(f"the coefficient {factor}")
             out.append((c, tuple(atoms)))
         return out
 
+    def _spelled(self, base: Expr) -> str:
+        """A size by its name, a number in digits; what else there is may have the name of a size, and gets a dot."""
+        if base in self.program.sizes or base.is_Integer:
+            return str(base)
+        return f".{base if base.is_Atom else srepr(base)}"
+
     def _product(self, factors: Sequence[MatrixExpr]) -> Grid:
         done, lies = self.grid(factors[0]), partition(factors[0])[1]
         for a in factors[1:]:
-            right, inner = self.grid(a), a.shape[0]
-            rows, cols = partition(a)
+            right, (rows, cols) = self.grid(a), partition(a)
             if lies != rows:
                 raise NotInClass("blocks that do not lie like those they are multiplied by")
             lies = cols
-            done = [[self._inner(row, [r[j] for r in right], inner) for j in range(len(right[0]))] for row in done]
+            done = [[self._inner(row, [r[j] for r in right], rows) for j in range(len(right[0]))] for row in done]
         return done
 
-    def _inner(self, row: Sequence[Terms], column: Sequence[Terms], inner: Expr) -> Terms:
-        pairs = [pair for left, right in zip(row, column, strict=True) for pair in self._pairs(left, right)]
-        return self.letters.tidy(self._times(x, y, inner) for x, y in pairs)
+    def _inner(self, row: Sequence[Terms], column: Sequence[Terms], inner: Sequence[Expr]) -> Terms:
+        """Σ of a row of blocks times a column of blocks, whose heights are `inner`."""
+        blocks = zip(row, column, inner, strict=True)
+        found = [(x, y, n) for left, right, n in blocks for x, y in self._pairs(left, right)]
+        return self.letters.tidy(self._times(x, y, n) for x, y, n in found)
 
     def _pairs(self, left: Terms, right: Terms) -> list[tuple[Term, Term]]:
         if len(left) * len(right) > MOST_FACTORS**2:
@@ -177,6 +184,8 @@ class Products(Names):
                         raise NotInClass("a sum inside an ordered product")
                     if any(isinstance(i, Run) for i in items(x.word)):
                         raise NotInClass("an ordered product inside another")
+                    if any(a != e.index and a.has(e.index) for a in anchors_of(x)):
+                        raise NotInClass(f"a time that is more than {e.index} and a number inside an ordered product")
                     x = map_times(x, lambda time: Time(new, time.offset) if time.anchor == e.index else time)
                     ranges += (r._replace(strict=True) for r in x.ranges)
                     if not x.coefficient:

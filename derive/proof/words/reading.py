@@ -25,7 +25,7 @@ from derive.program import operands
 from derive.proof.words.items import NotInClass, Term, Terms, Time, Word, diagonal, map_times, transpose
 from derive.proof.words.products import Products, only_block
 from derive.proof.words.spelled import must_be_inside
-from derive.proof.words.terms import ONE, all_times, function_name, letter_word, numbers_of, time_of
+from derive.proof.words.terms import ONE, anchors_of, function_name, letter_word, numbers_of, time_of
 
 
 class Reader(Products):
@@ -108,7 +108,7 @@ class Reader(Products):
             return plain
         name, time, strict = self.letters.letter(function_name(e), arguments, numbers_of(e))
         self.letters.sizes.setdefault(name, (str(e.shape[0]), str(e.shape[1])))
-        if isinstance(e, Softmax) and name not in self.program.variables:
+        if isinstance(e, Softmax) and e.shape[1] == 1 and name not in self.program.variables:
             self.letters.sums_to_one.setdefault(name, "")
         ranges = tuple(r._replace(strict=True) for argument in arguments for x in argument for r in x.ranges)
         ranges = (*((must_be_inside(time),) if strict and time is not None else ()), *ranges)
@@ -130,9 +130,11 @@ class Reader(Products):
     def _bind(self, x: Term, index: Symbol, low: Time, high: Time) -> Term:
         """Σ over the index; where it occurs as j − d only, over what that is."""
         new = self.index(index.name)
-        found = {time.anchor for time in all_times(x) if time.anchor is not None and time.anchor.has(index)}
+        found = {a for a in anchors_of(x) if a.has(index)}
         mixed = found - {index}
-        if len(mixed) == 1 and index not in found:
+        if mixed:
+            if found != mixed or len(mixed) > 1:
+                raise NotInClass(f"{index} and what it is added to in one term")
             (whole,) = mixed
             sign, rest = whole.coeff(index), whole - whole.coeff(index) * index
             if sign not in (1, -1) or rest.has(index):

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
-from sympy import Expr, MatrixExpr
+from sympy import Expr, MatrixExpr, srepr
 
 from derive.algebra.functions import Apply
 from derive.algebra.shapes import is_scalar
@@ -30,7 +30,7 @@ def function_name(e: MatrixExpr) -> str:
 
 def numbers_of(e: MatrixExpr) -> str:
     """What tells a function's value apart beside its argument: its numbers and its shape."""
-    numbers = "".join(f", {n}" for n in e.numbers) if isinstance(e, Apply) else ""
+    numbers = "".join(f", {srepr(n)}" for n in e.numbers) if isinstance(e, Apply) else ""
     return f"{numbers}; {e.shape[0]} x {e.shape[1]}"
 
 
@@ -71,6 +71,11 @@ def all_times(x: Term) -> list[Time]:
 
     map_times(x, note)
     return found
+
+
+def anchors_of(x: Term) -> set[Expr]:
+    """What the times in a term are counted from."""
+    return {time.anchor for time in all_times(x) if time.anchor is not None}
 
 
 @lru_cache(10_000)  # substitution is slow, and times are few
