@@ -97,5 +97,9 @@ class ToolError(DeriveError):
     """A tool that the work needs (a compiler, TeX) is missing or failed."""
 
 
+class CheckError(DeriveError):
+    """Something that was made does not hold; the message says what, and nothing wrong was written."""
+
+
 class UnsupportedError(DeriveError):
     """Something that is well formed but has no such form or target; the message says which does."""

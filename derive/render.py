@@ -59,7 +59,16 @@ def _source(name: str) -> str:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 with \\n line ends; a reader sees the old file or the new one, never a part.
+    """Write UTF-8 with \n line ends; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        InputError: the file can not be written.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write a file; a reader sees the old one or the new one, never a part.
 
     Raises:
         InputError: the file can not be written.
@@ -67,16 +76,16 @@ def write_text(path: Path | str, text: str) -> None:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        _replace(path, data)
     except OSError as error:
         raise InputError(str(path), "a file that can be written", error.strerror or str(error)) from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with open(temporary, "xb") as stream:
+            stream.write(data)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from derive.interpreter import Evaluation
 from derive.kernels.gradcheck import size_sets
 from derive.language import names
 from derive.model import load, work
+from derive.model.paper import paper
 from derive.proof.checker import check
 from tests.kernels.test_kernels import arrays
 
@@ -34,14 +35,16 @@ def committed(name: str) -> ModuleType:
 def test_every_cell_of_the_catalogue_is_there_and_nothing_else() -> None:
     assert {p.name for p in FOLDER.iterdir() if p.is_dir()} == set(names()), REFRESH
     for name in names():
-        assert {p.suffix for p in (FOLDER / name).iterdir() if p.is_file()} - {".json"} == {".py", ".tex", ".h", ".c"}
+        endings = {p.suffix for p in (FOLDER / name).iterdir() if p.is_file()}
+        assert endings - {".json"} == {".py", ".tex", ".html", ".h", ".c"}
 
 
 @pytest.mark.parametrize("name", names())
 def test_it_is_not_stale(name: str, tmp_path: Path) -> None:
     model = load(name)
     proofs = {v.name: model.gradient(v.name).prove() for v in model.normal.parameters}
-    written = work.write(model, tmp_path)
+    written = work.write_kernels(model, tmp_path)
+    written += work.write_paper(paper(model, sums=proofs), tmp_path)
     written += work.write_certificates(model, tmp_path, work.certificates(proofs))
     assert {p.name for p in written} == {p.name for p in (FOLDER / name).iterdir() if p.is_file()}, REFRESH
     for path in written:

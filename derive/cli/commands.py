@@ -12,6 +12,7 @@ from derive.cli.terminal import (
     load_cell,
     load_cells,
     no_duplicates,
+    parse_formats,
     parse_names,
     parse_sizes,
     parse_targets,
@@ -26,7 +27,7 @@ from derive.cli.terminal import (
     warn,
     warn_of_compiler,
 )
-from derive.errors import DeriveError
+from derive.errors import CheckError, DeriveError, InputError
 
 only = click.option("--wrt", default="", metavar="W,x,h", help="Only these gradients.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
@@ -186,26 +187,48 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
 @cli.command()
 @click.argument("cell")
 @only
-@click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out as well.")
-@click.option("--format", "formats", default="tex", type=click.Choice(["tex"]), help="The document's format.")
+@click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out path by path; N is 2 by default.")
+@click.option("--format", "formats", default="tex", metavar="FORMATS", help="tex, html, pdf, separated by commas.")
+@click.option("--fragment", is_flag=True, help="LaTeX for \\input into a document of your own.")
 @folder
 @as_json
-def paper(cell: str, wrt: str, unroll: int | None, formats: str, output: Path | None, as_json: bool) -> None:
-    """Write the step-by-step derivation as a document."""
-    from derive.model.paper import document
-    from derive.render import write_text
+def paper(
+    cell: str, wrt: str, unroll: int | None, formats: str, fragment: bool, output: Path | None, as_json: bool
+) -> None:
+    """Write the step-by-step derivation as a document, every '=' checked.
 
+    One text format without -o goes to standard output; else the files lie in the folder, by default this one.
+    """
+    from derive.documents.pdf import engine
+    from derive.model.paper import LAST, paper, plan
+    from derive.render import write_bytes
+
+    wanted = parse_formats(formats)
+    if fragment and wanted != ["tex"]:
+        raise InputError("--fragment", "the format tex alone", ",".join(wanted))
+    if "pdf" in wanted:
+        engine()  # missing, it is better known before the work
     model = load_cell(cell)
     warn(model)
-    text = document(model, parse_names(wrt) or None, unroll)
-    if output is None and not as_json:
-        click.echo(text, nl=False)
+    chosen = parse_names(wrt) or None
+    count = sum(1 for _ in plan(model.restricted(chosen), chosen, LAST if unroll is None else unroll).equations())
+    with progress("checking equations", count, as_json) as step:
+        made = paper(model, chosen, unroll, step)
+    if made.wrong:
+        raise CheckError("the document is not written: " + "; ".join(made.wrong))
+    makers = {"tex": lambda: made.latex(fragment).encode(), "html": lambda: made.html().encode(), "pdf": made.pdf}
+    contents = {f"{model.name}.{ending}": makers[ending]() for ending in wanted}
+    if output is None and not as_json and wanted in (["tex"], ["html"]):
+        click.echo(next(iter(contents.values())).decode(), nl=False)
         return
-    path = (output or Path(".")) / f"{model.name}.tex"
-    write_text(path, text)
+    paths = [(output or Path(".")) / name for name in contents]
+    for path, data in zip(paths, contents.values(), strict=True):
+        write_bytes(path, data)
     if as_json:
-        print_json({"cell": model.name, "files": [str(path)]})
-    else:
+        print_json({"cell": model.name, "files": [str(p) for p in paths], "summary": made.summary})
+        return
+    click.echo(made.summary, err=True)
+    for path in paths:
         click.echo(path)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derive.errors import CellError, DeriveError, Diagnostic, InputError, ToolError
+from derive.errors import CellError, CheckError, DeriveError, Diagnostic, InputError, ToolError
 
 if TYPE_CHECKING:
     from derive.kernels.report import Report
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from derive.model.work import Outcome
     from derive.proof.derivation import DerivationProof
 
+FORMATS = ("tex", "html", "pdf")
 FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
 
 
@@ -68,6 +69,14 @@ def parse_targets(text: str) -> list[str]:
     return names
 
 
+def parse_formats(text: str) -> list[str]:
+    """Formats of a document, one at least."""
+    formats = list(dict.fromkeys(parse_names(text)))
+    if not formats or not set(formats) <= set(FORMATS):
+        raise InputError("--format", f"formats out of {', '.join(FORMATS)}, separated by commas", text or "none")
+    return formats
+
+
 def parse_sizes(text: str) -> dict[str, int]:
     sizes = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
@@ -102,6 +111,8 @@ def summary(outcome: Outcome) -> None:
     if outcome.proof is not None:
         for line in proof_lines(outcome.proof):
             click.echo(f"{outcome.name}: {line}")
+    for line in outcome.wrong:
+        click.echo(f"{outcome.name}: FAILED, the document is not written: {line}")
     for path in outcome.files:
         click.echo(f"  {path}")
 
@@ -185,6 +196,8 @@ def report_error(error: DeriveError) -> None:
 
 
 def status_of(error: DeriveError) -> int:
+    if isinstance(error, CheckError):
+        return FAILED
     return MISSING_TOOL if isinstance(error, ToolError) else BAD_INPUT
 
 

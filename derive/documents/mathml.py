@@ -142,7 +142,9 @@ class _Reader:
             base = f"<{both}>{base}{sub}{sup}</{both}>"
         elif sub or sup:
             base = f"<{under}>{base}{sub}</{under}>" if sub else f"<{over}>{base}{sup}</{over}>"
-        return base + (APPLY if kind == "function" and self.peek() else "")
+        if kind != "function" or not self.peek():
+            return base
+        return base + APPLY + ("" if self.peek() in ("(", r"\left", r"\Bigl") else _space(r"\,"))
 
     def atom(self) -> tuple[str, str]:
         """One box, and whether it is a big operator or the name of a function."""
@@ -154,7 +156,7 @@ class _Reader:
             self.at -= 1
             return self.group(), ""
         if token in _BIG:
-            return f"<mo>{_BIG[token]}</mo>", "big"
+            return f'<mo movablelimits="false">{_BIG[token]}</mo>', "big"
         if token[1:] in _FUNCTIONS:
             return f'<mi mathvariant="normal">{token[1:]}</mi>', "function"
         return self.simple(token), ""
@@ -165,7 +167,7 @@ class _Reader:
         if token in _SYMBOLS:
             return f'<mi mathvariant="normal">{_SYMBOLS[token]}</mi>'
         if token in _SPACES:
-            return f'<mspace width="{_SPACES[token]}"/>'
+            return _space(token)
         if token in "()[]":
             return f'<mo stretchy="false">{token}</mo>'
         if token[0].isdigit():
@@ -254,6 +256,10 @@ class _Reader:
 
     def ignored(self, token: str) -> str:
         return ""
+
+
+def _space(token: str) -> str:
+    return f'<mspace width="{_SPACES[token]}"/>'
 
 
 def _bracket(token: str) -> str:

@@ -60,7 +60,7 @@ def _sections(data: PaperData) -> Iterator[Section]:
     shown = [*_right_sides([*chains, *derived]), *normal.values()]
     yield Section("The model", tuple(_model(data.program, printer, _kinds(shown))))
     if any(c.hidden.state for c in data.chains):
-        matrices = [v.name for v in data.program.parameters if 1 not in v.shape]
+        matrices = [c.hidden.name for c in data.chains if 1 not in c.hidden.parameter.shape]
         yield three_derivatives(matrices, notation)
     yield from chains
     yield Section("One operation at a time", tuple(_operations(data, normal)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,11 +16,13 @@ from derive.calculus.textbook import Textbook
 from derive.documents.content import Document, Equation, Mark
 from derive.documents.html import html_document
 from derive.documents.paper import PaperData, document, told
+from derive.documents.pdf import pdf
+from derive.documents.summary import summary
 from derive.documents.tex import latex_document
 from derive.errors import UnsupportedError
 from derive.model.model import Model
 from derive.proof.equation import check_equation
-from derive.proof.verdict import Status
+from derive.proof.verdict import Status, Verdict
 
 MARKS = {Status.PROVED: Mark.PROVED, Status.CHECKED: Mark.EXACT, Status.OPEN: Mark.UNCHECKED}
 LAST = 2  # the last loss that is written out path by path
@@ -50,12 +52,26 @@ class Paper:
         """A page with MathML and SVG that needs no network."""
         return html_document(self.document, self.notation, self.model.name)
 
+    def pdf(self) -> bytes:
+        """The document typeset by an installed TeX.
+
+        Raises:
+            ToolError: there is none, or it failed.
+        """
+        return pdf(self.latex(), self.model.name)
+
+    @property
+    def summary(self) -> str:
+        """How many equalities were checked, and how."""
+        return summary(self.document).replace("$T$", "T")
+
 
 def paper(
     model: Model,
     wrt: Iterable[str] | None = None,
     unroll: int | None = None,
     progress: Callable[[], None] = lambda: None,
+    sums: Mapping[str, Verdict | None] | None = None,
 ) -> Paper:
     """The derivation of a model, every '=' checked.
 
@@ -63,10 +79,11 @@ def paper(
         wrt: the gradients to derive, all by default.
         unroll: the last step whose loss is written out path by path, 2 by default.
         progress: called for each equation.
+        sums: verdicts on the parameters' double sums that are known already.
     """
     chosen = model.restricted(wrt)
     draft = plan(chosen, wrt, LAST if unroll is None else unroll)
-    judge = _Judge(chosen, progress)
+    judge = _Judge(chosen, progress, sums or {})
     return Paper(chosen, draft.marked(judge), tuple(judge.wrong))
 
 
@@ -95,7 +112,8 @@ def _chains(model: Model) -> Iterator[Textbook]:
 class _Judge:
     """A mark for each = of an equation."""
 
-    def __init__(self, model: Model, progress: Callable[[], None]):
+    def __init__(self, model: Model, progress: Callable[[], None], sums: Mapping[str, Verdict | None]):
+        self.sums = {label: v for name, v in sums.items() for label in (f"s:{name}", f"{name}:layout1")}
         chain = Chain(model.adjoint)
         self.model, self.progress = model, progress
         self.indices = (chain.j, chain.k, chain.m)
@@ -105,10 +123,11 @@ class _Judge:
         self.progress()
         if e.defines:
             return (Mark.DEFINITION,)
-        return tuple(self._mark(e.left, right) for right in ((e.meaning,) if e.meaning is not None else e.rights))
+        rights = (e.meaning,) if e.meaning is not None else e.rights
+        return tuple(self._mark(e.left, right, self.sums.get(e.label)) for right in rights)
 
-    def _mark(self, left: MatrixExpr, right: MatrixExpr) -> Mark:
-        verdict = check_equation(self.model.prover, left, right, self.indices)
+    def _mark(self, left: MatrixExpr, right: MatrixExpr, known: Verdict | None) -> Mark:
+        verdict = known or check_equation(self.model.prover, left, right, self.indices)
         mark = MARKS.get(verdict.status, Mark.WRONG)
         if mark is Mark.WRONG:
             names = self.model.adjoint.program

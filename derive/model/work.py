@@ -12,6 +12,7 @@ from derive.kernels.report import Report
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets import TARGETS
 from derive.model.model import Model
+from derive.model.paper import LAST, Paper, paper, plan
 from derive.proof.derivation import DerivationProof, prove_derivation, work_of
 from derive.proof.verdict import Verdict
 from derive.render import write_text
@@ -29,10 +30,11 @@ class Outcome:
     reports: list[Report] = field(default_factory=list)
     unchecked: dict[str, ToolError] = field(default_factory=dict)
     proof: DerivationProof | None = None
+    wrong: tuple[str, ...] = ()  # equations of the document that do not hold
 
     @property
     def ok(self) -> bool:
-        return all(r.ok for r in self.reports) and (self.proof is None or self.proof.ok)
+        return all(r.ok for r in self.reports) and (self.proof is None or self.proof.ok) and not self.wrong
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -40,6 +42,7 @@ class Outcome:
             "files": [str(f) for f in self.files],
             "checks": [r.as_json() for r in self.reports],
             "proof": self.proof.as_json() if self.proof else None,
+            "wrong": list(self.wrong),
             "unchecked": [{"target": target, "reason": str(e)} for target, e in self.unchecked.items()],
             "ok": self.ok,
         }
@@ -52,15 +55,21 @@ def samples(targets: Iterable[str] = tuple(TARGETS), sets: int = SETS) -> int:
 
 def work(model: Model) -> int:
     """How many steps of progress one cell takes in `run`."""
-    return samples() + work_of(model.prover)
+    return samples() + work_of(model.prover) + sum(1 for _ in plan(model, None, LAST).equations())
 
 
-def write(model: Model, folder: Path) -> list[Path]:
-    """Write derivation and kernels of a model into folder/<cell>/."""
-    contents = {f"{model.name}.tex": model.latex()}
+def write_kernels(model: Model, folder: Path) -> list[Path]:
+    """Write kernels of a model into folder/<cell>/."""
+    contents: dict[str, str] = {}
     for target in TARGETS:
         contents |= model.code(target)
     return _write(contents, folder / model.name)
+
+
+def write_paper(made: Paper, folder: Path) -> list[Path]:
+    """Write a derivation as LaTeX and as a page into folder/<cell>/."""
+    name = made.model.name
+    return _write({f"{name}.tex": made.latex(), f"{name}.html": made.html()}, folder / name)
 
 
 def write_certificates(model: Model, folder: Path, texts: Mapping[str, str]) -> list[Path]:
@@ -111,8 +120,13 @@ def run(
     model: Model, folder: Path, progress: Callable[[], None] = lambda: None, every_certificate: bool = False
 ) -> Outcome:
     """Derive, prove, write and check."""
-    outcome = Outcome(model.name, write(model, folder))
+    outcome = Outcome(model.name, write_kernels(model, folder))
     outcome.proof = prove_derivation(model.prover, progress)
+    made = paper(model, progress=progress, sums=outcome.proof.sums)
+    if made.wrong:
+        outcome.wrong = made.wrong
+    else:
+        outcome.files += write_paper(made, folder)
     outcome.files += write_certificates(model, folder, certificates(outcome.proof.sums, every_certificate))
     check_all(model, outcome, progress=progress)
     return outcome
