@@ -140,6 +140,9 @@ def _loss(program: Program) -> tuple[str, Expr]:
     if not program.total:
         raise UnsupportedError("a building block has no loss of its own")
     c, e = b.split(program.equations[program.total])
+    while isinstance(e, SumOver) and e.axes == "b":  # one sequence is written
+        inner, e = b.split(e.arg)
+        c *= inner
     if not isinstance(e, SumOver) or "t" not in e.axes or not isinstance(e.arg, Timed) or e.arg.offset != 0:
         raise UnsupportedError("the loss is no sum over steps")
     return e.arg.name, c

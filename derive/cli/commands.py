@@ -187,7 +187,7 @@ def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path
 @cli.command()
 @click.argument("cell")
 @only
-@click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out path by path; N is 2 by default.")
+@click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out, path by path (2).")
 @click.option("--format", "formats", default="tex", metavar="FORMATS", help="tex, html, pdf, separated by commas.")
 @click.option("--fragment", is_flag=True, help="LaTeX for \\input into a document of your own.")
 @folder

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from sympy import MatrixExpr
 
+from derive.documents.claims import Claim
 from derive.documents.figures import Graph
 
 
@@ -78,10 +79,25 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Rules:
-    """Definitions with what they imply: (title, definition, consequences, note), the mathematics in TeX."""
+class Rule:
+    """A node's definition and what it passes back: y = f(a) gives dL/da = …, the mathematics in TeX.
 
-    rows: tuple[tuple[str, str, tuple[str, ...], str], ...]
+    `claim` says the same in equations that can be checked, one for each consequence.
+    """
+
+    title: str
+    definition: str
+    consequences: tuple[str, ...]
+    note: str
+    claim: Claim
+    mark: Mark = Mark.NONE
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules of differentiation, one below the other."""
+
+    rows: tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
@@ -115,10 +131,18 @@ class Document:
                 if isinstance(block, Equations):
                     yield from block.items
 
-    def marked(self, judge: Callable[[Equation], tuple[Mark, ...]]) -> Document:
+    def rules(self) -> Iterator[Rule]:
+        for section in self.sections:
+            for block in section.blocks:
+                if isinstance(block, Rules):
+                    yield from block.rows
+
+    def marked(self, judge: Callable[[Equation], tuple[Mark, ...]], judge_rule: Callable[[Rule], Mark]) -> Document:
         """The document with a mark for each =."""
 
         def visit(block: Block) -> Block:
+            if isinstance(block, Rules):
+                return Rules(tuple(replace(r, mark=judge_rule(r)) for r in block.rows))
             if not isinstance(block, Equations):
                 return block
             return replace(block, items=tuple(replace(e, marks=judge(e)) for e in block.items))
@@ -132,4 +156,6 @@ class Document:
         for e in self.equations():
             for mark in e.marks:
                 found[mark] += 1
+        for rule in self.rules():
+            found[rule.mark] += len(rule.consequences)
         return found

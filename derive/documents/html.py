@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 
 from derive.algebra.names import Notation
-from derive.documents.content import Document, Equations, Mark
+from derive.documents.content import Document, Equations, Mark, Rule
 from derive.documents.figures import Drawing, Graph, drawing
 from derive.documents.mathml import math_element
 from derive.documents.summary import summary
@@ -79,9 +79,11 @@ class HtmlWriter(Writer):
     def graph(self, graph: Graph) -> Drawing:
         return drawing(graph)
 
-    def rule(self, title: str, definition: str, consequences: tuple[str, ...], note: str) -> tuple[str, ...]:
-        joined = " and ".join(math_element(rf"\displaystyle {c}") for c in consequences)
-        return escape(title), math_element(definition), joined, self.prose(note)
+    def rule(self, rule: Rule) -> tuple[str, ...]:
+        joined = " and ".join(math_element(rf"\displaystyle {c}") for c in rule.consequences)
+        sign, meaning = MARKS.get(rule.mark, ("", ""))
+        shown = f'<span class="mark" title="{meaning}">{sign}</span>' if sign else ""
+        return escape(rule.title), math_element(rule.definition), joined, self.prose(rule.note), shown
 
     def equation(self, x: Typeset, beside: str) -> Iterator[Row]:
         *others, (left, right) = x.cells

@@ -99,7 +99,7 @@ def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[B
             "An equation $y = f(a)$ passes the gradient of its left side back to what stands on its right. "
             "The model needs these rules; in each of them the letters are its own."
         )
-        yield Rules(tuple((r.title, r.definition, r.consequences, r.note) for r in listed))
+        yield Rules(tuple(listed))
 
 
 def _same(data: PaperData, values: Mapping[str, MatrixExpr]) -> Iterator[Block]:

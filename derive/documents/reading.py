@@ -40,7 +40,7 @@ class Reasons:
         uses, symbol = self.uses.get(name, {}), f"{name}[t]" if v.timed else name
         given = self._given(name, symbol)
         if not uses:
-            return "The loss itself." if v.role == "total" else given
+            return "The loss itself:" if v.role == "total" else given
         times = sorted({d for _, d in uses}, key=lambda d: (d is None, abs(d or 0)))
         where = [self._at(d, [n for n, later in uses if later == d]) for d in times]
         used = f"`{symbol}` is used {' and, '.join(where)} ({listed(_rules(uses.values()))})."
@@ -107,15 +107,30 @@ def _recursion(normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExp
         name = of.get(s.left.name, "")
         title = ROLES.get(normal[name].role, RECURSION) if name else RECURSION
         reason = s.reason if not name else why.short(name) if title == PARAMETERS else why.of(name)
-        found[title].append(_equation(s, values, f"d:{name or s.left.name}", reason))
+        s = replace(s, right=_in_order(substitute(s.right, values), normal, of))
+        found[title].append(_equation(s, f"d:{name or s.left.name}", reason))
     for title, equations in found.items():
         if equations:
             blocks = _beside(equations) if title == PARAMETERS else equations
             yield Section(title, (Paragraph(INTROS[title]), *blocks))
 
 
-def _equation(s: Step, values: Mapping[str, MatrixExpr], label: str, reason: str) -> Equations:
-    return Equations((Equation(s.left, (substitute(s.right, values),), label),), sentence(reason))
+def _equation(s: Step, label: str, reason: str) -> Equations:
+    return Equations((Equation(s.left, (s.right,), label),), sentence(reason))
+
+
+def _in_order(e: MatrixExpr, normal: Program, of: Mapping[str, str]) -> MatrixExpr:
+    """A sum with the terms of the same step first, and those of each step in the order of the equations."""
+    names = list(normal.equations)
+
+    def place(term: MatrixExpr) -> tuple[int, int]:
+        backs = [r for r in references(term) if of.get(r.name) in normal.equations]
+        if not backs:
+            return (0, -1)
+        offset = backs[0].offset if isinstance(backs[0], Timed) else 0
+        return (abs(offset or 0), names.index(of[backs[0].name]))
+
+    return MatAdd(*sorted(e.args, key=place)) if isinstance(e, MatAdd) else e
 
 
 def _beside(equations: Iterable[Equations]) -> Iterator[Block]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from functools import singledispatch
 
 from sympy import HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Symbol, Transpose
@@ -27,19 +26,10 @@ from derive.algebra.nodes import (
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import scalar_part, total_part
 from derive.calculus.pullback import pullback, rule_name
+from derive.documents.claims import claim
+from derive.documents.content import Rule
 from derive.documents.latex import MatrixPrinter
 from derive.program import SHARED, Program, Variable, operands
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A node's definition and what it passes back: y = f(a) gives dL/da = …"""
-
-    title: str
-    definition: str
-    consequences: tuple[str, ...]
-    note: str = ""
-
 
 n, m = Symbol("n", integer=True, positive=True), Symbol("m", integer=True, positive=True)
 A, a, c, s = MatrixSymbol("A", n, m), MatrixSymbol("a", n, 1), MatrixSymbol("c", n, 1), MatrixSymbol("s", 1, 1)
@@ -150,6 +140,7 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
         f"{printer.doprint(y)} = {printer.doprint(sample)}",
         tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs if _moves(x, own)),
         f", {note}" if (note := _note(sample, program)) else "",
+        claim(sample, program),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from derive.algebra.names import Notation
-from derive.documents.content import Document, Mark
+from derive.documents.content import Document, Mark, Rule
 from derive.documents.escape import escape_tex
 from derive.documents.figures import Graph
 from derive.documents.summary import summary
@@ -47,9 +47,11 @@ class TexWriter(Writer):
     def graph(self, graph: Graph) -> Graph:
         return graph
 
-    def rule(self, title: str, definition: str, consequences: tuple[str, ...], note: str) -> tuple[str, ...]:
-        joined = "$ and $\\displaystyle ".join(consequences)
-        return escape_tex(title), definition, joined, self.prose(note)
+    def rule(self, rule: Rule) -> tuple[str, ...]:
+        joined = "$ and $\\displaystyle ".join(rule.consequences)
+        mark = MARKS.get(rule.mark, "")
+        shown = rf"\hfill\null{mark}\derivemarkhere{{}}" if mark else ""
+        return escape_tex(rule.title), rule.definition, joined, self.prose(rule.note), shown
 
     def equation(self, x: Typeset, beside: str) -> Iterator[str]:
         """The rows of an align, numbered at the last one."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.algebra.names import Notation
-from derive.documents.content import Block, Document, Equations, Figure, Items, Paragraph, Rules, Table
+from derive.documents.content import Block, Document, Equations, Figure, Items, Paragraph, Rule, Rules, Table
 from derive.documents.figures import Graph
 from derive.documents.latex import MatrixPrinter
 from derive.documents.prose import name_tex, pieces
@@ -61,8 +61,8 @@ class Writer(ABC):
         """A graph for the template."""
 
     @abstractmethod
-    def rule(self, title: str, definition: str, consequences: tuple[str, ...], note: str) -> tuple[str, ...]:
-        """A rule of differentiation."""
+    def rule(self, rule: Rule) -> tuple[str, ...]:
+        """A rule of differentiation: title, definition, consequences, note and mark."""
 
     def sections(self) -> list[tuple[str, list[Shown]]]:
         """Every section: its title and its blocks."""
@@ -79,7 +79,7 @@ class Writer(ABC):
             case Table(head, rows):
                 yield Shown("table", rows=head, table=tuple(tuple(map(self.prose, r)) for r in rows))
             case Rules(rules):
-                yield Shown("rules", table=tuple(self.rule(*r) for r in rules))
+                yield Shown("rules", rows=tuple(map(self.rule, rules)))
             case Figure(graphs, caption, label):
                 drawn = tuple(map(self.graph, graphs))
                 yield Shown("figure", self.prose(caption), graphs=drawn, label=self.label(label))

@@ -13,7 +13,7 @@ from derive.algebra.text import unicode_text
 from derive.calculus.chain import Chain
 from derive.calculus.hidden import Hidden
 from derive.calculus.textbook import Textbook
-from derive.documents.content import Document, Equation, Mark
+from derive.documents.content import Document, Equation, Mark, Rule
 from derive.documents.html import html_document
 from derive.documents.paper import PaperData, document, told
 from derive.documents.pdf import pdf
@@ -21,10 +21,14 @@ from derive.documents.summary import summary
 from derive.documents.tex import latex_document
 from derive.errors import UnsupportedError
 from derive.model.model import Model
+from derive.proof.agreement import Agreement
+from derive.proof.budget import Budget
 from derive.proof.equation import check_equation
+from derive.proof.field.truth import Subject
 from derive.proof.verdict import Status, Verdict
 
 MARKS = {Status.PROVED: Mark.PROVED, Status.CHECKED: Mark.EXACT, Status.OPEN: Mark.UNCHECKED}
+STEPS = 3  # at which rules are evaluated
 LAST = 2  # the last loss that is written out path by path
 
 
@@ -84,7 +88,7 @@ def paper(
     chosen = model.restricted(wrt)
     draft = plan(chosen, wrt, LAST if unroll is None else unroll)
     judge = _Judge(chosen, progress, sums or {})
-    return Paper(chosen, draft.marked(judge), tuple(judge.wrong))
+    return Paper(chosen, draft.marked(judge, judge.rule), tuple(judge.wrong))
 
 
 def plan(model: Model, wrt: Iterable[str] | None, last: int) -> Document:
@@ -125,6 +129,17 @@ class _Judge:
             return (Mark.DEFINITION,)
         rights = (e.meaning,) if e.meaning is not None else e.rights
         return tuple(self._mark(e.left, right, self.sums.get(e.label)) for right in rights)
+
+    def rule(self, rule: Rule) -> Mark:
+        """Is what a rule says true, of letters that stand for anything?"""
+        claim = rule.claim
+        agreement = Agreement(Subject(claim.program, claim.program, claim.adjoint))
+        for left, right in claim.equations:
+            for large in (False, True):
+                if agreement.exact(left, right, STEPS, claim.sizes(large), Budget()) is None:
+                    self.wrong.append(f"the rule {rule.title}: {unicode_text(left)} = {unicode_text(right)}")
+                    return Mark.WRONG
+        return Mark.EXACT
 
     def _mark(self, left: MatrixExpr, right: MatrixExpr, known: Verdict | None) -> Mark:
         verdict = known or check_equation(self.model.prover, left, right, self.indices)
