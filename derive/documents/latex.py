@@ -52,6 +52,12 @@ def latex(e: MatrixExpr, program: Program | None = None) -> str:
     return MatrixPrinter(Notation(program.variables if program else {})).doprint(e)
 
 
+def aligned(equations: Iterable[tuple[MatrixExpr, MatrixExpr]], program: Program) -> str:
+    """Equations below one another, for a notebook."""
+    rows = (f"{latex(left, program)} &= {latex(right, program)}" for left, right in equations)
+    return r"$\displaystyle \begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}$"
+
+
 LOG_SOFTMAX = r"\log\operatorname{softmax}"
 _TALL = re.compile(r"\\(?:d?frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
 

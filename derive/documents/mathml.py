@@ -8,7 +8,7 @@ small language, and names given by users are in it too; this module reads all of
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -19,6 +19,7 @@ from derive.algebra.names import GREEK, Notation
 from derive.documents.latex import MatrixPrinter
 from derive.documents.letters import ALPHABETS, LETTERS
 from derive.errors import UnsupportedError
+from derive.program import Program
 
 _TOKEN = re.compile(r"\s+|\\[A-Za-z]+\*?|\\.|[0-9]+(?:\.[0-9]+)?|.", re.DOTALL)
 _ACCENTS: Mapping[str, str] = {
@@ -60,6 +61,17 @@ def math_element(tex: str, block: bool = False) -> str:
     """A whole <math> element."""
     display = ' display="block"' if block else ""
     return f"<math{display}>{mathml(tex)}</math>"
+
+
+def aligned(equations: Iterable[tuple[MatrixExpr, MatrixExpr]], program: Program) -> str:
+    """Equations below one another, for a notebook."""
+    tex = MatrixPrinter(Notation(program.variables))
+    cells = ((mathml(tex.doprint(a)), mathml(f"= {tex.doprint(c)}")) for a, c in equations)
+    rows = "".join(
+        f'<mtr><mtd style="text-align:right">{left}</mtd><mtd style="text-align:left">{right}</mtd></mtr>'
+        for left, right in cells
+    )
+    return f'<math display="block"><mtable displaystyle="true" columnalign="right left">{rows}</mtable></math>'
 
 
 def mathml(tex: str) -> str:

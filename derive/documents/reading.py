@@ -15,7 +15,7 @@ from derive.documents.content import Block, Equation, Equations, Paragraph, Sect
 from derive.documents.fold import fold_program, folded, substitute
 from derive.documents.words import listed, number_word, sentence
 from derive.errors import UnsupportedError
-from derive.program import Program, Variable, operands
+from derive.program import Program, Variable, operands, references
 
 
 class Reasons:

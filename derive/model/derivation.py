@@ -127,12 +127,23 @@ class Derivation:
         except UnsupportedError:
             return latex(self.recursion[-1].right, self.adjoint.program)
 
-    def _repr_latex_(self) -> str:
-        from derive.documents.latex import latex
+    @property
+    def _shown(self) -> list[tuple[MatrixExpr, MatrixExpr]]:
+        """The gradient as a notebook shows it: the double sum, else the last line of the recursion."""
+        try:
+            return [(self.symbol, self.closed_form.compact)]
+        except UnsupportedError:
+            return [(self.recursion[-1].left, self.recursion[-1].right)]
 
-        program = self.adjoint.program
-        left = latex(program.ref(self.adjoint.cotangents[self.targets[0]]), program)
-        return f"$\\displaystyle {left} = {self.latex()}$"
+    def _repr_latex_(self) -> str:
+        from derive.documents.latex import aligned
+
+        return aligned(self._shown, self.adjoint.program)
+
+    def _repr_html_(self) -> str:
+        from derive.documents.mathml import aligned
+
+        return aligned(self._shown, self.adjoint.program)
 
 
 def formula(name: str, given: object) -> MatrixExpr:

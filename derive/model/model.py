@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from derive.kernels.options import Options
     from derive.kernels.report import Report
     from derive.kernels.runtime import Kernel
+    from derive.model.paper import Paper
 
 
 @dataclass(frozen=True)
@@ -211,11 +212,35 @@ class Model:
 
         return check(self.compile(target, dtype), sets=sets)
 
-    def latex(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
-        """The derivation as a LaTeX document."""
+    def paper(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> Paper:
+        """The derivation as a document, every '=' checked: `.latex()`, `.html()`, `.pdf()`.
+
+        Args:
+            wrt: the gradients to derive, all by default.
+            unroll: the last step whose loss is written out path by path, 2 by default.
+        """
         from derive.model.paper import paper
 
-        return paper(self, wrt, unroll).latex()
+        return paper(self, wrt, unroll)
+
+    def latex(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
+        """The derivation as a LaTeX document."""
+        return self.paper(wrt, unroll).latex()
+
+    def _repr_latex_(self) -> str:
+        """The equations, for notebooks."""
+        from derive.documents.latex import aligned
+
+        return aligned(self._equation_pairs(), self.program)
+
+    def _repr_html_(self) -> str:
+        """The equations as MathML, for notebooks."""
+        from derive.documents.mathml import aligned
+
+        return aligned(self._equation_pairs(), self.program)
+
+    def _equation_pairs(self) -> list[tuple[MatrixExpr, MatrixExpr]]:
+        return [(self.program.ref(n), e) for n, e in self.program.equations.items()]
 
 
 def parse(source: str | bytes, origin: str = "<text>") -> Model:

@@ -203,7 +203,7 @@ def test_the_product_in_the_other_order_is_refuted(net: Network, rule: str) -> N
     textbook = book(net.model, net.inner)
     step = one(list(textbook.steps()), rule)
     (product,) = step.right.atoms(OrderedProduct)
-    turned = OrderedProduct(*product.args[:4], "ascending")
+    turned = OrderedProduct(product.body, product.index, product.low, product.high, "ascending")
     right = step.right.xreplace({product: turned})
     assert check_equation(net.model.prover, step.left, right, textbook.indices).status is Status.REFUTED
 
