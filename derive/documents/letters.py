@@ -1,4 +1,4 @@
-"""Letters of mathematics in Unicode: Greek ones by name, and the alphabets of TeX's \\mathbf, \\mathcal …"""
+"""Mathematics in Unicode: letters by name, the alphabets of TeX's \\mathbf, \\mathcal …, and its signs."""
 
 from __future__ import annotations
 
@@ -47,3 +47,23 @@ ALPHABETS: Mapping[str, Mapping[str, str]] = {
     r"\mathsf": _alphabet("SANS-SERIF"),
     r"\mathtt": _alphabet("MONOSPACE"),
 }
+
+# Commands of TeX, and what they are in Unicode or in lengths of MathML
+ACCENTS: Mapping[str, str] = {
+    r"\hat": "^", r"\widehat": "^", r"\tilde": "~", r"\widetilde": "~", r"\bar": "¯", r"\overline": "¯", r"\dot": "˙",
+    r"\ddot": "¨", r"\vec": "→", r"\check": "ˇ", r"\breve": "˘", r"\acute": "´", r"\grave": "`",
+    r"\overrightarrow": "→", r"\overleftarrow": "←",
+}  # fmt: skip
+OPERATORS: Mapping[str, str] = {
+    r"\odot": "⊙", r"\oslash": "⊘", r"\otimes": "⊗", r"\cdot": "⋅", r"\times": "×", r"\le": "≤", r"\ge": "≥",
+    r"\ne": "≠", r"\lVert": "‖", r"\rVert": "‖", r"\dots": "…", r"\mid": "∣", r"\in": "∈", r"\to": "→", "-": "−",
+    r"\pm": "±", r"\circ": "∘", r"\ast": "∗", r"\star": "⋆", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\approx": "≈",
+}  # fmt: skip
+SYMBOLS: Mapping[str, str] = {
+    r"\top": "⊤", r"\partial": "∂", r"\infty": "∞", r"\prime": "′", r"\dagger": "†", r"\bullet": "•", r"\nabla": "∇",
+    r"\bot": "⊥", r"\hbar": "ℏ",
+}  # fmt: skip
+FUNCTIONS = frozenset("exp log ln sin cos tan tanh sinh cosh max min det arctan arcsin".split())
+SPACES: Mapping[str, str] = {r"\,": "0.1667em", r"\;": "0.2778em", r"\quad": "1em", r"\qquad": "2em", r"\ ": "0.25em"}
+BIG: Mapping[str, str] = {r"\sum": "∑", r"\prod": "∏"}
+SIZES: Mapping[str, str] = {r"\Bigl": "1.8em", r"\Bigr": "1.8em", r"\bigl": "1.2em", r"\bigr": "1.2em"}

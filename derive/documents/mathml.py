@@ -17,29 +17,11 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 
 from derive.algebra.names import GREEK, Notation
 from derive.documents.latex import MatrixPrinter
-from derive.documents.letters import ALPHABETS, LETTERS
+from derive.documents.letters import ACCENTS, ALPHABETS, BIG, FUNCTIONS, LETTERS, OPERATORS, SIZES, SPACES, SYMBOLS
 from derive.errors import UnsupportedError
 from derive.program import Program
 
 _TOKEN = re.compile(r"\s+|\\[A-Za-z]+\*?|\\.|[0-9]+(?:\.[0-9]+)?|.", re.DOTALL)
-_ACCENTS: Mapping[str, str] = {
-    r"\hat": "^", r"\widehat": "^", r"\tilde": "~", r"\widetilde": "~", r"\bar": "¯", r"\overline": "¯", r"\dot": "˙",
-    r"\ddot": "¨", r"\vec": "→", r"\check": "ˇ", r"\breve": "˘", r"\acute": "´", r"\grave": "`",
-    r"\overrightarrow": "→", r"\overleftarrow": "←",
-}  # fmt: skip
-_OPERATORS: Mapping[str, str] = {
-    r"\odot": "⊙", r"\oslash": "⊘", r"\otimes": "⊗", r"\cdot": "⋅", r"\times": "×", r"\le": "≤", r"\ge": "≥",
-    r"\ne": "≠", r"\lVert": "‖", r"\rVert": "‖", r"\dots": "…", r"\mid": "∣", r"\in": "∈", r"\to": "→", "-": "−",
-    r"\pm": "±", r"\circ": "∘", r"\ast": "∗", r"\star": "⋆", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\approx": "≈",
-}  # fmt: skip
-_SYMBOLS: Mapping[str, str] = {
-    r"\top": "⊤", r"\partial": "∂", r"\infty": "∞", r"\prime": "′", r"\dagger": "†", r"\bullet": "•", r"\nabla": "∇",
-    r"\bot": "⊥", r"\hbar": "ℏ",
-}  # fmt: skip
-_FUNCTIONS = frozenset("exp log ln sin cos tan tanh sinh cosh max min det arctan arcsin".split())
-_SPACES: Mapping[str, str] = {r"\,": "0.1667em", r"\;": "0.2778em", r"\quad": "1em", r"\qquad": "2em", r"\ ": "0.25em"}
-_BIG: Mapping[str, str] = {r"\sum": "∑", r"\prod": "∏"}
-_SIZES: Mapping[str, str] = {r"\Bigl": "1.8em", r"\Bigr": "1.8em", r"\bigl": "1.2em", r"\bigr": "1.2em"}
 CELL_ENDS = ("&", r"\\", r"\end")
 APPLY = "<mo>&#x2061;</mo>"
 
@@ -167,18 +149,18 @@ class _Reader:
         if token == "{":
             self.at -= 1
             return self.group(), ""
-        if token in _BIG:
-            return f'<mo movablelimits="false">{_BIG[token]}</mo>', "big"
-        if token[1:] in _FUNCTIONS:
+        if token in BIG:
+            return f'<mo movablelimits="false">{BIG[token]}</mo>', "big"
+        if token[1:] in FUNCTIONS:
             return f'<mi mathvariant="normal">{token[1:]}</mi>', "function"
         return self.simple(token), ""
 
     def simple(self, token: str) -> str:
-        if token in _OPERATORS or token in "=+/*:,;.!|<>∂":
-            return f"<mo>{escape(_OPERATORS.get(token, token))}</mo>"
-        if token in _SYMBOLS:
-            return f'<mi mathvariant="normal">{_SYMBOLS[token]}</mi>'
-        if token in _SPACES:
+        if token in OPERATORS or token in "=+/*:,;.!|<>∂":
+            return f"<mo>{escape(OPERATORS.get(token, token))}</mo>"
+        if token in SYMBOLS:
+            return f'<mi mathvariant="normal">{SYMBOLS[token]}</mi>'
+        if token in SPACES:
             return _space(token)
         if token in "()[]":
             return f'<mo stretchy="false">{token}</mo>'
@@ -204,7 +186,7 @@ class _Reader:
         return f"<msqrt>{self.group()}</msqrt>"
 
     def accent(self, token: str) -> str:
-        return f'<mover accent="true">{self.group()}<mo>{_ACCENTS[token]}</mo></mover>'
+        return f'<mover accent="true">{self.group()}<mo>{ACCENTS[token]}</mo></mover>'
 
     def underline(self, token: str) -> str:
         return f"<munder>{self.group()}<mo>_</mo></munder>"
@@ -237,7 +219,7 @@ class _Reader:
         return f"<mrow>{_fence(left)}{inner}{_fence(self.take())}</mrow>"
 
     def sized(self, token: str) -> str:
-        size = _SIZES[token]
+        size = SIZES[token]
         return f'<mo minsize="{size}" maxsize="{size}">{_bracket(self.take())}</mo>'
 
     def matrix(self, token: str) -> str:
@@ -271,7 +253,7 @@ class _Reader:
 
 
 def _space(token: str) -> str:
-    return f'<mspace width="{_SPACES[token]}"/>'
+    return f'<mspace width="{SPACES[token]}"/>'
 
 
 def _bracket(token: str) -> str:
@@ -291,13 +273,13 @@ _NAMES = frozenset((r"\operatorname", r"\operatorname*"))
 _SPECIAL: Mapping[str, Callable[[_Reader, str], str]] = {
     **dict.fromkeys((r"\frac", r"\dfrac", r"\tfrac"), _Reader.fraction),
     r"\sqrt": _Reader.root,
-    **dict.fromkeys(_ACCENTS, _Reader.accent),
+    **dict.fromkeys(ACCENTS, _Reader.accent),
     r"\underline": _Reader.underline,
     **dict.fromkeys((r"\operatorname", r"\operatorname*", r"\mathrm", r"\text", r"\mathit"), _Reader.word),
     **dict.fromkeys(ALPHABETS, _Reader.alphabet),
     r"\mathop": _Reader.mathop,
     r"\left": _Reader.fenced,
-    **dict.fromkeys(_SIZES, _Reader.sized),
+    **dict.fromkeys(SIZES, _Reader.sized),
     r"\begin": _Reader.matrix,
     **dict.fromkeys((r"\displaystyle", r"\limits", r"\notag", "&"), _Reader.ignored),
 }

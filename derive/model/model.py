@@ -212,16 +212,17 @@ class Model:
 
         return check(self.compile(target, dtype), sets=sets)
 
-    def paper(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> Paper:
+    def paper(self, wrt: Iterable[str] | None = None, unroll: int | None = None, seconds: float | None = None) -> Paper:
         """The derivation as a document, every '=' checked: `.latex()`, `.html()`, `.pdf()`.
 
         Args:
             wrt: the gradients to derive, all by default.
             unroll: the last step whose loss is written out path by path, 2 by default.
+            seconds: what the checks may take, 180 by default; later equations are marked as not checked.
         """
-        from derive.model.paper import paper
+        from derive.model.paper import SECONDS, paper
 
-        return paper(self, wrt, unroll)
+        return paper(self, wrt, unroll, seconds=SECONDS if seconds is None else seconds)
 
     def latex(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
         """The derivation as a LaTeX document."""

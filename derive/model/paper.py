@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from time import monotonic
 
 from sympy import MatrixExpr
 
@@ -28,6 +29,8 @@ from derive.proof.field.truth import Subject
 from derive.proof.verdict import Status, Verdict
 
 MARKS = {Status.PROVED: Mark.PROVED, Status.CHECKED: Mark.EXACT, Status.OPEN: Mark.UNCHECKED}
+SECONDS = 180.0  # for all equations of a document
+EACH = 20.0  # for one
 STEPS = 3  # at which rules are evaluated
 LAST = 2  # the last loss that is written out path by path
 
@@ -76,6 +79,7 @@ def paper(
     unroll: int | None = None,
     progress: Callable[[], None] = lambda: None,
     sums: Mapping[str, Verdict | None] | None = None,
+    seconds: float = SECONDS,
 ) -> Paper:
     """The derivation of a model, every '=' checked.
 
@@ -84,10 +88,11 @@ def paper(
         unroll: the last step whose loss is written out path by path, 2 by default.
         progress: called for each equation.
         sums: verdicts on the parameters' double sums that are known already.
+        seconds: what the checks may take; equations whose turn comes later are marked as not checked.
     """
     chosen = model.restricted(wrt)
     draft = plan(chosen, wrt, LAST if unroll is None else unroll)
-    judge = _Judge(chosen, progress, sums or {})
+    judge = _Judge(chosen, progress, sums or {}, seconds)
     return Paper(chosen, draft.marked(judge, judge.rule), tuple(judge.wrong))
 
 
@@ -116,7 +121,8 @@ def _chains(model: Model) -> Iterator[Textbook]:
 class _Judge:
     """A mark for each = of an equation."""
 
-    def __init__(self, model: Model, progress: Callable[[], None], sums: Mapping[str, Verdict | None]):
+    def __init__(self, model: Model, progress: Callable[[], None], sums: Mapping[str, Verdict | None], seconds: float):
+        self._end = monotonic() + seconds
         self.sums = {label: v for name, v in sums.items() for label in (f"s:{name}", f"{name}:layout1")}
         chain = Chain(model.adjoint)
         self.model, self.progress = model, progress
@@ -142,7 +148,10 @@ class _Judge:
         return Mark.EXACT
 
     def _mark(self, left: MatrixExpr, right: MatrixExpr, known: Verdict | None) -> Mark:
-        verdict = known or check_equation(self.model.prover, left, right, self.indices)
+        left_over = self._end - monotonic()
+        if known is None and left_over <= 0:
+            return Mark.UNCHECKED
+        verdict = known or check_equation(self.model.prover, left, right, self.indices, min(EACH, left_over))
         mark = MARKS.get(verdict.status, Mark.WRONG)
         if mark is Mark.WRONG:
             names = self.model.adjoint.program

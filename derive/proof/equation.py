@@ -14,7 +14,7 @@ from derive.proof.field.rules import Env
 from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
 
-SECONDS = 20.0
+SECONDS = 20.0  # for one equation
 
 
 def check_equation(
