@@ -40,6 +40,7 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
         NotInClass: the automata cannot express one of them; the message says why.
     """
     reader.letters.used = set(reader.always)
+    reader.letters.spend = budget.spend
     sides = [reader.read(left), reader.read(right)]
     paths = _paths(reader, [x for side in sides for x in side], least, free)
     nets = []

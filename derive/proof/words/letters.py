@@ -7,7 +7,7 @@ pre-activation is recognised as the model's output, at whatever time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -33,6 +33,7 @@ from derive.proof.words.spelled import slots_of, text_of
 
 Monomial = tuple[Entry, ...]
 MOST_TERMS = 2000
+HIGHEST = 16  # power of a letter whose square is rewritten: each two double the terms
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Letters:
         self.sums_to_one: dict[str, str] = {}
         self.sizes: dict[str, tuple[str, str]] = {}  # rows and columns of every letter, as text
         self.used: set[str] = set()
+        self.spend: Callable[[], None] = lambda: None  # called often; it may stop the work
 
     def register(self, function: str, arguments: Sequence[Terms], numbers: str, name: str, timed: bool) -> bool:
         """Remember that name[t] is the function of these arguments; False if another name already is."""
@@ -124,6 +126,7 @@ class Letters:
         return _without_zeros(list(merged.values()))
 
     def _reduce(self, x: Term) -> Terms:
+        self.spend()
         w = x.word
         scalars = [c for c in w.scalars if not self._is_one(c)]
         inside = {r.time for r in x.ranges if r.strict}
@@ -219,6 +222,8 @@ class Letters:
             exponents[key] = exponents.get(key, 0) + e.exponent
         for (name, time, scalar), n in exponents.items():
             square = self.square(name)
+            if n > HIGHEST and square is not None:
+                raise NotInClass(f"a power higher than {HIGHEST} of {name}")
             if n >= 2 and square is not None:
                 rest = {**exponents, (name, time, scalar): n - 2}
                 return [
