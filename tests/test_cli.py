@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from sympy import MatrixExpr
 
 import derive.cli
 import derive.kernels.report
+from derive.algebra import OrderedProduct
+from derive.calculus.textbook import Textbook
 from derive.language import names
 from derive.model import load
+from tests.tools import needs
 
 Capture = pytest.CaptureFixture[str]
 
@@ -211,6 +215,62 @@ def test_paper(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert "\\end{document}" in out
     run("paper", "lstm", "--wrt", "W_f", "--unroll", "1", "--format", "tex", "-o", "papers")
     assert (tmp_path / "papers" / "lstm.tex").exists()
+
+
+def test_paper_in_every_format(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    needs("pdflatex")
+    status, out, err = run("paper", "elman", "--wrt", "W", "--format", "tex,html,pdf", "-o", "papers")
+    assert status == 0
+    assert {Path(line).name for line in out.splitlines()} == {"elman.tex", "elman.html", "elman.pdf"}
+    assert re.search(r"(\d+) of \1 equalities checked, \d+ proved for all T and all sizes", err)
+    assert (tmp_path / "papers" / "elman.pdf").read_bytes().startswith(b"%PDF-")
+    found = json.loads(run("paper", "elman", "--wrt", "V", "--format", "html", "--json")[1])
+    assert found["files"] == ["elman.html"]
+    assert "checked" in found["summary"]
+
+
+def test_a_fragment_and_more_losses(run) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run("paper", "elman", "--wrt", "W", "--unroll", "3", "--fragment")
+    assert status == 0
+    assert "documentclass" not in out
+    assert r"\frac{d L_{3}}{d \vec{W}}" in out
+    status, _, err = run("paper", "elman", "--fragment", "--format", "html")
+    assert status == 2
+    assert "--fragment" in err
+
+
+@pytest.mark.parametrize("formats", ["docx", "", "tex,doc"])
+def test_unknown_formats(run, formats: str) -> None:  # type: ignore[no-untyped-def]
+    status, _, err = run("paper", "elman", "--format", formats)
+    assert status == 2
+    assert "tex, html, pdf" in err
+
+
+def test_a_paper_with_a_wrong_step_is_not_written(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turned(self: Textbook, factor: MatrixExpr) -> MatrixExpr:
+        return OrderedProduct(factor, self.m, self.k + 1, self.j, "ascending")
+
+    monkeypatch.setattr(Textbook, "_product", turned)
+    status, out, err = run("paper", "elman", "--wrt", "W", "-o", "papers")
+    assert status == 1
+    assert not out
+    assert "the document is not written" in err
+    assert "dh[j]/dh[k]" in err
+    assert not (tmp_path / "papers").exists()
+    status, out, _ = run("run", "elman", "-o", "all")
+    assert status == 1
+    assert "the document is not written" in out
+    assert (tmp_path / "all" / "elman" / "elman.py").exists()
+    assert not (tmp_path / "all" / "elman" / "elman.tex").exists()
+
+
+def test_pdf_without_tex_says_how_to_get_it(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("derive.documents.pdf.shutil.which", lambda name: None)
+    status, _, err = run("paper", "elman", "--format", "pdf")
+    assert status == 5
+    assert "TeX Live" in err
 
 
 def test_explain_and_doctor(run) -> None:  # type: ignore[no-untyped-def]

@@ -48,6 +48,11 @@ def long_product() -> MatrixExpr:
     return matmul(OrderedProduct(W, k, 0, 10**9, "ascending"), h(T - 1))
 
 
+def high_power() -> MatrixExpr:
+    """h is a tanh, whose square is rewritten: a power of a power of it has more terms than there is memory for."""
+    return apply("power", apply("power", h(T - 1), 64), 64)
+
+
 def deep() -> MatrixExpr:
     e = h(T - 1)
     for _ in range(250):
@@ -86,7 +91,18 @@ def huge_power() -> MatrixExpr:
     return apply("power", h(T - 1), 10**9)
 
 
-HOSTILE = [huge_power, many_sums, wide_product, long_sum, long_product, deep, powers, distinct_waits, commuting_loops]
+HOSTILE = [
+    huge_power,
+    many_sums,
+    wide_product,
+    long_sum,
+    long_product,
+    deep,
+    powers,
+    distinct_waits,
+    commuting_loops,
+    high_power,
+]
 
 
 @pytest.mark.parametrize("make", HOSTILE, ids=[m.__name__ for m in HOSTILE])
