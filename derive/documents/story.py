@@ -195,18 +195,24 @@ class Story:
         start = "Now the factors, one by one. " if n == 0 else ""
         left = chain[0].left
         if left.is_MatMul:
-            since = " Here the components of the target sum to one." if "sums to one" in chain[0].reason else ""
-            return f"{start}The factors multiplied together are simpler than each of them.{since}"
+            if "sums to one" in chain[0].reason:
+                return (
+                    f"{start}Together they are simpler than each of them, as the components of the target sum to one:"
+                )
+            return f"{start}Together they are"
         if len(chain) > 1:
             return f"{start}The equation of `{left.of.name}[{left.of.index}]` gives this, first in full:"
-        if 1 not in left.by.shape:
-            rows, cols = (self.printer.doprint(n) for n in left.shape)
-            return f"{start}The factor in which the parameter acts has the shape ${rows} \\times {cols}$:"
-        if self.state and left.of.name == self.state:
-            return f"{start}The factor from one state back to the one before it is"
-        return start
+        if left.by != self.hidden.parameter:
+            between = self.state and left.of.name == self.state
+            return f"{start}From one state back to the one before it," if between else start
+        if 1 in left.by.shape:
+            return f"{start}Where the parameter acts,"
+        rows, cols = (self.printer.doprint(n) for n in left.shape)
+        return f"{start}Where the parameter acts, the factor has the shape ${rows} \\times {cols}$:"
 
     def _layout(self) -> str:
+        if self.hidden.parameter.shape == (1, 1):
+            return "So the gradient is"
         if 1 in self.hidden.parameter.shape:
             return "This is a row. The gradient has the shape of the parameter, and is its transpose:"
         return (
