@@ -24,7 +24,7 @@ def test_the_textbook() -> None:
     )
     printed, corrected, turned, without = done.stdout.strip().split("\n\n")
     assert f"{printed}\n\n{corrected}\n" in (ROOT / "README.md").read_text("utf-8")
-    assert "proved: true for every T ≥ 0 and all sizes" in corrected
+    assert "proved: true for every T ≥ 0 and all sizes\n  assumed: sum(y) == 1" in corrected
     assert "refuted: the sides differ at T = 3" in turned
     assert "refuted: the sides differ at T = 1" in without
 
@@ -33,4 +33,4 @@ def test_the_example_in_the_documents() -> None:
     text = (ROOT / "docs" / "proof.md").read_text("utf-8")
     code = text.split("```python\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "proved: true for every T ≥ 0 and all sizes"
+    assert done.stdout.strip() == "proved: true for every T ≥ 0 and all sizes\n  assumed: sum(y) == 1"
