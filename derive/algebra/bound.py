@@ -36,7 +36,7 @@ class Bound(Node):
     @property
     def depth(self) -> int:
         """How many binders nest inside: the level that names the index in comparisons."""
-        return 1 + max((n.depth for n in self.body.atoms(Bound)), default=0)
+        return 1 + _depth(self.body)
 
     @property
     def free_symbols(self) -> set[Symbol]:
@@ -94,6 +94,13 @@ def _unused(index: Symbol, taken: set[Symbol]) -> Symbol:
     while Symbol(name, integer=True) in taken:
         name += "'"
     return Symbol(name, integer=True)
+
+
+def _depth(e: Basic) -> int:
+    """How many binders nest in an expression."""
+    if isinstance(e, Bound):
+        return e.depth
+    return max(map(_depth, e.args), default=0)
 
 
 class MatrixSum(Bound):

@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 from sympy import Expr, MatrixExpr, Symbol
 
 from derive.algebra.nodes import Scale, T, t
-from derive.proof.budget import Budget
+from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.field.degrees import Degrees
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.galois import Galois
@@ -112,7 +112,9 @@ class Agreement:
             )
             if different:
                 return None
-            each = each or max(1, self._bits(left, right, steps, sizes, budget, envs))
+            each = each or self._bits(left, right, steps, sizes, budget, envs)
+            if not each:
+                raise OutOfBudget("the degrees are too high for the field to tell")
             bits += each
         return Instance(steps, sizes, bits)
 

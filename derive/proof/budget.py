@@ -8,6 +8,7 @@ from sympy import Basic
 
 SECONDS = 8.0
 MOST_ENTRIES = 200_000  # of one matrix
+MOST_PRODUCTS = 4_000_000  # of numbers, in one product of matrices
 
 
 MOST_PARTS = 20_000  # of both sides of a claim, parts that are shared counted each time

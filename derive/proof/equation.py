@@ -7,7 +7,8 @@ from itertools import product
 
 from sympy import Integer, MatrixExpr, Symbol
 
-from derive.algebra.nodes import Jacobian, StepGradient, Timed, t
+from derive.algebra.bound import Bound
+from derive.algebra.nodes import Jacobian, StepGradient, SumOver, Timed, t
 from derive.proof.agreement import WORLDS
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.field.rules import Env
@@ -28,11 +29,16 @@ def check_equation(
     Args:
         indices: j, k and m: free, they stand for 0 ≤ k ≤ j < T and for 1 ≤ m < T.
     """
-    free = prover.agreement.free(left, right)
-    if not any(e.has(Jacobian, StepGradient) for e in (left, right)) and len(free) <= 1:
-        to_t = dict.fromkeys(free, t)
-        return prover.prove(left.xreplace(to_t), right.xreplace(to_t), seconds, thorough=False)
-    return _evaluated(prover, left, right, indices, seconds)
+    free, sides = prover.agreement.free(left, right), (left, right)
+    if any(e.has(Jacobian, StepGradient) for e in sides):
+        return _evaluated(prover, left, right, indices, seconds)
+    if free <= {t}:
+        return prover.prove(left, right, seconds, thorough=False)
+    taken = {n.index for e in sides for n in e.atoms(Bound)} | {t, *indices[2:]}  # m is 1 or larger
+    if len(free) > 1 or free & taken or any(e.has(SumOver) for e in sides):
+        return _evaluated(prover, left, right, indices, seconds)
+    to_t = dict.fromkeys(free, t)
+    return prover.prove(left.xreplace(to_t), right.xreplace(to_t), seconds, thorough=False)
 
 
 def _evaluated(

@@ -47,10 +47,11 @@ def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
         yield from _names(a, program)
 
 
-def largest_constant(e: MatrixExpr) -> int:
-    """The largest whole number that is added to a time or a bound: 6 in h[T-6]."""
-    own = (abs(time.as_coeff_Add()[0]) for time in _times(e))
-    return int(max((*own, *map(largest_constant, operands(e))), default=0))
+def reach(e: MatrixExpr) -> int:
+    """How far its times may lie from the ends of the sequence: 6 in h[T-6], 12 in a sum of those from T-6 on."""
+    own = int(max((abs(time.as_coeff_Add()[0]) for time in _times(e)), default=0))
+    inner = max(map(reach, operands(e)), default=0)
+    return own + inner if isinstance(e, Bound) else max(own, inner)
 
 
 def divides_by_steps(e: MatrixExpr) -> bool:

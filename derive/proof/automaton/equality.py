@@ -41,6 +41,13 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
     """
     reader.letters.used = set(reader.always)
     reader.letters.spend = budget.spend
+    try:
+        return _decided(reader, left, right, least, free, budget)
+    finally:
+        reader.letters.spend = lambda: None
+
+
+def _decided(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free: bool, budget: Budget) -> Found:
     sides = [reader.read(left), reader.read(right)]
     paths = _paths(reader, [x for side in sides for x in side], least, free)
     nets = []

@@ -76,7 +76,7 @@ class Path:
             return None
         self._check()
         self.bounds = self._bounds()
-        if self.bounds.empty:
+        if self.bounds.empty or not self.x.coefficient:  # what vanished only demands
             return None
         refusal: NotInClass | None = None
         for chain in self._with_pauses():

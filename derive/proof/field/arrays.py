@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Kronecker, Pad, Slice
+from derive.errors import UnsupportedError
 from derive.proof.field.domain import Rows
 from derive.proof.field.duals import Dual
 from derive.proof.field.rules import Env, Run, evaluate, sizes, values
@@ -23,6 +24,8 @@ def _(node: Blocks, run: Run, env: Env) -> Dual:
 @evaluate.register(Slice)
 def _(node: Slice, run: Run, env: Env) -> Dual:
     low, high = run.integer(node.low), run.integer(node.high)
+    if not 0 <= low <= high <= run.integer(node.arg.shape[0]):
+        raise UnsupportedError("rows that are not there at these sizes")
     return run.matrices.linear(lambda rows: rows[low:high], run.part(node.arg, env))
 
 
@@ -32,6 +35,8 @@ def _(node: Pad, run: Run, env: Env) -> Dual:
 
     def pad(a: Rows) -> Rows:
         after = rows - low - len(a)
+        if after < 0:
+            raise UnsupportedError("a part that is longer than what it is padded to")
         return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
 
     return run.matrices.linear(pad, run.part(node.arg, env))

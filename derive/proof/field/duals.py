@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from derive.proof.budget import MOST_ENTRIES, OutOfBudget
+from derive.proof.budget import MOST_ENTRIES, MOST_PRODUCTS, OutOfBudget
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.functions import Arithmetic, apply, slopes
 
@@ -81,6 +81,8 @@ class Matrices:
     def matmul(self, a: Dual, b: Dual) -> Dual:
         def times(x: Rows, y: Rows) -> Rows:
             dot, columns = self.domain.dot, list(zip(*y, strict=True))
+            if len(x) * len(y) * len(columns) > MOST_PRODUCTS:
+                raise OutOfBudget(f"a product of {len(x)} × {len(y)} and {len(y)} × {len(columns)} entries")
             return [[dot(row, column) for column in columns] for row in x]
 
         return self.bilinear(times, a, b)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from operator import mul
 from random import Random
 
+from derive.errors import UnsupportedError
 from derive.proof.field.domain import Scalar
 
 PRIME = 2**192 - 2**64 - 1  # that of the curve P-192 (FIPS 186-4, D.1.2.1); 2 is a square modulo it
@@ -58,6 +59,8 @@ class Galois:
         return pow(a, -1, PRIME)
 
     def rational(self, p: int, q: int) -> Scalar:
+        if q % PRIME == 0:
+            raise UnsupportedError("a number with a denominator that the field counts as zero")
         return p * pow(q, -1, PRIME) % PRIME
 
     def root_of_two(self) -> Scalar:

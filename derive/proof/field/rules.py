@@ -81,8 +81,10 @@ def values(node: MatrixExpr, run: Run, env: Env) -> list[Dual]:
 
 
 def sizes(node: MatrixExpr, run: Run) -> tuple[int, int]:
-    rows, cols = node.shape
-    return run.integer(rows), run.integer(cols)
+    rows, cols = (run.integer(n) for n in node.shape)
+    if rows < 0 or cols < 0:
+        raise UnsupportedError(f"a shape of {rows} × {cols} at these sizes")
+    return rows, cols
 
 
 def _constant(node: MatrixExpr, run: Run, value: Scalar) -> Dual:

@@ -53,7 +53,10 @@ class World:
 
     def integer(self, e: Expr) -> int:
         if e not in self._integers:
-            self._integers[e] = int(e.subs({**self._sizes, T: Integer(self.steps)}))
+            value = e.subs({**self._sizes, T: Integer(self.steps)})
+            if not value.is_Integer:
+                raise UnsupportedError(f"{e} is no whole number at these sizes")
+            self._integers[e] = int(value)
         return self._integers[e]
 
     def time(self, index: Expr, env: Env) -> int:
@@ -99,7 +102,8 @@ class World:
         rows = [[self._between(x, low, high) for x in row] for row in rows]
         for a in stated:
             if a.measure == "sum" and a.relation == "==":
-                rows = self._summing(rows, a.value, low if low is not None else high)
+                both = low is not None and high is not None
+                rows = self._around(rows, a.value, low, high) if both else self._summing(rows, a.value, low or high)
         return rows
 
     def _rational(self, value: Rational) -> Scalar:
@@ -129,6 +133,15 @@ class World:
         scale = k.mul(self._rational(value - len(flat) * bound), self.domain.inverse(k.add(*parts)))
         moved = iter([k.add(edge, k.mul(x, scale)) for x in parts])
         return [[next(moved) for _ in row] for row in rows]
+
+    def _around(self, rows: Rows, value: Rational, low: Rational, high: Rational) -> Rows:
+        """Values between two bounds moved around their mean so that they add up, and stay between."""
+        k, flat = self.matrices.scalars, [x for row in rows for x in row]
+        mean = value / len(flat)
+        room = max(min(mean - low, high - mean), Rational(0)) / (high - low)
+        own = k.mul(self._rational(Rational(1, len(flat))), k.add(*flat))
+        scale, middle = self._rational(room), self._rational(mean)
+        return [[k.add(middle, k.mul(scale, k.add(x, k.neg(own)))) for x in row] for row in rows]
 
 
 class Sweep:

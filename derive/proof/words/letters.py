@@ -259,18 +259,8 @@ def _split(ranges: tuple[Range, ...]) -> tuple[tuple[Range, ...], tuple[Range, .
 
 
 def _without_zeros(terms: Terms) -> Terms:
-    """The terms that are left; what a vanished one demands of times is demanded by another one."""
-    kept = [x for x in terms if x.coefficient]
-    for x in terms:
-        demands = _split(x.ranges)[0]
-        if x.coefficient or not demands:
-            continue
-        own = {i for i, _, _ in x.binders}
-        if kept and not any(r.time.anchor in own for r in demands):
-            kept[0] = replace(kept[0], ranges=tuple(dict.fromkeys((*demands, *kept[0].ranges))))
-        else:
-            kept.append(x)
-    return kept
+    """The terms that are left, and those that vanished but demand something of their own times."""
+    return [x for x in terms if x.coefficient or _split(x.ranges)[0]]
 
 
 def _order(e: Entry) -> tuple[bool, str, int, str]:
