@@ -97,11 +97,13 @@ class _Case:
             if not self._agrees(steps, shift):
                 return self._refute(steps)
         late = ORDINARY + max(map(reach, (self.left, self.right)))
-        if late > LATE and self._differ(late, 1):  # where T-6 begins to matter
+        if LATE < late <= LONGEST and self._differ(late, 1):  # where T-6 begins to matter
             return self._refute(late)
         least = 1 if self.least or self._differ(0, 0) else 0
         found = self._proof(least)
         if isinstance(found, Found) and isinstance(found.result, Equal):
+            if late > LONGEST:
+                return self._open(f"the automata are equal, but the field was not asked at T = {late}: too far")
             return self._proved(found, found.result, least)
         if isinstance(found, Found) and isinstance(found.result, Different):
             self.tried.append(f"automata: {found.word}")

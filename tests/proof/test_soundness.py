@@ -331,7 +331,7 @@ def test_where_constants_are_large_the_field_is_asked_later(monkeypatch: pytest.
     monkeypatch.setattr(Agreement, "_differ", spy)
     left, right = MatrixSum(h(k), k, 0, T - 6), MatrixSum(h(k - 1), k, 1, T - 5)
     assert M.prove(left, right).status is Status.PROVED
-    assert max(asked) == 10
+    assert max(asked) == 9
     monkeypatch.setattr(Agreement, "_differ", differ)
     found = decide(M.prover.reader, left, right, 0, False, Budget())
     monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)
