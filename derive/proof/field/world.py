@@ -103,7 +103,11 @@ class World:
         for a in stated:
             if a.measure == "sum" and a.relation == "==":
                 both = low is not None and high is not None
-                rows = self._around(rows, a.value, low, high) if both else self._summing(rows, a.value, low or high)
+                rows = (
+                    self._around(rows, a.value, low, high)
+                    if both
+                    else self._summing(rows, a.value, high if low is None else low)
+                )
         return rows
 
     def _rational(self, value: Rational) -> Scalar:
