@@ -12,9 +12,9 @@ in numerator layout: a factor for each edge of a path, from the loss back.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sympy import Expr, Integer, MatrixExpr
 
@@ -128,7 +128,7 @@ class Hidden:
     def along(self, path: tuple[Vertex, ...]) -> MatrixExpr:
         """The product of the derivatives along a path."""
         factors = []
-        for (a, i), (c, k) in itertools.pairwise(path):
+        for (a, i), (c, k) in pairwise(path):
             assert i is not None
             by = self.program.ref(c, 0 if k is None else k - i)
             factors.append(self.last(Integer(i)) if k is None else self.edge(a, by, Integer(i)))

@@ -20,7 +20,7 @@ from derive.documents.reading import sections
 from derive.documents.rules import rules
 from derive.documents.story import Story, three_derivatives
 from derive.documents.unrolled import network
-from derive.program import Program, operands, references
+from derive.program import Program, references
 
 FULL = 4  # a chain for each of so many parameters, else for the first one that a state is multiplied by
 
@@ -148,14 +148,6 @@ def told(chains: Iterable[Textbook]) -> tuple[Textbook, ...]:
 def _acts_on_state(c: Textbook) -> bool:
     """Is the parameter multiplied by the state of the step before?"""
     earlier = c.hidden.program.ref(c.hidden.state, -1)
-    products = (n for e in c.hidden.program.equations.values() for n in _nodes(e) if isinstance(n, PRODUCTS))
-    return any(c.hidden.parameter in (found := set(references(n))) and earlier in found for n in products)
-
-
-PRODUCTS = (MatMul, HadamardProduct)
-
-
-def _nodes(e: MatrixExpr) -> Iterator[MatrixExpr]:
-    yield e
-    for a in operands(e):
-        yield from _nodes(a)
+    nodes = (n for e in c.hidden.program.equations.values() for n in preorder_traversal(e))
+    products = (set(references(n)) for n in nodes if isinstance(n, (MatMul, HadamardProduct)))
+    return any({c.hidden.parameter, earlier} <= found for found in products)

@@ -100,23 +100,24 @@ def sections(normal: Program, adjoint: Adjoint, told: Container[str] = ()) -> It
 def _recursion(normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExpr]) -> Iterator[Section]:
     why = Reasons(normal, adjoint)
     of = {cotangent: name for name, cotangent in adjoint.cotangents.items()}
-    found: dict[str, list[Equations]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
+    found: dict[str, list[Equation]] = {RECURSION: [], PARAMETERS: [], GIVEN: []}
     for s in readable(adjoint):
         if s.left.name in values:
             continue
         name = of.get(s.left.name, "")
         title = ROLES.get(normal[name].role, RECURSION) if name else RECURSION
         reason = s.reason if not name else why.short(name) if title == PARAMETERS else why.of(name)
-        s = replace(s, right=_in_order(substitute(s.right, values), normal, of))
-        found[title].append(_equation(s, f"d:{name or s.left.name}", reason))
+        right = _in_order(substitute(s.right, values), normal, of)
+        found[title].append(Equation(s.left, (right,), f"d:{name or s.left.name}", reason))
     for title, equations in found.items():
         if equations:
-            blocks = _beside(equations) if title == PARAMETERS else equations
+            blocks = [Equations(tuple(equations))] if title == PARAMETERS else map(_reason_first, equations)
             yield Section(title, (Paragraph(INTROS[title]), *blocks))
 
 
-def _equation(s: Step, label: str, reason: str) -> Equations:
-    return Equations((Equation(s.left, (s.right,), label),), sentence(reason))
+def _reason_first(e: Equation) -> Equations:
+    """An equation with its reason before it, as a sentence, not beside it."""
+    return Equations((replace(e, beside=""),), sentence(e.beside))
 
 
 def _in_order(e: MatrixExpr, normal: Program, of: Mapping[str, str]) -> MatrixExpr:
@@ -131,15 +132,6 @@ def _in_order(e: MatrixExpr, normal: Program, of: Mapping[str, str]) -> MatrixEx
         return (abs(offset or 0), names.index(of[backs[0].name]))
 
     return MatAdd(*sorted(e.args, key=place)) if isinstance(e, MatAdd) else e
-
-
-def _beside(equations: Iterable[Equations]) -> Iterator[Block]:
-    """The reasons beside the equations, one below the other; a layout without room puts them before."""
-    yield Equations(tuple(replace(e.items[0], beside=_uncapital(e.note)) for e in equations))
-
-
-def _uncapital(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 RECURSION = "Backward through time"

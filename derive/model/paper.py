@@ -24,7 +24,7 @@ from derive.errors import UnsupportedError
 from derive.model.model import Model
 from derive.proof.agreement import Agreement
 from derive.proof.budget import Budget
-from derive.proof.equation import check_equation
+from derive.proof.equation import check_equation, evaluated
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Status, Verdict
 
@@ -140,21 +140,23 @@ class _Judge:
         """Is what a rule says true, of letters that stand for anything?"""
         claim = rule.claim
         agreement = Agreement(Subject(claim.program, claim.program, claim.adjoint))
+        places = [(STEPS, claim.sizes(large)) for large in (False, True)]
+        marks = []
         for left, right in claim.equations:
-            for large in (False, True):
-                if agreement.exact(left, right, STEPS, claim.sizes(large), Budget()) is None:
-                    self.wrong.append(f"the rule {rule.title}: {unicode_text(left)} = {unicode_text(right)}")
-                    return Mark.WRONG
-        return Mark.EXACT
+            verdict = evaluated(agreement, left, right, places, Budget(EACH))
+            marks.append(self._judged(verdict, f"the rule {rule.title}: {unicode_text(left)} = {unicode_text(right)}"))
+        return max(marks, key=list(Mark).index)
 
     def _mark(self, left: MatrixExpr, right: MatrixExpr, known: Verdict | None) -> Mark:
         left_over = self._end - monotonic()
         if known is None and left_over <= 0:
             return Mark.UNCHECKED
         verdict = known or check_equation(self.model.prover, left, right, self.indices, min(EACH, left_over))
+        names = self.model.adjoint.program
+        return self._judged(verdict, f"{unicode_text(left, names)} = {unicode_text(right, names)}")
+
+    def _judged(self, verdict: Verdict, shown: str) -> Mark:
         mark = MARKS.get(verdict.status, Mark.WRONG)
         if mark is Mark.WRONG:
-            names = self.model.adjoint.program
-            shown = f"{unicode_text(left, names)} = {unicode_text(right, names)}"
             self.wrong.append(f"{shown}: {verdict.reason}")
         return mark

@@ -155,17 +155,27 @@ class Agreement:
         return domain.bits(largest)  # type: ignore[attr-defined]
 
     def counterexample(
-        self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget
+        self,
+        left: MatrixExpr,
+        right: MatrixExpr,
+        steps: int,
+        sizes: Mapping[str, int],
+        budget: Budget,
+        envs: Sequence[Env] | None = None,
     ) -> Counterexample | None:
         """Real values at which the sides differ; None where they agree to all digits.
+
+        Args:
+            envs: the values of the free indices, if it is others than t at every step.
 
         Raises:
             ZeroDivisionError: no values were found at which both sides are defined.
         """
+        chosen = self._steps(left, right, steps) if envs is None else envs
 
         def compute(seed: int) -> Counterexample | None:
             truth = self._truth("reals", sizes, steps, seed, budget, positive=seed % 2 == 0)
-            for env in self._steps(left, right, steps):
+            for env in chosen:
                 a, b = truth.value(left, env), truth.value(right, env)
                 at = _largest_difference(a, b)
                 if at is not None and self._confirmed(left, right, truth, env, at, budget):

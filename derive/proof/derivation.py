@@ -14,6 +14,7 @@ from derive.calculus.closed import ClosedForm
 from derive.errors import UnsupportedError
 from derive.proof.agreement import WORLDS
 from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.equation import evaluated
 from derive.proof.field.world import Sweep
 from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
@@ -83,17 +84,13 @@ def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None
             shown = f"{unicode_text(left, prover.subject.names)} at T = {steps}"
             count += 1
             progress()
-            try:
-                instance = agreement.exact(left, right, steps, sizes, Budget(SECONDS))
-            except (OutOfBudget, UnsupportedError, ZeroDivisionError) as limit:
-                unchecked.append(f"{shown}: {limit or 'a division by zero'}")
-                continue
-            if instance is None and _only_in_the_field(prover, left, right, steps, sizes):
-                unchecked.append(f"{shown}: the field knows functions by their listed relations only")
-            elif instance is None:
+            verdict = evaluated(agreement, left, right, [(steps, sizes)], Budget(SECONDS))
+            if verdict.status is Status.OPEN:
+                unchecked.append(f"{shown}: {verdict.reason}")
+            elif verdict.status is Status.REFUTED:
                 wrong.append(shown)
             else:
-                bits.append(instance.bits)
+                bits += (i.bits for i in verdict.instances)
         if not unchecked:
             wrong += (f"dL/d{name} by the program at T = {steps}" for name in _run(prover, steps, shift))
         if bits:
@@ -104,16 +101,6 @@ def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None
         wrong += _unrolled(prover, name, form)
         progress()
     return DerivationProof(prover.subject.names.name, count, tuple(instances), tuple(wrong), tuple(unchecked), sums)
-
-
-def _only_in_the_field(
-    prover: Prover, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]
-) -> bool:
-    """Do two sides that differ in the field agree in real numbers?"""
-    try:
-        return prover.agreement.counterexample(left, right, steps, sizes, Budget(SECONDS)) is None
-    except ZeroDivisionError:
-        return False
 
 
 def equations(prover: Prover) -> Iterator[Equation]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from sympy import Integer, MatrixExpr, Symbol
 
 from derive.algebra.bound import Bound
 from derive.algebra.nodes import Jacobian, StepGradient, SumOver, Timed, t
-from derive.proof.agreement import WORLDS
+from derive.errors import UnsupportedError
+from derive.proof.agreement import WORLDS, Agreement
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.field.rules import Env
 from derive.proof.prove import Prover
@@ -44,20 +45,56 @@ def check_equation(
 def _evaluated(
     prover: Prover, left: MatrixExpr, right: MatrixExpr, indices: Sequence[Symbol], seconds: float
 ) -> Verdict:
-    budget, found = Budget(seconds), list[Instance]()
-    free = prover.agreement.free(left, right)
-    for least, shift in WORLDS:
-        steps = max([least, *(1 + i for i in _whole_times(left, right))])
-        try:
-            envs = list(_values(free, indices, steps))
-            instance = prover.agreement.exact(left, right, steps, prover.agreement.sizes(shift), budget, envs)
-        except (OutOfBudget, ZeroDivisionError) as limit:
-            return Verdict(Status.OPEN, str(limit) or "a division by zero", instances=tuple(found))
-        if instance is None:
-            return Verdict(Status.REFUTED, f"the sides differ at T = {steps}", instances=tuple(found))
-        found.append(instance)
-    reason = f"exact at {'; '.join(map(str, found))}"
-    return Verdict(Status.CHECKED, reason, instances=tuple(found))
+    """Both sides at two sets of sizes, with every value of the free indices."""
+    agreement = prover.agreement
+    free, last = agreement.free(left, right), max(_whole_times(left, right), default=0)
+    places = [(max(steps, 1 + last), agreement.sizes(shift)) for steps, shift in WORLDS]
+    return evaluated(agreement, left, right, places, Budget(seconds), lambda steps: list(_values(free, indices, steps)))
+
+
+def evaluated(
+    agreement: Agreement,
+    left: MatrixExpr,
+    right: MatrixExpr,
+    places: Iterable[tuple[int, Mapping[str, int]]],
+    budget: Budget,
+    envs_at: Callable[[int], Sequence[Env] | None] = lambda steps: None,
+) -> Verdict:
+    """The verdict on an equation by its values, exact at some T and sizes; what only the field denies is open.
+
+    Args:
+        envs_at: the values of the free indices at one T; None for t at every step.
+    """
+    found = list[Instance]()
+    try:
+        for steps, sizes in places:
+            envs = envs_at(steps)
+            instance = agreement.exact(left, right, steps, sizes, budget, envs)
+            if instance is None:
+                return _denied(agreement, left, right, steps, sizes, budget, envs)
+            found.append(instance)
+    except (OutOfBudget, UnsupportedError, ZeroDivisionError) as limit:
+        return Verdict(Status.OPEN, str(limit) or "a division by zero", instances=tuple(found))
+    return Verdict(Status.CHECKED, f"exact at {'; '.join(map(str, found))}", instances=tuple(found))
+
+
+def _denied(
+    agreement: Agreement,
+    left: MatrixExpr,
+    right: MatrixExpr,
+    steps: int,
+    sizes: Mapping[str, int],
+    budget: Budget,
+    envs: Sequence[Env] | None,
+) -> Verdict:
+    """What to say where the field tells two sides apart."""
+    try:
+        example = agreement.counterexample(left, right, steps, sizes, budget, envs)
+    except ZeroDivisionError:
+        return Verdict(Status.REFUTED, f"the sides differ at T = {steps}, where no real values were found", 1)
+    if example is None:
+        return Verdict(Status.OPEN, "the field knows functions by their listed relations only")
+    return Verdict(Status.REFUTED, f"the sides differ at T = {steps}", 1, counterexample=example)
 
 
 def _values(free: frozenset[Symbol], indices: Sequence[Symbol], steps: int) -> Iterator[Env]:

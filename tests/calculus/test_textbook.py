@@ -10,7 +10,7 @@ import pytest
 from sympy import Expr, Integer, MatrixExpr
 
 import derive
-from derive.algebra import Jacobian, Kronecker, MatrixSum, OrderedProduct, T, diag, hadamard, matmul, ones, power
+from derive.algebra import Jacobian, Kronecker, MatrixSum, OrderedProduct, T, apply, diag, hadamard, matmul, ones, power
 from derive.algebra import build as b
 from derive.algebra.nodes import SumOver
 from derive.calculus import textbook as tb
@@ -294,3 +294,17 @@ def test_a_network_without_a_state_has_short_chains() -> None:
     assert [s.left for s in of_rule(list(textbook.steps()), tb.PATHS)] == [
         Jacobian(model.symbol("loss", Integer(i)), model.symbol("A"), "total") for i in range(3)
     ]
+
+
+def test_what_only_the_field_denies_is_not_called_wrong() -> None:
+    """The field knows functions by their listed relations: exp(a + c) = exp(a) exp(c) is none of them."""
+    net = NETWORKS[0]
+    textbook = book(net.model, "W")
+    edge = textbook.hidden.hidden(textbook.m)
+    a, c = net.at("h", 0), net.at("h", 1)
+    left = matmul(diag(apply("exp", b.add(a, c))), edge)
+    right = matmul(diag(hadamard(apply("exp", a), apply("exp", c))), edge)
+    assert check_equation(net.model.prover, left, right, textbook.indices).status is Status.OPEN
+    wrong = check_equation(net.model.prover, left, edge, textbook.indices)
+    assert wrong.status is Status.REFUTED
+    assert wrong.counterexample is not None
