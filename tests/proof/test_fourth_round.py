@@ -21,20 +21,9 @@ from derive.proof.equation import check_equation
 from derive.proof.field.galois import PRIME
 from derive.proof.verdict import Status
 from derive.proof.words.items import NotInClass
-from tests.proof.writings import model
+from tests.proof.elman import SUMMED, E, H, U, W, h, x
 
-E = model("elman")
 j, k, m = symbols("j k m", integer=True)
-W, U = E.symbol("W"), E.symbol("U")
-H = E.symbol("h").shape[0]
-
-
-def x(index: Expr | int) -> MatrixExpr:
-    return E.symbol("x", index)
-
-
-def h(index: Expr | int) -> MatrixExpr:
-    return E.symbol("h", index)
 
 
 def z(index: Expr | int) -> MatrixExpr:
@@ -186,17 +175,7 @@ def test_large_literal_sizes_end() -> None:
 
 
 def test_what_is_checked_lists_its_assumptions() -> None:
-    text = """
-cell c
-dims O
-input x : O
-target y : O where sum(y) == 1
-state h : O
-h[t] = tanh(x[t] + h[t-1])
-q[t] = h[t] * sum(y[t])
-loss[t] = norm2(q[t])
-"""
-    M = derive.parse(text)
+    M = derive.parse(SUMMED)
 
     def twice(name: str) -> MatrixExpr:
         return MatrixSum(MatrixSum(M.symbol(name, 0), k, 0, T - 1), j, 0, T - 1)

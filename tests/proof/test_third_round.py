@@ -18,20 +18,9 @@ from derive.proof.automaton.weighted import Equal
 from derive.proof.budget import Budget
 from derive.proof.verdict import Status
 from derive.proof.words.items import NotInClass
-from tests.proof.writings import model
+from tests.proof.elman import SUMMED, E, H, I, O, U, V, W, h, x
 
-E = model("elman")
 d, i, j, k, m = symbols("d i j k m", integer=True)
-W, U, V = map(E.symbol, "WUV")
-I, H, O = E.symbol("x").shape[0], E.symbol("h").shape[0], E.symbol("y").shape[0]
-
-
-def x(index: Expr | int) -> MatrixExpr:
-    return E.symbol("x", index)
-
-
-def h(index: Expr | int) -> MatrixExpr:
-    return E.symbol("h", index)
 
 
 @dataclass
@@ -280,17 +269,7 @@ def test_the_slope_that_an_assumption_simplified_is_not_proved_without_it() -> N
 
 
 def test_assumptions_are_listed_every_time() -> None:
-    text = """
-cell c
-dims O
-input x : O
-target y : O where sum(y) == 1
-state h : O
-h[t] = tanh(x[t] + h[t-1])
-q[t] = h[t] * sum(y[t])
-loss[t] = norm2(q[t])
-"""
-    M = derive.parse(text)
+    M = derive.parse(SUMMED)
     left, right = (MatrixSum(M.symbol(name, k), k, 0, T - 1) for name in "qh")
     assert [M.prove(left, right).assumptions for _ in range(2)] == [("sum(y) == 1",)] * 2
 
