@@ -10,6 +10,7 @@ from sympy import MatrixExpr, Rational, Symbol
 
 import derive
 from derive.algebra.names import Notation
+from derive.documents.content import Document, Items, Paragraph, Section
 from derive.documents.html import html_document
 from derive.documents.latex import MatrixPrinter
 from derive.documents.mathml import MathMLPrinter, mathml
@@ -95,6 +96,15 @@ def test_a_hostile_title_is_text() -> None:
     assert "".join(tree.find("body/header/h1").itertext()) == HOSTILE.replace('"', "")  # type: ignore[union-attr]
     assert "<script" not in text
     assert "<img" not in text
+
+
+def test_words_are_text_whatever_they_are() -> None:
+    made = Document("a", (Section("b < c", (Paragraph("<b>bold</b> & so on"), Items("<i>", ("1 < 2",)))),))
+    text = html_document(made, Notation(), "x")
+    assert "b &lt; c" in text
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; so on" in text
+    assert "1 &lt; 2" in text
+    assert "<i>" not in text
 
 
 def test_a_users_names_are_in_the_figure_and_the_formulas() -> None:

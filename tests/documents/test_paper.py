@@ -180,6 +180,15 @@ def test_a_row_is_cut_at_signs_first_and_never_in_a_group() -> None:
     assert rows("a + b", 30) == ("a + b",)
 
 
+def test_a_short_parenthesis_stays_on_one_row(papers: dict[str, str]) -> None:
+    long = " + ".join(
+        rf"\operatorname{{diag}}(a_{{{n}}} \odot (1 - b_{{{n}}}) \odot c_{{{n}}} \odot d_{{{n}}}) W" for n in "pqrs"
+    )
+    for row in rows(rf"\left(\sum {long}\right) V", 24):
+        assert "(1" not in row or "(1 - b" in row
+    assert not re.search(r"\(\\mathbf\{1\} (?:\\notag )?\\\\\n", "".join(papers.values()))
+
+
 def test_a_wide_block_matrix_is_followed_by_its_entries() -> None:
     closed = equations_of(derived("lstm")["The same gradients as sums over steps"])
     step = closed["s:K"].items[0]
@@ -243,8 +252,11 @@ def test_the_same_pdf_twice_and_a_clear_word_when_tex_fails() -> None:
         pdf(r"\documentclass{article}\begin{document}\nothing\end{document}", "paper")
 
 
-@pytest.mark.parametrize("attack", [r"\input{/etc/passwd}", r"\openout1=/tmp/derive-was-here.txt \write1{a}\closeout1"])
-def test_tex_reads_and_writes_in_its_own_folder_only(attack: str) -> None:
+def test_tex_reads_and_writes_in_its_own_folder_only(tmp_path: Path) -> None:
     needs("pdflatex")
-    with pytest.raises(derive.ToolError):
-        pdf(rf"\documentclass{{article}}\begin{{document}}{attack}\end{{document}}", "paper")
+    secret, written = tmp_path / "secret.tex", tmp_path / "written.txt"
+    secret.write_text("what nobody else should read", "utf-8")
+    for attack in (rf"\input{{{secret}}}", rf"\immediate\openout1={written} \immediate\write1{{a}}"):
+        with pytest.raises(derive.ToolError):
+            pdf(rf"\documentclass{{article}}\begin{{document}}a {attack} b\end{{document}}", "paper")
+    assert not written.exists()
