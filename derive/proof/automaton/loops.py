@@ -17,7 +17,7 @@ class Loop:
 
     def __init__(self, net: Net, run: Run, bias: int):
         self.net, self.run, self.bias = net, run, bias
-        self.rows = 1 + max((max(f.row, f.column) for f in run.body), default=0)
+        self.rows = 1 + max(run.row, run.column, *(max(f.row, f.column) for f in run.body))
 
     def between(self, start: int, least: int, most: int | None) -> int:
         """From the run's block row to its block column in `least` to `most` factors."""
@@ -25,7 +25,7 @@ class Loop:
         for _ in range(least):
             layer = self._factors(layer, {})
         if most is None:
-            star = {row: self.net.node() for row in range(max(self.rows, self.run.row + 1, self.run.column + 1))}
+            star = {row: self.net.node() for row in range(self.rows)}
             for row, node in layer.items():
                 self.net.arc(node, [], target=star[row])
             self._factors(star, star)
