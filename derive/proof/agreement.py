@@ -9,7 +9,7 @@ from sympy import Expr, MatrixExpr, Symbol
 
 from derive.algebra.nodes import Scale, T, t
 from derive.proof.budget import Budget, OutOfBudget
-from derive.proof.field.degrees import Degrees
+from derive.proof.field.bounded import SURE, Bounded
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.galois import Galois
 from derive.proof.field.indices import Indices
@@ -21,10 +21,8 @@ from derive.proof.verdict import Counterexample, Instance
 WORLDS = ((3, 0), (3, 1))  # T, and the order of sizes, at which a proof must agree with the field
 LARGER = -1  # sizes at which a polynomial that vanishes for small ones does not
 HIGHER = 12  # sizes tried beyond the least, so that a factor H - 2 hides nothing
-SURE = 100  # bits
 TRIES = 40  # draws until values are found at which everything is defined
 SAME = 1e-20  # relative: what 50 digits leave of two equal numbers, and much to spare
-RENEW = 100_000  # function values after which a shared world is drawn anew
 Value = TypeVar("Value")
 Entry: TypeAlias = "tuple[int, int]"
 
@@ -60,7 +58,7 @@ class Agreement:
     ) -> Truth:
         key = (kind, tuple(sizes.values()), steps, seed, positive)
         old = self._worlds.get(key)
-        if old is None or getattr(old.world.domain, "calls", 0) > RENEW:
+        if old is None or old.world.domain.worn:
             old = Truth(self.subject, sizes, steps, self._domain(kind, seed), seed, positive, self._indices)
             self._worlds[key] = old
         old.world.budget = budget
@@ -68,12 +66,12 @@ class Agreement:
 
     def field_world(self, steps: int, shift: int, budget: Budget) -> Truth:
         """The true values at one T and set of sizes, in the field."""
-        return self._truth("field", self.sizes(shift), steps, 1, budget)
+        return self._truth("bounded", self.sizes(shift), steps, 1, budget)
 
     @staticmethod
     def _domain(kind: str, seed: int) -> Domain:
-        if kind in ("field", "degrees"):
-            return Galois(seed) if kind == "field" else Degrees()
+        if kind in ("field", "bounded"):
+            return Galois(seed) if kind == "field" else Bounded(seed)
         return Reals() if kind == "reals" else Reals(3 * DIGITS)
 
     def _defined(self, compute: Callable[[int], Value], first: int = 1) -> tuple[int, Value]:
@@ -104,15 +102,23 @@ class Agreement:
         Args:
             envs: the values of the free indices, if it is others than t at every step.
         """
-        envs = self._steps(left, right, steps) if envs is None else envs
-        bits, each, seed = 0, 0, 0
+        chosen = self._steps(left, right, steps) if envs is None else envs
+
+        def compute(seed: int) -> int | None:
+            truth = self._truth("bounded", sizes, steps, seed, budget)
+            largest = 0
+            for env in chosen:
+                a, b = truth.value(left, env), truth.value(right, env)
+                if not truth.world.matrices.same(a, b):
+                    return None
+                largest = max(largest, truth.world.domain.difference(_flat(a), _flat(b)))  # type: ignore[attr-defined]
+            return truth.world.domain.bits(largest)  # type: ignore[attr-defined, no-any-return]
+
+        bits, seed = 0, 0
         while bits < SURE:
-            seed, different = self._defined(
-                lambda n: self._differ(left, right, steps, sizes, n, budget, envs), seed + 1
-            )
-            if different:
+            seed, each = self._defined(compute, seed + 1)
+            if each is None:
                 return None
-            each = each or self._bits(left, right, steps, sizes, budget, envs)
             if not each:
                 raise OutOfBudget("the degrees are too high for the field to tell")
             bits += each
@@ -120,39 +126,14 @@ class Agreement:
 
     def differ(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int], budget: Budget) -> bool:
         """Do the sides differ in the field, at one random point?"""
+
+        def compute(seed: int) -> bool:
+            truth = self._truth("field", sizes, steps, seed, budget)
+            same = truth.world.matrices.same
+            return not all(same(truth.value(left, env), truth.value(right, env)) for env in envs)
+
         envs = self._steps(left, right, steps)
-        return self._defined(lambda n: self._differ(left, right, steps, sizes, n, budget, envs))[1]
-
-    def _differ(
-        self,
-        left: MatrixExpr,
-        right: MatrixExpr,
-        steps: int,
-        sizes: Mapping[str, int],
-        seed: int,
-        budget: Budget,
-        envs: Sequence[Env],
-    ) -> bool:
-        truth = self._truth("field", sizes, steps, seed, budget)
-        return any(truth.value(left, env) != truth.value(right, env) for env in envs)
-
-    def _bits(
-        self,
-        left: MatrixExpr,
-        right: MatrixExpr,
-        steps: int,
-        sizes: Mapping[str, int],
-        budget: Budget,
-        envs: Sequence[Env],
-    ) -> int:
-        """The error of one trial, from the degrees of both sides."""
-        truth = self._truth("degrees", sizes, steps, 0, budget)
-        domain, largest = truth.world.domain, 0
-        for env in envs:
-            for a, b in zip(_flat(truth.value(left, env)), _flat(truth.value(right, env)), strict=True):
-                difference = domain.add(a, b)
-                largest = max(largest, 0 if difference is None else sum(difference))
-        return domain.bits(largest)  # type: ignore[attr-defined]
+        return self._defined(compute)[1]
 
     def counterexample(
         self,

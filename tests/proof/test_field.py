@@ -18,9 +18,9 @@ from derive.language import names
 from derive.model import Model, load, parse
 from derive.proof.agreement import Agreement
 from derive.proof.budget import Budget
-from derive.proof.field import degrees, galois
-from derive.proof.field.degrees import Degrees
-from derive.proof.field.domain import Domain, Rows, Scalar
+from derive.proof.field import bounded, galois
+from derive.proof.field.bounded import Bounded
+from derive.proof.field.domain import Domain, Rows, Scalar, power
 from derive.proof.field.functions import Arithmetic, apply, slopes
 from derive.proof.field.galois import PRIME, Galois
 from derive.proof.field.reals import Reals
@@ -83,10 +83,11 @@ TRUE = [  # relations that hold of the real functions; z and −z are residues
 
 @pytest.mark.parametrize(("name", "sides"), TRUE, ids=[n for n, _ in TRUE])
 def test_random_functions_keep_true_relations(name: str, sides) -> None:  # type: ignore[no-untyped-def]
-    k, rng = Arithmetic(Galois(5)), Random(1)
+    k, rng, degrees = Arithmetic(Galois(5)), Random(1), Bounded(5)
     for _ in range(50):
         left, right = sides(k, rng.randrange(PRIME))
         assert left == right
+        assert degrees.same(*sides(Arithmetic(degrees), degrees.draw(rng, False)))
 
 
 def test_a_false_relation_is_seen() -> None:
@@ -200,25 +201,52 @@ def test_assumptions_are_kept() -> None:
 
 
 def test_degrees() -> None:
-    d = Degrees()
-    x, y = d.draw(Random(0), False), d.draw(Random(0), False)
-    assert d.mul(x, d.add(x, y)) == (2, 0)
-    assert d.add(d.inverse(x), d.inverse(y)) == (1, 2)
-    assert d.mul(d.zero, x) is None
+    d = Bounded(1)
+    x, y = d.draw(Random(0), False), d.draw(Random(1), False)
+    assert d.mul(x, d.add(x, y))[1:] == (2, 0)
+    assert d.add(d.inverse(x), d.inverse(y))[1:] == (1, 2)
+    assert d.mul(d.zero, x) == d.zero
     assert d.add(d.zero, x) == x
-    assert d.dot([x, x, d.zero], [y, d.inverse(y), y]) == (3, 1)
+    assert d.dot([x, x, d.zero], [y, d.inverse(y), y])[1:] == (3, 1)
+    assert d.difference([x, d.one], [y, d.inverse(y)]) == 1
+    assert d.difference([d.mul(x, x)], [d.inverse(y)]) == 3
+
+
+def test_degrees_of_what_a_relation_finds() -> None:
+    """A value of log exp has the degree of what exp was asked, and so on."""
+    k = Arithmetic(Bounded(1))
+    z = power(k.domain, k.domain.draw(Random(0), False), 64)
+    p = k.inverse(k.add(k.one, power(k.domain, k.domain.draw(Random(1), False), 9)))
+    assert k("log", k("exp", z)) == z
+    assert k("exp", k("log", z)) == z
+    assert k("exp", k.neg(k("log", p)))[1:] == (9, 0)
+    assert k("tanh", z)[1:] == (2, 2)
+    assert k("softplus", z)[1:] == (66, 2)  # softplus(−z) + z
+    assert k("log", k("sigmoid", z))[1] >= 64
+    assert k("log", k("sigmoid", k.neg(z)))[1] >= 64
+    assert k("exp", k("exp", z))[1:] == (2, 2)
+    k.domain.relate_log(k.mul(p, p), z)
+    assert k("log", k.mul(p, p)) == z
+    assert k("exp", z)[1:] == (2, 2)  # as before it was related
+
+
+def test_the_logarithm_of_zero_cannot_be_undone() -> None:
+    k = Arithmetic(Galois(1))
+    zero = k("log", 0)
+    with pytest.raises(ZeroDivisionError):
+        k("exp", k.neg(zero))
 
 
 def test_the_bound_covers_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Modulo 127, (s − 1) (s − 2) … (s − 16) = 0 passes one time in eight: never more often than the bound says."""
-    for module in (galois, degrees):
+    for module in (galois, bounded):
         monkeypatch.setattr(module, "PRIME", 127)
     model, trials = parse("cell c\nparam s : 1\ninput x : 1\nloss[t] = s * x[t]\n"), 1000
     s = model.symbol("s")
     left = b.hadamard(*(b.add(s, b.scale(-c, b.ones(1))) for c in range(1, 17)))
     passed = sum(truth(model, 2, Galois(seed), seed).value(left) == [[0]] for seed in range(trials))
-    domain = Degrees()
-    bits = domain.bits(sum(truth(model, 2, domain).value(left)[0][0]))
+    domain = Bounded(1)
+    bits = domain.bits(domain.difference(truth(model, 2, domain).value(left)[0], [domain.zero]))
     assert bits >= 1
     assert 0.09 < passed / trials <= 2.0**-bits
 

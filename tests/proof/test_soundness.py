@@ -322,17 +322,17 @@ def test_a_false_equation_of_the_second_round(case: tuple[str, derive.Model, Mat
 def test_where_constants_are_large_the_field_is_asked_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the automata were wrong about T - 6, the field at T = 3 would not see it."""
     asked = []
-    differ = Agreement._differ
+    differ = Agreement.differ
 
     def spy(self: Agreement, left: MatrixExpr, right: MatrixExpr, steps: int, *rest: object) -> bool:
         asked.append(steps)
         return differ(self, left, right, steps, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Agreement, "_differ", spy)
+    monkeypatch.setattr(Agreement, "differ", spy)
     left, right = MatrixSum(h(k), k, 0, T - 6), MatrixSum(h(k - 1), k, 1, T - 5)
     assert M.prove(left, right).status is Status.PROVED
     assert max(asked) == 9
-    monkeypatch.setattr(Agreement, "_differ", differ)
+    monkeypatch.setattr(Agreement, "differ", differ)
     found = decide(M.prover.reader, left, right, 0, False, Budget())
     monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)
     other = MatrixSum(h(k), k, 0, T - 7)

@@ -1,4 +1,4 @@
-"""Scalars to evaluate with: residues modulo a prime, real numbers of 50 digits, degrees of polynomials.
+"""Scalars to evaluate with: residues modulo a prime, with or without degrees; real numbers of 50 digits.
 
 A domain knows numbers and the primitive functions.  Everything above it, equations, dual numbers,
 sums and products, is written once, for all of them.
@@ -15,7 +15,7 @@ from sympy import Expr, Rational, Symbol, pi
 from derive.algebra.nodes import NONEMPTY, B, T
 from derive.errors import UnsupportedError
 
-Scalar: TypeAlias = Any  # an int, a number of mpmath, or a pair of degrees
+Scalar: TypeAlias = Any  # an int, a number of mpmath, or a residue with its degrees
 Rows: TypeAlias = list[list[Scalar]]
 
 
@@ -25,6 +25,12 @@ class Domain(Protocol):
     zero: Scalar
     one: Scalar
 
+    @property
+    def worn(self) -> bool:
+        """Has it seen so much that the next claim needs a fresh one?"""
+        ...
+
+    def same(self, a: Scalar, b: Scalar) -> bool: ...
     def add(self, a: Scalar, b: Scalar) -> Scalar: ...
     def mul(self, a: Scalar, b: Scalar) -> Scalar: ...
     def dot(self, u: Sequence[Scalar], v: Sequence[Scalar]) -> Scalar: ...

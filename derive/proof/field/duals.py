@@ -43,6 +43,10 @@ class Matrices:
         if rows * cols > MOST_ENTRIES:
             raise OutOfBudget(f"a matrix of {rows} × {cols} entries")
 
+    def same(self, a: Rows, b: Rows) -> bool:
+        """Are two matrices of one shape equal?"""
+        return all(map(self.domain.same, chain.from_iterable(a), chain.from_iterable(b)))
+
     def constant(self, rows: int, cols: int, value: Scalar) -> Dual:
         """A matrix of equal entries."""
         self.check(rows, cols)

@@ -8,7 +8,7 @@ independent of z, is what Ax-Schanuel gives for exponentials of independent argu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import mul
+from operator import eq, mul
 from random import Random
 
 from derive.errors import UnsupportedError
@@ -17,10 +17,13 @@ from derive.proof.field.domain import Scalar
 PRIME = 2**192 - 2**64 - 1  # that of the curve P-192 (FIPS 186-4, D.1.2.1); 2 is a square modulo it
 ROOT_OF_TWO = pow(2, (PRIME + 1) // 4, PRIME)
 HALF = (PRIME + 1) // 2
+RENEW = 100_000  # function values
 
 
 class Galois:
     """Residues modulo PRIME.  `calls` counts the values that were drawn for functions."""
+
+    same = staticmethod(eq)
 
     zero, one = 0, 1
 
@@ -54,9 +57,7 @@ class Galois:
         return sum(map(mul, u, v)) % PRIME
 
     def inverse(self, a: Scalar) -> Scalar:
-        if a == 0:
-            raise ZeroDivisionError
-        return pow(a, -1, PRIME)
+        return _inverse(a)
 
     def rational(self, p: int, q: int) -> Scalar:
         if q % PRIME == 0:
@@ -82,7 +83,7 @@ class Galois:
         if (name, z) in self._known:
             return self._known[name, z]
         mirror = _MIRRORS.get(name)
-        if mirror is not None and z > PRIME - z:
+        if mirror is not None and (z > PRIME - z or (name, PRIME - z) in self._known):
             return self._note(name, z, mirror(self.primitive(name, PRIME - z), PRIME - z))
         self.calls += 1
         return self._note(name, z, self._random() if name not in _PAIRS else self._pair(name, z))
@@ -94,6 +95,15 @@ class Galois:
         pair = {"sin": 2 * u * scale % PRIME, "cos": (1 - u * u) * scale % PRIME}
         self._known |= {(other, z): value for other, value in pair.items()}
         return pair[name]
+
+    @property
+    def worn(self) -> bool:
+        return self.calls > RENEW
+
+    @property
+    def known(self) -> int:
+        """How many values of functions were drawn, or found by a relation."""
+        return len(self._known)
 
     def _note(self, name: str, z: int, y: int) -> int:
         self._known[name, z] = y
@@ -108,6 +118,12 @@ class Galois:
         self._known.setdefault(("exp", log), a)
 
 
+def _inverse(a: int) -> int:
+    if a == 0:
+        raise ZeroDivisionError
+    return pow(a, -1, PRIME)
+
+
 _PAIRS = ("sin", "cos")
 _MIRRORS: dict[str, Callable[[int, int], int]] = {  # f(−z) from f(z) and z
     "tanh": lambda y, z: -y % PRIME,
@@ -116,6 +132,6 @@ _MIRRORS: dict[str, Callable[[int, int], int]] = {  # f(−z) from f(z) and z
     "cos": lambda y, z: y,
     "sigmoid": lambda y, z: (1 - y) % PRIME,
     "step": lambda y, z: (1 - y) % PRIME,
-    "exp": lambda y, z: pow(y, -1, PRIME),
+    "exp": lambda y, z: _inverse(y),
     "softplus": lambda y, z: (y - z) % PRIME,
 }

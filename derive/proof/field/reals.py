@@ -17,6 +17,8 @@ NEAR_A_KINK = mpmath.mpf("1e-6")
 class Reals:
     """Numbers of mpmath, in a context of our own."""
 
+    worn = False
+
     def __init__(self, digits: int = DIGITS) -> None:
         context = mpmath.MPContext()
         context.dps = digits + 10  # ten digits for rounding
@@ -34,6 +36,9 @@ class Reals:
             "erf": context.erf,
             "step": self._step,
         }
+
+    def same(self, a: Scalar, b: Scalar) -> bool:
+        return bool(a == b)
 
     def add(self, a: Scalar, b: Scalar) -> Scalar:
         return a + b
