@@ -124,6 +124,11 @@ class Program:
     def parameters(self) -> tuple[Variable, ...]:
         return self.roles("param")
 
+    @property
+    def numbers(self) -> dict[Symbol, Rational]:
+        """The constants as they stand in coefficients, with their values."""
+        return {Symbol(name, real=True): value for name, value in self.constants.items()}
+
     def assumes_sum_one(self, name: str) -> bool:
         """Do the components of `name` sum to one, by its declaration or an assumption?"""
         return self.variables[name].onehot or any(

@@ -19,7 +19,7 @@ from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
 from derive.algebra.nodes import Blocks, SumOver, T, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
-from derive.calculus.closed import ClosedForm, Path
+from derive.calculus.closed import ClosedForm, Path, is_long
 from derive.calculus.component import Component
 from derive.calculus.linear import spread
 from derive.errors import UnsupportedError
@@ -28,6 +28,7 @@ from derive.program import Program, operands, rebuild, references
 
 READABLE = 24  # a cotangent that takes more names than this to write out keeps its own
 MOST_PATHS = 64
+TO = " to "  # in the reason of a definition: before the gradient that it leads to
 
 
 def readable(adjoint: Adjoint) -> tuple[Step, ...]:
@@ -164,7 +165,7 @@ class Chain:
             term = todo.pop(0)
             moving = list(dict.fromkeys(r for r in references(term) if self.moves(r.name)))
             if not moving:
-                found.append(Path(self.plain(term).xreplace({t: self.j}), False, False, self.j, self.k))
+                found.append(Path(self.plain(term).xreplace({t: self.j}), False, False, self.j, self.k).settled({}))
                 continue
             if len(moving) > 1:
                 raise UnsupportedError("two cotangents of recurrences meet in one product")
@@ -183,7 +184,8 @@ class Chain:
         """One summand over j and k."""
         product = self._product(part, *self._define(part, r.name, definitions))
         summand = _put(term.xreplace({t: self.k}), r.xreplace({t: self.k}), product)
-        return Path(summand, True, part.backward, self.j, self.k)
+        known = {s.left.name: s.right for s in definitions.values()}
+        return Path(summand, True, part.backward, self.j, self.k).settled(known)
 
     def _product(self, part: Component, row: MatrixExpr, step: MatrixExpr, source: MatrixExpr) -> MatrixExpr:
         """row(k) · (product of one-step matrices between k and j) · source(j)."""
@@ -194,7 +196,7 @@ class Chain:
             product = OrderedProduct(one_step, self.m, self.k + 1, self.j, "ascending")
         return b.matmul(row.xreplace({t: self.k}), product, source.xreplace({t: self.j}))
 
-    def arriving(self, name: str) -> MatrixExpr:
+    def arriving(self, name: str) -> ClosedForm:
         """What arrives at a name at step t from the losses of all later steps, by the unfolded recursion.
 
         Raises:
@@ -203,31 +205,46 @@ class Chain:
         part = self.component_of(name)
         if part is None or len(part.basis) * part.depth > 1:
             raise UnsupportedError("the recurrence has several states")
-        product = self._product(part, part.row(name), part.step(), self.plain(part.source()))
+        definitions: dict[str, Step] = {}
+        product = self._product(part, *self._define(part, name, definitions))
         bounds = (0, t) if part.backward else (t, T - 1)
-        return MatrixSum(product.xreplace({self.k: t}), self.j, *bounds)
+        whole = MatrixSum(product.xreplace({self.k: t}), self.j, *bounds)
+        return ClosedForm(whole, tuple(definitions.values()), (), b.zeros(whole.shape), self.recurrent)
 
     def _define(
         self, part: Component, name: str, definitions: dict[str, Step]
     ) -> tuple[MatrixExpr, MatrixExpr, MatrixExpr]:
         """Symbols for the parts of a product, where they are worth a name."""
-        index = self._groups.index(tuple(part.names)) + 1
-        tail = str(index) if len(self._groups) > 1 else ""
+        tail = str(self._rank(part)) if len(self._groups) > 1 else ""
+        states = ", ".join(f"`{self.program[n].of}`" for n in part.basis)
         made = []
         of = self.program[name].of
-        reached = f"dL/d{of}" if of else name
+        reached = f"`dL/d{of}[t]`" if of else f"`{name}`"
         for letter, e, meaning in (
-            (f"P_{of or name}", part.row(name), f"from what arrives at the states to {reached}"),
-            (f"K{tail}", part.step(), "the transposed Jacobian of one step"),
-            (f"e{tail}", self.plain(part.source()), "what arrives at a step from outside the recurrence"),
+            (
+                f"P_{of or name}",
+                part.row(name),
+                f"from what arrives at {states} from outside and from the next step{TO}{reached}",
+            ),
+            (f"K{tail}", part.step(), f"the transposed Jacobian of one step of {states}"),
+            (f"e{tail}", self.plain(part.source()), f"what arrives at {states} from outside the recurrence"),
         ):
-            if isinstance(e, Blocks):
+            if isinstance(e, Blocks) or is_long(e):
                 symbol = Timed(self._fresh(letter), t, *e.shape)
                 definitions.setdefault(symbol.name, Step(symbol, e, "definition", meaning))
                 made.append(symbol)
             else:
                 made.append(e)
         return made[0], made[1], made[2]
+
+    def _rank(self, part: Component) -> int:
+        """The number of a recurrence, in the order of the states in the model."""
+        order = {name: i for i, name in enumerate(self.program.variables)}
+
+        def first(names: tuple[str, ...]) -> int:
+            return min(order.get(self.program[n].of, len(order)) for n in names)
+
+        return sorted(self._groups, key=first).index(tuple(part.names)) + 1
 
     def _fresh(self, name: str) -> str:
         while name in self.program.variables:

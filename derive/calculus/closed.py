@@ -6,33 +6,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sympy import Integer, MatAdd, MatrixExpr, Symbol
+from sympy import Expr, HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, Symbol, Transpose
 
 from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum
-from derive.algebra.nodes import T, is_reference, t
+from derive.algebra.nodes import Delta, T, is_reference, t
 from derive.calculus.adjoint import Step
 from derive.program import operands, rebuild, references
+
+LONG = 8  # a factor of more names than this is better read under a name of its own
+
+
+def is_long(e: MatrixExpr) -> bool:
+    return sum(1 for _ in references(e)) > LONG
 
 
 @dataclass(frozen=True)
 class Path:
-    """One kind of term: `summand` in j and k, summed over k and over the j that reach it, or in j alone."""
+    """One kind of term: `summand` in j and k, summed over k and over the j that reach it, or in j alone.
+
+    `only` is the one step j whose loss counts, where there is but one; the summand is that of this step.
+    """
 
     summand: MatrixExpr
     double: bool
     backward: bool
     j: Symbol
     k: Symbol
+    only: Expr | None = None
 
     def sum(self) -> MatrixExpr:
-        if not self.double:
-            return MatrixSum(self.summand, self.j, 0, T - 1)
-        bounds = (self.j, T - 1) if self.backward else (0, self.j)
-        return MatrixSum(MatrixSum(self.summand, self.k, *bounds), self.j, 0, T - 1)
+        j = self.j if self.only is None else self.only
+        one_step = self.summand
+        if self.double:
+            one_step = MatrixSum(self.summand, self.k, *((j, T - 1) if self.backward else (0, j)))
+        return MatrixSum(one_step, self.j, 0, T - 1) if self.only is None else one_step
+
+    def settled(self, known: Mapping[str, MatrixExpr]) -> Path:
+        """The path with its j in place, if all but one step's summand are zero: Σ_j [j = T−1] a_j = a_{T−1}."""
+        explicit = _substitute(self.summand, known)
+        for d in explicit.atoms(Delta):
+            at = next(
+                (i for i, own in ((d.at, d.time), (d.time, d.at)) if own == self.j and i.free_symbols <= {T}), None
+            )
+            if at is not None and b.is_zero(_with(explicit, {d: b.zeros(d.shape)})):
+                return replace(self, summand=_undelayed(self.summand.subs(self.j, at)), only=at)
+        return self
 
     def reached(self, j: int, steps: int) -> range:
         """The k of step j, of T = steps."""
+        if self.only is not None and self.only.subs(T, steps) != j:
+            return range(0)
         if not self.double:
             return range(j, j + 1)
         return range(j, steps) if self.backward else range(j + 1)
@@ -82,7 +106,23 @@ class ClosedForm:
 
     def _explicit(self, e: MatrixExpr) -> MatrixExpr:
         known = {s.left.name: s.right for s in self.definitions}
-        return _substitute(e, known) if known else e
+        return _undelayed(_substitute(e, known)) if known else e
+
+
+def _undelayed(e: MatrixExpr) -> MatrixExpr:
+    """[i = i] a is a."""
+    return _with(e, {d: d.arg for d in e.atoms(Delta) if d.at == d.time})
+
+
+def _with(e: MatrixExpr, values: Mapping[MatrixExpr, MatrixExpr]) -> MatrixExpr:
+    """Parts replaced, what becomes zero or one simplified."""
+    if e in values or not e.has(*values):
+        return values.get(e, e)
+    if isinstance(e, Bound):
+        return e.func(_with(e.body, values), *e.args[1:])
+    parts = [_with(a, values) for a in operands(e)]
+    join = {MatAdd: b.add, HadamardProduct: b.hadamard, MatMul: b.matmul, Transpose: b.transpose}.get(e.func)
+    return join(*parts) if join else rebuild(e, parts)
 
 
 def _substitute(e: MatrixExpr, known: Mapping[str, MatrixExpr]) -> MatrixExpr:

@@ -5,7 +5,7 @@ An adjoint equation is linear in the cotangents it reads; its matrix is a transp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import TypeAlias
 
@@ -36,7 +36,7 @@ def linear(e: MatrixExpr, matrix_of: MatrixOf, columns: object) -> Matrix:
     if all(p is None for p in parts):
         return None
     if isinstance(e, MatAdd):
-        return b.add(*(p for p in parts if p is not None))
+        return sum_of(p for p in parts if p is not None)
     if isinstance(e, Scale) and parts[0] is not None:
         return b.scale(e.coefficient, parts[0])
     moving = [i for i, p in enumerate(parts) if p is not None]
@@ -82,8 +82,50 @@ def diagonal_times(d: MatrixExpr, m: MatrixExpr) -> MatrixExpr:
     if factors and isinstance(factors[0], Diag):
         d, factors = b.hadamard(d, factors[0].arg), factors[1:]
     if isinstance(m, MatAdd):
-        return b.scale(c * k, b.add(*(diagonal_times(d, x) for x in m.args)))
+        return b.scale(c * k, sum_of(diagonal_times(d, x) for x in m.args))
     return b.scale(c * k, b.matmul(Diag(d), *factors))
+
+
+def sum_of(terms: Iterable[MatrixExpr]) -> MatrixExpr:
+    """A sum; diagonal matrices that share factors become one: diag(z ⊙ h) − diag(z ⊙ n) = diag(z ⊙ (h − n))."""
+    flat = [x for a in terms for x in (a.args if isinstance(a, MatAdd) else (a,))]
+    diagonals = [x for x in flat if isinstance(b.split(x)[1], Diag)]
+    shared = _shared([_factors(x) for x in diagonals])
+    if len(diagonals) < 2 or not shared:
+        return b.add(*flat)
+    rests = [
+        b.scale(b.split(x)[0], b.hadamard(*_without(_factors(x), shared), OneMatrix(*shared[0].shape)))
+        for x in diagonals
+    ]
+    one = Diag(b.hadamard(*shared, b.add(*rests)))
+    first = diagonals[0]
+    return b.add(*(one if x is first else x for x in flat if x is first or x not in diagonals))
+
+
+def _factors(x: MatrixExpr) -> list[MatrixExpr]:
+    """The factors of the vector on a diagonal."""
+    d = b.split(x)[1].arg
+    return list(d.args) if isinstance(d, HadamardProduct) else [d]
+
+
+def _shared(lists: Sequence[list[MatrixExpr]]) -> list[MatrixExpr]:
+    """The factors that are in every list, as often as in each of them."""
+    if not lists:
+        return []
+    found, others = list[MatrixExpr](), [list(x) for x in lists[1:]]
+    for a in lists[0]:
+        if all(a in x for x in others):
+            found.append(a)
+            for x in others:
+                x.remove(a)
+    return found
+
+
+def _without(factors: list[MatrixExpr], shared: list[MatrixExpr]) -> list[MatrixExpr]:
+    left = list(factors)
+    for a in shared:
+        left.remove(a)
+    return left
 
 
 def spread(e: MatrixExpr, moves: Callable[[str], bool]) -> list[MatrixExpr]:

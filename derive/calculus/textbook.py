@@ -5,6 +5,7 @@ another with the same left side are one chain of equalities.
 
     sum over time         dL/dθ = Σ_j dL_j/dθ
     paths                 dL_0/dθ, dL_1/dθ, … one term for each way back
+    step                  ds_j/dθ from ds_{j−1}/dθ
     sum over hidden states, product, instance, substitution
     loss, substitution in the sum
     term                  each factor in the model's quantities
@@ -20,17 +21,19 @@ from dataclasses import dataclass
 from sympy import Expr, Integer, MatrixExpr, Symbol
 
 from derive.algebra import build as b
-from derive.algebra.bound import MatrixSum, OrderedProduct
+from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import FusedLoss, Jacobian, T, t
 from derive.calculus.adjoint import Step
+from derive.calculus.closed import is_long
 from derive.calculus.hidden import Hidden
 from derive.calculus.local import jacobian
 from derive.errors import UnsupportedError
-from derive.program import Program, references
+from derive.program import Program, operands, rebuild, references
 
 INSTANCE = 3  # the j that is written out, back to k = 0
-SUM, PATHS, HIDDEN, PRODUCT, WRITTEN = "sum over time", "paths", "sum over hidden states", "product", "instance"
+SUM, PATHS, STEP, HIDDEN = "sum over time", "paths", "step", "sum over hidden states"
+PRODUCT, WRITTEN = "product", "instance"
 SUBSTITUTION, LOSS, WHOLE, TERM = "substitution", "loss", "substitution in the sum", "term"
 TERMS, LAYOUT = "substitution of terms", "layout"
 
@@ -102,6 +105,10 @@ class Textbook:
         return MatrixSum(b.matmul(*factors), self.k, 0, self.j)
 
     def _over_hidden_states(self) -> Iterator[Step]:
+        state, parameter = self.hidden.state, self.hidden.parameter
+        now, before = (Jacobian(self.hidden.at(state, j), parameter, "total") for j in (self.j, self.j - 1))
+        earlier = b.matmul(self.hidden.hidden(self.j), before)
+        yield Step(now, b.add(self.hidden.last(self.j), earlier), STEP, "directly, and through the state before")
         left, between = self.hidden.total(self.j), self._between(self.j, self.k)
         yield Step(left, self._one_loss(between), HIDDEN, "one term for each step at which the parameter acted")
         product = self._product(self.hidden.hidden(self.m))
@@ -188,7 +195,9 @@ class Textbook:
         if not self.hidden.state:
             right = self._over_time(self._explicit_head())
         else:
-            product = self._product(self._local(self.hidden.hidden(self.m)))
+            edge = self.hidden.hidden(self.m)
+            one_step = self._local(edge)
+            product = self._product(edge if is_long(one_step) else one_step)
             row = [self._explicit_head()] if self.hidden.head(self.j) else []
             summand = b.matmul(*row, product, self._local(self._last()))
             right = self._over_time(MatrixSum(summand, self.k, 0, self.j))
@@ -196,4 +205,14 @@ class Textbook:
 
     def _layout(self) -> Step:
         left, right = self.gradient
-        return Step(left, right, LAYOUT, "the row in the shape of the parameter")
+        return Step(left, self._shortened(right), LAYOUT, "the row in the shape of the parameter")
+
+    def _shortened(self, e: MatrixExpr) -> MatrixExpr:
+        """A long Jacobian of one step as its symbol, transposed."""
+        if isinstance(e, OrderedProduct):
+            edge = self.hidden.hidden(e.index)
+            return e.func(b.transpose(edge), *e.args[1:]) if is_long(e.body) and edge.shape == e.shape else e
+        if isinstance(e, Bound):
+            return e.func(self._shortened(e.body), *e.args[1:])
+        parts = [self._shortened(a) for a in operands(e)]
+        return rebuild(e, parts) if e.has(OrderedProduct) else e

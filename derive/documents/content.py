@@ -117,6 +117,11 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
 
+    def equations(self) -> Iterator[Equation]:
+        for block in self.blocks:
+            if isinstance(block, Equations):
+                yield from block.items
+
 
 @dataclass(frozen=True)
 class Document:
@@ -127,9 +132,7 @@ class Document:
 
     def equations(self) -> Iterator[Equation]:
         for section in self.sections:
-            for block in section.blocks:
-                if isinstance(block, Equations):
-                    yield from block.items
+            yield from section.equations()
 
     def rules(self) -> Iterator[Rule]:
         for section in self.sections:

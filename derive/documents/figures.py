@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
+from typing import TypeAlias
 
 from derive.documents.mathml import math_element
 
 UNIT = 52  # pixels
 RADIUS = 0.36
+Point: TypeAlias = "tuple[float, float]"
 
 
 @dataclass(frozen=True)
@@ -108,19 +110,27 @@ def _arrow(graph: Graph, e: Edge) -> Arrow:
     a, c = graph.nodes[e.start], graph.nodes[e.end]
     ends = _ends(a, c, e.bend)
     start, middle, end = (",".join(_pixels(graph, *p)) for p in ends)
-    (x1, y1), _, (x2, y2) = ends
-    length = hypot(x2 - x1, y2 - y1) or 1.0
-    at = _pixels(graph, (x1 + x2) / 2 - 0.2 * (y2 - y1) / length, (y1 + y2) / 2 + 0.2 * (x2 - x1) / length)
+    at = _pixels(graph, *_beside(*ends, e.bend))
     label = math_element(e.tex) if e.tex else ""
     return Arrow("way" if e.way else "flow", f"M{start} Q{middle} {end}", *at, label)
 
 
-def _ends(a: Node, c: Node, bend: float) -> tuple[tuple[float, float], ...]:
+def _beside(start: Point, middle: Point, end: Point, bend: float) -> Point:
+    """Where a label is free of bent arrows, which pass on the left."""
+    along = start[1] == end[1]
+    s = 0.35 if along and not bend else 0.5
+    x, y = ((1 - s) ** 2 * p + 2 * s * (1 - s) * q + s**2 * r for p, q, r in zip(start, middle, end, strict=True))
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    away = (0.2 if along or bend else -0.2) / (hypot(dx, dy) or 1.0)
+    return x - away * dy, y + away * dx
+
+
+def _ends(a: Node, c: Node, bend: float) -> tuple[Point, Point, Point]:
     """Where an arrow leaves its first node, its middle, and where it meets the second."""
     dx, dy = c.x - a.x, c.y - a.y
     middle = ((a.x + c.x) / 2 - 0.45 * bend * dy, (a.y + c.y) / 2 + 0.45 * bend * dx)
 
-    def rim(n: Node) -> tuple[float, float]:
+    def rim(n: Node) -> Point:
         vx, vy = middle[0] - n.x, middle[1] - n.y
         length = hypot(vx, vy) or 1.0
         gap = RADIUS + 0.05

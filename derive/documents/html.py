@@ -11,16 +11,17 @@ from derive.algebra.names import Notation
 from derive.documents.content import Document, Equations, Mark, Rule
 from derive.documents.figures import Drawing, Graph, drawing
 from derive.documents.mathml import math_element
-from derive.documents.summary import summary
+from derive.documents.summary import legend, summary
 from derive.documents.typeset import Typeset, typeset
 from derive.documents.writer import Writer
 from derive.render import render
 
 MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.PROVED: ("●", "proved for every T and every size"),
-    Mark.EXACT: ("✓", "both sides evaluated exactly at two sets of sizes"),
+    Mark.EXACT: ("✓", "both sides evaluated exactly"),
     Mark.UNCHECKED: ("?", "could not be evaluated"),
 }
+NO_MARK = "no mark"
 
 
 def html_document(document: Document, notation: Notation, prefix: str) -> str:
@@ -30,7 +31,7 @@ def html_document(document: Document, notation: Notation, prefix: str) -> str:
         "html/paper.html.j2",
         title=escape(document.title),
         summary=writer.prose(summary(document)),
-        marks=[(sign, meaning) for mark, (sign, meaning) in MARKS.items() if document.counts()[mark]],
+        marks=[(MARKS.get(mark, (NO_MARK, ""))[0], writer.prose(words)) for mark, words in legend(document)],
         sections=writer.sections(),
     )
 

@@ -161,7 +161,8 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
 
     def _print_Scale(self, e: Scale) -> str:
         c = e.coefficient
-        return f"-{self._times(-c, e.arg)}" if c.could_extract_minus_sign() else self._times(c, e.arg)
+        minus = not c.is_Add and c.could_extract_minus_sign()  # 1 - α stays as it was written
+        return f"-{self._times(-c, e.arg)}" if minus else self._times(c, e.arg)
 
     def _times(self, c: Expr, a: MatrixExpr) -> str:
         factor = parentheses(self._print(c)) if c.is_Add else self._print(c)
@@ -177,7 +178,11 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
             return rf"{self.inside(s, Level.POWER)}\,{self._print(OneMatrix(*e.shape))}"
         *others, last = factors(e)
         lowest = Level.SUM if others and isinstance(last, (MatrixSum, OrderedProduct, SumOver)) else Level.PRODUCT
-        return " ".join([*(self.inside(a, Level.PRODUCT) for a in others), self.inside(last, lowest)])
+        return " ".join([*(self._beside(a) for a in others), self.inside(last, lowest)])
+
+    def _beside(self, a: MatrixExpr) -> str:
+        """A factor before another one; the bars of two fractions must not look like one."""
+        return self.inside(a, Level.PRODUCT) + (r"\," if isinstance(a, Jacobian) else "")
 
     def _print_HadamardProduct(self, e: HadamardProduct) -> str:
         over = [a for a in e.args if not is_reciprocal(a)]

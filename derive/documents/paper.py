@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sympy import HadamardProduct, MatMul, MatrixExpr, preorder_traversal
 
 from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
+from derive.algebra.nodes import FusedLoss, SoftmaxCrossEntropy
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.chain import Chain, readable
 from derive.calculus.textbook import Textbook
 from derive.documents.content import Block, Document, Equation, Equations, Figure, Items, Paragraph, Rules, Section
-from derive.documents.fold import fold_program, folded, substitute
+from derive.documents.fold import fold_program, folded, helpers, substitute
 from derive.documents.latex import MatrixPrinter
 from derive.documents.preliminaries import assumptions, conventions, symbols
-from derive.documents.reading import sections
+from derive.documents.reading import definitions, sections
 from derive.documents.rules import rules
 from derive.documents.story import Story, three_derivatives
 from derive.documents.unrolled import network
+from derive.documents.words import listed
 from derive.program import Program, references
 
 FULL = 4  # a chain for each of so many parameters, else for the first one that a state is multiplied by
@@ -55,9 +57,10 @@ def _sections(data: PaperData) -> Iterator[Section]:
     printer = MatrixPrinter(notation)
     values = folded(readable(data.adjoint), data.adjoint, data.normal)
     derived = list(sections(data.normal, data.adjoint, {c.hidden.name for c in data.chains}))
-    chains = [Story(c, notation, values, data.last).section() for c in data.chains]
+    given = helpers(data.adjoint.program, data.program.equations)
+    chains = [Story(c, notation, given, data.last).section() for c in data.chains]
     normal = fold_program(data.normal)
-    shown = [*_right_sides([*chains, *derived]), *normal.values()]
+    shown = [*_right_sides([*chains, *derived]), *normal.values(), *data.program.equations.values()]
     yield Section("The model", tuple(_model(data.program, printer, _kinds(shown))))
     if any(c.hidden.state for c in data.chains):
         matrices = [c.hidden.name for c in data.chains if 1 not in c.hidden.parameter.shape]
@@ -65,7 +68,7 @@ def _sections(data: PaperData) -> Iterator[Section]:
     yield from chains
     yield Section("One operation at a time", tuple(_operations(data, normal)))
     yield from derived
-    same = list(_same(data, values))
+    same = list(_same(data, values, {e.label for s in derived for e in s.equations()}))
     if same:
         yield Section("Why the recursion and the sums are the same", tuple(same))
 
@@ -76,7 +79,10 @@ def _model(program: Program, printer: MatrixPrinter, kinds: set[type | str]) -> 
     yield Paragraph("with the following symbols.")
     yield symbols(program, printer)
     if any(program[n].timed for n in program.equations):
-        caption = "The network unrolled in time. A value is computed from those that an arrow comes from."
+        caption = (
+            "The network unrolled in time. An arrow leads from a value to one that is computed from it. "
+            "Values in between and the states before the first step are left out."
+        )
         yield Figure((network(program, printer.notation),), caption, "unrolled")
     yield Items("Conventions", conventions(program, kinds, printer))
     stated = assumptions(program, printer)
@@ -93,43 +99,78 @@ def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[B
         "The chain rule is applied to equations that do one thing each. Intermediate results get names of their own:"
     )
     yield Equations(tuple(_definitions(data.normal, normal, "n:")))
+    for name, e in normal.items():
+        if isinstance(e, FusedLoss) and not isinstance(data.program.equations.get(name), FusedLoss):
+            p, inner = e.companion.name, "softmax" if isinstance(e, SoftmaxCrossEntropy) else "sigmoid"
+            yield Paragraph(
+                f"Here @{name} takes the place of @{{m:{name}}}, so that the {inner} and the logarithm are "
+                f"differentiated together; `{p}` is then an output on which no other equation depends."
+            )
     listed = rules(data.normal, {v.of for v in data.adjoint.program.roles("adjoint")})
     if listed:
+        fused = any(isinstance(e, FusedLoss) for e in normal.values())
         yield Paragraph(
             "An equation $y = f(a)$ passes the gradient of its left side back to what stands on its right. "
-            "The model needs these rules; in each of them the letters are its own."
+            "The model needs these rules; in each of them"
+            f"{', except for that of the loss,' if fused else ''} the letters are its own."
         )
         yield Rules(tuple(listed))
 
 
-def _same(data: PaperData, values: Mapping[str, MatrixExpr]) -> Iterator[Block]:
-    """The recursion unfolded, for the state of each derivation path by path."""
-    chain, shown = Chain(data.adjoint), set[str]()
+def _same(data: PaperData, values: Mapping[str, MatrixExpr], known: Container[str]) -> Iterator[Block]:
+    """The recursion unfolded, for the state of each derivation path by path; what is `known` is not said again."""
+    chain, shown, told = Chain(data.adjoint), set[str](), list[str]()
     for c in data.chains:
         name, state = c.hidden.name, c.hidden.state
-        if not state:
-            continue
-        if state not in shown:
+        new = data.adjoint.cotangents[state] if state else ""
+        if state and state not in shown:
             shown.add(state)
-            new = data.adjoint.cotangents[state]
+            inside = listed([f"@{{d:{n}}}" for n in _between(data, new, new)])
             yield Paragraph(
-                f"The recursion of `{state}[t]`, unfolded from step `t` on, collects what comes back from the losses "
-                f"of step `t` and of all later ones:"
+                f"Put into one another, {inside} lead from the gradient of `{state}` at one step to that at the step "
+                f"before. Unfolded from step `t` on, they collect what comes back from the losses of step `t` and of "
+                "all later ones:"
             )
-            right = substitute(chain.arriving(new), values)
-            yield Equations((Equation(data.adjoint.program.ref(new), (right,), f"u:{state}"),))
-        yield Paragraph(
-            f"Put into @{{d:{name}}}, with `t` called `{c.k}` and the sums in the other order, this is "
-            f"@{{{name}:layout1}}: each pair of steps `{c.k}` and `{c.j}` is counted once, here by `{c.k}` first and "
-            f"there by `{c.j}`."
-        )
+            form = chain.arriving(new)
+            right, left = substitute(form.compact, values), data.adjoint.program.ref(new)
+            yield Equations((Equation(left, (right,), f"u:{state}", meaning=form.expression),))
+            yield from (x for x in definitions(form.definitions, values) if x.items[0].label not in known)
+            between = [f"@{{d:{n}}}" for n in _between(data, data.adjoint.cotangents[name], new)]
+            by = f" by way of {listed(between)}" if between else ""
+            yield Paragraph(
+                f"Put into @{{d:{name}}}{by}, with `t` called `{c.k}` and the sums in the other order, this is "
+                f"@{{{name}:layout1}}: each pair of steps `{c.k}` and `{c.j}` is counted once, here by `{c.k}` first "
+                f"and there by `{c.j}`."
+            )
+        else:
+            told.append(f"@{{d:{name}}} becomes @{{{name}:layout1}}")
+    if shown and told:
+        yield Paragraph(f"In the same way {listed(told)}.")
+
+
+def _between(data: PaperData, start: str, end: str) -> list[str]:
+    """The names whose gradients lead from one to another, without the first, unless it is where they end."""
+    of = {new: name for name, new in data.adjoint.cotangents.items()}
+    reads = {s.left.name: {r.name for r in references(s.right)} for s in readable(data.adjoint)}
+    ahead, todo = set[str](), [start]
+    while todo:  # what the first is computed from, up to the last
+        name = todo.pop()
+        new = reads.get(name, set()) - ahead
+        ahead |= new
+        todo += new - {end}
+    behind, todo = set[str](), [end]
+    while todo:  # and what the last goes into
+        name = todo.pop()
+        new = {n for n in (*ahead, start) if name in reads.get(n, ()) and n not in behind}
+        behind |= new
+        todo += new
+    found = behind if start == end else behind - {start, end}
+    return [of[name] for name in reads if name in found and name in of]
 
 
 def _right_sides(found: Iterable[Section]) -> Iterator[MatrixExpr]:
     for section in found:
-        for block in section.blocks:
-            if isinstance(block, Equations):
-                yield from (right for e in block.items for right in e.rights)
+        yield from (right for e in section.equations() for right in e.rights)
 
 
 def _kinds(shown: Iterable[MatrixExpr]) -> set[type | str]:

@@ -7,20 +7,37 @@ from collections.abc import Iterator
 from sympy import HadamardProduct, Integer, OneMatrix
 
 from derive.algebra.bound import OrderedProduct
+from derive.algebra.functions import FUNCTIONS
 from derive.algebra.names import index_tex
-from derive.algebra.nodes import Blocks, Delta, Detach, Diag, DiagPart, Kronecker, Pad, Slice, T, t
+from derive.algebra.nodes import (
+    Blocks,
+    Delta,
+    Detach,
+    Diag,
+    DiagPart,
+    Kronecker,
+    LogSoftmax,
+    Pad,
+    SigmoidCrossEntropy,
+    Slice,
+    Softmax,
+    SoftmaxCrossEntropy,
+    T,
+    t,
+)
 from derive.documents.content import Table
 from derive.documents.latex import MatrixPrinter
+from derive.documents.words import listed
 from derive.program import Assumption, Program, Variable
 
 MEANINGS = {
     "input": "input",
     "target": "target, given data",
-    "state": "state",
+    "state": "hidden state",
     "param": "parameter",
     "const": "constant",
     "initial": "initial state",
-    "result": "result",
+    "result": "computed from these",
     "total": "the total loss",
 }
 
@@ -48,7 +65,7 @@ def _shape(v: Variable, printer: MatrixPrinter) -> str:
 def _meaning(v: Variable, program: Program) -> str:
     if v.name == "loss":
         return "the loss of one step"
-    words = MEANINGS[v.role]
+    words = "output" if v.name in program.outputs and v.role == "result" else MEANINGS[v.role]
     if v.onehot:
         words += ", one-hot"
     if v.role in ("input", "target") and not v.timed:
@@ -57,15 +74,18 @@ def _meaning(v: Variable, program: Program) -> str:
 
 
 ALWAYS = (
-    "Time runs over $t = 0, 1, \\dots, T-1$. Vectors are columns. An empty sum is zero.",
-    "$dL/dA$ has the shape of $A$; its entry $rs$ is the derivative of $L$ by $A_{rs}$ through all that depends on it.",
+    "Time runs over the steps $t = 0, 1, \\dots, T-1$. Vectors are columns. An empty sum is zero.",
+    "The gradient $dL/dA$ has the shape of $A$; its entry $rs$ is the total derivative of $L$ by $A_{rs}$.",
     "The equations are those of one sequence. For several sequences, the gradients of parameters are summed over them.",
 )
 _ARROWS = (
     "An arrow over $\\prod$ points to where the index grows: $\\overrightarrow{\\prod}_{m=1}^{3} A_m = A_1 A_2 A_3$ "
     "and $\\overleftarrow{\\prod}_{m=1}^{3} A_m = A_3 A_2 A_1$. An empty product is the identity $\\mathbf{I}$."
 )
+NOTED = ("step", "sign", "reciprocal", "power")  # these have a sentence or a sign of their own
+WITH_LOG: set[type | str] = {SoftmaxCrossEntropy, SigmoidCrossEntropy, LogSoftmax}
 SOMETIMES: tuple[tuple[type | str, str], ...] = (
+    (Softmax, "$\\operatorname{softmax}(a)$ is $e^{a}$ divided by the sum of its entries."),
     (HadamardProduct, "$a \\odot b$ multiplies entry by entry, and $a^{\\odot 2}$ is $a \\odot a$."),
     ("reciprocal", "$a \\oslash b$ divides entry by entry."),
     (OneMatrix, "$\\mathbf{1}$ is a vector of ones, of the length that its place needs."),
@@ -85,7 +105,18 @@ SOMETIMES: tuple[tuple[type | str, str], ...] = (
 
 def conventions(program: Program, used: set[type | str], printer: MatrixPrinter) -> tuple[str, ...]:
     """The sentences that the equations shown need."""
-    return (*ALWAYS[:1], *_ends(program, printer), *ALWAYS[1:], *(words for what, words in SOMETIMES if what in used))
+    sometimes = (words for what, words in SOMETIMES if what in used)
+    return (*ALWAYS[:1], *_ends(program, printer), *ALWAYS[1:], *_elementwise(used), *sometimes)
+
+
+def _elementwise(used: set[type | str]) -> Iterator[str]:
+    """Which functions act on a vector entry by entry."""
+    found = [f for name, f in FUNCTIONS.items() if name in used and f.arity == 1 and name not in NOTED]
+    names = [f"${f.tex}$" for f in found] + ([r"$\log$"] if used & WITH_LOG and "log" not in used else [])
+    if names:
+        verb = "acts" if len(names) == 1 else "act"
+        sigmoid = "; $\\sigma(a) = 1 / (1 + e^{-a})$" if "sigmoid" in used else ""
+        yield f"{listed(names)} {verb} entry by entry{sigmoid}."
 
 
 def _ends(program: Program, printer: MatrixPrinter) -> Iterator[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, groupby
 
 from sympy import MatAdd, MatrixExpr, Transpose
 
+from derive.algebra.bound import MatrixSum
 from derive.algebra.nodes import FusedLoss, Scale, Timed, is_reference
 from derive.calculus.adjoint import Adjoint, Step
-from derive.calculus.chain import Chain, readable
-from derive.calculus.pullback import rule_name
-from derive.documents.content import Block, Equation, Equations, Paragraph, Section
+from derive.calculus.chain import TO, Chain, readable
+from derive.documents.content import Equation, Equations, Paragraph, Section
 from derive.documents.fold import fold_program, folded, substitute
+from derive.documents.rules import rule_title
 from derive.documents.words import listed, number_word, sentence
 from derive.errors import UnsupportedError
 from derive.program import Program, Variable, operands, references
@@ -23,14 +25,15 @@ class Reasons:
 
     def __init__(self, normal: Program, adjoint: Adjoint):
         self.normal, self.seeds = normal, adjoint.seeds
-        self.uses: dict[str, dict[tuple[str, int | None], str]] = {}
+        self.uses: dict[str, dict[tuple[str, int | None], list[str]]] = {}
         for name, e in fold_program(normal).items():
             if name not in adjoint.cotangents:
                 continue
-            for r, parent in _with_parents(e, e):
+            for r, rules in _with_rules(e):
                 offset = r.offset if isinstance(r, Timed) else 0
                 later = None if offset is None else -offset
-                self.uses.setdefault(r.name, {}).setdefault((name, later), rule_name(parent))
+                known = self.uses.setdefault(r.name, {}).setdefault((name, later), [])
+                known += (rule for rule in rules if rule not in known)
 
     def of(self, name: str) -> str:
         """The reason of the adjoint of `name`; "" where nothing uses it."""
@@ -77,17 +80,18 @@ class Reasons:
         return f"`{v.name}` is the state {edge}, read in {listed([f'@{n}' for n in dict.fromkeys(users)])}."
 
 
-def _with_parents(e: MatrixExpr, parent: MatrixExpr) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
-    """Every reference with the node whose rule passes a gradient to it."""
+def _with_rules(e: MatrixExpr, above: tuple[str, ...] = ()) -> Iterator[tuple[MatrixExpr, tuple[str, ...]]]:
+    """Every reference with the rules that pass a gradient to it, from the last one to be applied."""
     if is_reference(e):
-        yield e, parent
+        yield e, above or ("sum",)
     for a in (e.target, e.logits) if isinstance(e, FusedLoss) else operands(e):
-        silent = isinstance(e, (Scale, Transpose)) or (isinstance(e, MatAdd) and not is_reference(a))
-        yield from _with_parents(a, parent if silent and parent is not e else e)
+        sign = isinstance(e, Scale) and e.coefficient == -1
+        silent = sign or isinstance(e, Transpose) or (isinstance(e, MatAdd) and not is_reference(a))
+        yield from _with_rules(a, above if silent else (rule_title(e), *above))
 
 
-def _rules(names: Iterable[str]) -> list[str]:
-    return [n for n in dict.fromkeys(names) if n != "chain rule"] or ["sum"]
+def _rules(names: Iterable[Iterable[str]]) -> list[str]:
+    return [n for n in dict.fromkeys(chain.from_iterable(names)) if n != "chain rule"] or ["sum"]
 
 
 def sections(normal: Program, adjoint: Adjoint, told: Container[str] = ()) -> Iterator[Section]:
@@ -141,39 +145,54 @@ CLOSED = "The same gradients as sums over steps"
 ROLES = {"param": PARAMETERS, "input": GIVEN, "initial": GIVEN}
 INTROS = {
     RECURSION: "The gradient of the loss with respect to a value is the sum of what comes back from every equation "
-    "that uses the value. Time runs the other way; a gradient at a step outside the sequence is zero.",
+    "that uses the value. The equations are evaluated against the direction of time; nothing comes back from a step "
+    "outside the sequence.",
     PARAMETERS: "A parameter is the same at every step, so its gradient is a sum over the steps.",
-    GIVEN: "They are needed where the network is a part of a larger one.",
+    GIVEN: "These gradients are needed where the network is a part of a larger one.",
     CLOSED: "Unfolding the recursion writes a gradient as a double sum: over the steps `j` whose loss it is, and "
-    "over the steps `k` at which the parameter acted. The ordered product carries the one back to the other.",
+    "over the steps `k` at which the parameter acted. The ordered product carries the one back to the other. The "
+    "recursion finds the same numbers in one pass over the steps, the double sum only in about $T^2$ terms.",
 }
+
+
+INTRO_SINGLE = "Unfolding the recursion writes a gradient as a sum over the steps at which the parameter acted."
+
+
+def _double(e: Equation) -> bool:
+    """Is it a sum over the steps of the losses, and over those at which the parameter acted?"""
+    return any(isinstance(s.body, MatrixSum) for right in e.rights for s in right.atoms(MatrixSum))
 
 
 def _closed_forms(
     normal: Program, adjoint: Adjoint, values: Mapping[str, MatrixExpr], told: Container[str]
 ) -> Iterator[Section]:
     """The parameters' gradients with the recursion unfolded, where that has a form worth reading."""
-    chain = Chain(adjoint)
+    forms = Chain(adjoint)
     gradients: list[Equation] = []
-    definitions: dict[str, Step] = {}
+    named: dict[str, Step] = {}
     for v in normal.parameters:
         if v.name not in adjoint.cotangents or v.name in told:
             continue
         try:
-            form = chain.closed_form(v.name)
+            form = forms.closed_form(v.name)
         except UnsupportedError:
             continue
         left = adjoint.program.ref(adjoint.cotangents[v.name])
         shown = substitute(form.compact, values)
         gradients.append(Equation(left, (shown,), f"s:{v.name}", meaning=form.expression))
-        definitions |= {d.left.name: d for d in form.definitions}
+        named |= {d.left.name: d for d in form.definitions}
     if gradients:
-        blocks = (Paragraph(INTROS[CLOSED]), Equations(tuple(gradients)))
-        yield Section(CLOSED, (*blocks, *_definitions(definitions.values(), values)))
+        words = INTROS[CLOSED] if any(_double(e) for e in gradients) else INTRO_SINGLE
+        blocks = (Paragraph(words), Equations(tuple(gradients)))
+        yield Section(CLOSED, (*blocks, *definitions(named.values(), values)))
 
 
-def _definitions(steps: Iterable[Step], values: Mapping[str, MatrixExpr]) -> Iterator[Block]:
+def definitions(steps: Iterable[Step], values: Mapping[str, MatrixExpr]) -> Iterator[Equations]:
+    """What the symbols of sums over steps stand for."""
     ordered = sorted(steps, key=lambda s: (s.left.shape[0] != s.left.shape[1], s.left.shape[1] != 1))
-    for d in ordered:
-        equation = Equation(d.left, (substitute(d.right, values),), f"s:{d.left.name}", defines=True)
-        yield Equations((equation,), f"`{d.left.name}[t]`: {d.reason}.")
+    for reason, alike in groupby(ordered, key=lambda s: s.reason.partition(TO)[0]):
+        found = list(alike)
+        names = listed([f"`{d.left.name}[t]`" for d in found])
+        targets = listed([d.reason.partition(TO)[2] for d in found])
+        shown = (Equation(d.left, (substitute(d.right, values),), f"s:{d.left.name}", defines=True) for d in found)
+        yield Equations(tuple(shown), f"{names}: {reason}{TO if targets else ''}{targets}.")

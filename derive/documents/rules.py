@@ -136,7 +136,7 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
     y, g = MatrixSymbol(name, *sample.shape), MatrixSymbol(f"d{name}", *sample.shape)
     pairs = [_untransposed(x, h) for x, h in pullback(sample, y, g, program)]
     return Rule(
-        _title(sample).capitalize(),
+        rule_title(sample).capitalize(),
         f"{printer.doprint(y)} = {printer.doprint(sample)}",
         tuple(f"{printer.doprint(_adjoint(x))} = {printer.doprint(h)}" for x, h in pairs if _moves(x, own)),
         f", {note}" if (note := _note(sample, program)) else "",
@@ -144,7 +144,7 @@ def _rule(sample: MatrixExpr, program: Program) -> Rule:
     )
 
 
-def _title(sample: MatrixExpr) -> str:
+def rule_title(sample: MatrixExpr) -> str:
     """The name of a rule; the products that have a name of their own by that."""
     if scalar_part(sample) is not None:
         return "broadcast"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sympy import MatrixExpr
 
 from derive.algebra.names import Notation
+from derive.algebra.nodes import Kronecker
 from derive.calculus.adjoint import Step
 from derive.calculus.hidden import Hidden
 from derive.calculus.textbook import (
@@ -16,6 +17,7 @@ from derive.calculus.textbook import (
     LOSS,
     PATHS,
     PRODUCT,
+    STEP,
     SUBSTITUTION,
     SUM,
     TERM,
@@ -41,14 +43,16 @@ THREE = Section(
             "The total derivative $d$ counts every way, through all steps. "
             "The partial derivative $\\partial$ is that of one equation as it is printed, "
             "all else in it held fixed. "
-            "The immediate derivative $\\partial^{+}$ counts every way within one step: the values of all "
-            "other steps are held fixed."
+            "The immediate derivative $\\partial^{+}$ counts every way within one step: the values of other "
+            "steps, but for the one that is differentiated by, are held fixed. Where a single equation is all there "
+            "is within the step, it is $\\partial$."
         ),
     ),
 )
 ROWS = (
-    "The Jacobian of a vector has a row for each of its entries and a column for each entry of what it is "
-    "differentiated by, and the derivative of a loss is a row: factors stand in the order in which one goes back. "
+    "In what follows the Jacobian of a vector has a row for each of its entries and a column for each entry of what it "
+    "is differentiated by, and the derivative of a loss is a row: factors stand in the order in which one goes back. "
+    "The gradient, in the shape of what is differentiated by, comes at the end. "
 )
 ARROW = (
     "An arrow says that the entries of a matrix are taken one after another, row by row: $\\vec{{{0}}}$ is a column."
@@ -66,7 +70,7 @@ class Story:
     """One parameter's derivation as a section of a document.
 
     Args:
-        values: what the names that are not shown stand for.
+        values: what the names that the model does not have stand for.
     """
 
     def __init__(self, textbook: Textbook, notation: Notation, values: Mapping[str, MatrixExpr], last: int = 2):
@@ -106,7 +110,8 @@ class Story:
                 yield Paragraph(words)
             key = f"{rule}{n}".replace(" ", "-")
             rights = tuple(substitute(s.right, self.values) for s in chain)
-            yield Equations((Equation(chain[0].left, rights, self.label(key), defines=rule == LOSS),))
+            left, meaning = chain[0].left, self.textbook.gradient[1] if rule == LAYOUT else None
+            yield Equations((Equation(left, rights, self.label(key), defines=rule == LOSS, meaning=meaning),))
             if rule == PATHS and n == self.last + 1 and self.state:
                 yield self._figure()
 
@@ -114,6 +119,7 @@ class Story:
         sentence = {
             SUM: self._sum,
             PATHS: lambda: self._path(n),
+            STEP: self._one_step,
             HIDDEN: self._over_states,
             PRODUCT: self._product,
             WRITTEN: lambda: f"For `{self.j}` = 3 and `{self.k}` = 0 this is",
@@ -136,8 +142,8 @@ class Story:
 
     def _sum(self) -> str:
         return (
-            f"The loss is a sum over the steps, and `{self.name}` is the same at every step. "
-            "So the derivative is a sum over the steps as well, of what each step's loss contributes:"
+            "The loss is a sum over the steps, so its derivative is the sum of the derivatives, of what each step's "
+            "loss contributes:"
         )
 
     def _path(self, n: int) -> str:
@@ -145,17 +151,18 @@ class Story:
         if n == 0:
             by_way = listed([f"`{name}[0]`" for name in between])
             where = f" by way of {by_way}" if between else ""
-            return f"The loss {loss} depends on `{self.name}`{where}. The chain rule multiplies what lies on the way:"
+            rule = "The chain rule multiplies the derivatives on the way:"
+            return f"The loss {loss} depends on `{self.name}`{where}. {rule}"
         if not self.state:
-            return f"Of {loss} there is one way back as well:" if n == 1 else f"And so it is for {loss}:"
+            return f"From {loss} there is one way back as well:" if n == 1 else f"And so it is for {loss}:"
         s = self.state
         if n == 1:
             return (
-                f"Of {loss} there are two ways back: `{s}[1]` is computed with `{self.name}`, and it is computed from "
-                f"`{s}[0]`, which is no constant, but was computed with `{self.name}` in its turn:"
+                f"From {loss} there are two ways back: `{s}[1]` is computed with `{self.name}`, and it is computed "
+                f"from `{s}[0]`, which is no constant, but was computed with `{self.name}` in its turn:"
             )
         return (
-            f"Of {loss} there are {number_word(n + 1)} ways back, one for each hidden state from `{s}[{n}]` "
+            f"From {loss} there are {number_word(n + 1)} ways back, one for each hidden state from `{s}[{n}]` "
             f"to `{s}[0]`:"
         )
 
@@ -168,10 +175,18 @@ class Story:
         )
         return Figure(graphs, caption, self.label("ways"))
 
+    def _one_step(self) -> str:
+        s = self.state
+        return (
+            f"It goes on like this, since `{self.name}` is the same at every step: it acts on `{s}[{self.j}]` "
+            f"directly, and through `{s}[{self.j}-1]`, on which it acted before:"
+        )
+
     def _over_states(self) -> str:
         s, between = self.state, self._d("d", f"{self.state}[{self.j}]", f"{self.state}[{self.k}]")
         return (
-            f"What holds for these steps holds for any step `{self.j}`: a term for each hidden state `{s}[{self.k}]`. "
+            f"Put into itself until `{s}[-1]` is reached, which does not depend on `{self.name}`, "
+            f"{self._ref(STEP)} gives any step `{self.j}` a term for each hidden state `{s}[{self.k}]`. "
             f"The total derivative {between} stands for what lies between the two states; it is the identity "
             f"for `{self.k}` = `{self.j}`:"
         )
@@ -188,7 +203,7 @@ class Story:
             return f"Any step contributes in this way, and {self._ref(SUM)} becomes"
         return (
             f"so that, by {self._ref(SUM)} and {self._ref(SUBSTITUTION)}, there are two sums: over the steps "
-            f"`{self.j}` whose loss it is, and over the hidden states `{self.k}` at which `{self.name}` acted:"
+            f"`{self.j}` whose loss it is, and over the hidden states `{self.k}` on which `{self.name}` acted:"
         )
 
     def _term(self, n: int, chain: list[Step]) -> str:
@@ -196,27 +211,34 @@ class Story:
         left = chain[0].left
         if left.is_MatMul:
             if "sums to one" in chain[0].reason:
-                return (
-                    f"{start}Together they are simpler than each of them, as the components of the target sum to one:"
-                )
-            return f"{start}Together they are"
+                return f"{start}Their product is simpler than either, as the components of the target sum to one:"
+            return f"{start}Their product is"
         if len(chain) > 1:
-            return f"{start}The equation of `{left.of.name}[{left.of.index}]` gives this, first in full:"
+            return f"{start}Differentiating the equation of `{left.of.name}[{left.of.index}]` gives, first in full,"
         if left.by != self.hidden.parameter:
             between = self.state and left.of.name == self.state
             return f"{start}From one state back to the one before it," if between else start
         if 1 in left.by.shape:
             return f"{start}Where the parameter acts,"
         rows, cols = (self.printer.doprint(n) for n in left.shape)
-        return f"{start}Where the parameter acts, the factor has the shape ${rows} \\times {cols}$:"
+        factor = f"{start}Where the parameter acts, the factor has the shape ${rows} \\times ({cols})$"
+        if not chain[-1].right.has(Kronecker):
+            return f"{factor}:"
+        return (
+            f"{factor}. The entry $rs$ of `{self.name}` meets entry $s$ of the vector that `{self.name}` is multiplied "
+            "by, and acts on entry $r$ of the product alone:"
+        )
 
     def _layout(self) -> str:
         if self.hidden.parameter.shape == (1, 1):
             return "So the gradient is"
-        if 1 in self.hidden.parameter.shape:
-            return "This is a row. The gradient has the shape of the parameter, and is its transpose:"
+        if self.hidden.parameter.shape[0] == 1:
+            return "This row has the shape of the parameter. It is the gradient:"
+        if self.hidden.parameter.shape[1] == 1:
+            sign = self._d("d", self.hidden.program.total)
+            return f"This is a row. Its transpose is the gradient, a column; from here on {sign} stands for that:"
         return (
-            f"This is a row, with an entry for each entry of `{self.name}`. Laid out in the shape of "
-            f"`{self.name}`, row by row, $a^{{\\top}} (A \\otimes x^{{\\top}})$ is $A^{{\\top}} a\\, x^{{\\top}}$. "
-            "So the gradient is"
+            f"This is a row, with an entry for each entry of `{self.name}`. Written row by row into a matrix, the "
+            "entries of a row $a^{\\top} (A \\otimes u^{\\top})$ are $A^{\\top} a\\, u^{\\top}$, and transposed "
+            "factors stand in the other order. So the gradient is"
         )

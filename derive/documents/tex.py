@@ -8,11 +8,13 @@ from derive.algebra.names import Notation
 from derive.documents.content import Document, Mark, Rule
 from derive.documents.escape import escape_tex
 from derive.documents.figures import Graph
-from derive.documents.summary import summary
+from derive.documents.summary import legend, summary
 from derive.documents.typeset import Typeset
 from derive.documents.writer import Writer
 from derive.render import render
 
+SIGNS: Mapping[Mark, str] = {Mark.PROVED: r"$\bullet$", Mark.EXACT: r"$\checkmark$", Mark.UNCHECKED: "?"}
+BARE, STRUTTED = r"{\prod}}\limits", r"{\prod}\rule{0pt}{3.3ex}}\limits"  # keeps the upper bound off the arrow
 MARKS: Mapping[Mark, str] = {Mark.PROVED: r"\deriveproved", Mark.EXACT: r"\deriveexact", Mark.UNCHECKED: r"\deriveopen"}
 
 
@@ -28,6 +30,7 @@ def latex_document(document: Document, notation: Notation, prefix: str, fragment
         "latex/fragment.tex.j2" if fragment else "latex/paper.tex.j2",
         title=escape_tex(document.title),
         summary=writer.prose(summary(document)),
+        marks=[(SIGNS.get(mark, "no mark"), writer.prose(words)) for mark, words in legend(document)],
         sections=writer.sections(),
     )
 
@@ -55,7 +58,7 @@ class TexWriter(Writer):
 
     def equation(self, x: Typeset, beside: str) -> Iterator[str]:
         """The rows of an align, numbered at the last one."""
-        *others, last = (f"{left} &{right}" for left, right in x.cells)
+        *others, last = (f"{left} &{right}".replace(BARE, STRUTTED) for left, right in x.cells)
         yield from (rf"{row} \notag" for row in others)
         aside = rf" && \text{{{beside}}}" if beside else ""
         label = rf"\label{{{self.label(x.label)}}}" if x.label else ""

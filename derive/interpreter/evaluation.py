@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import sympy
-from sympy import Expr, MatrixExpr, S, Symbol
+from sympy import Expr, MatrixExpr, S
 
 from derive.algebra.nodes import NONEMPTY, B, SumOver, T, Timed, is_reference, t
 from derive.errors import DeriveError
@@ -41,7 +41,7 @@ class Evaluation:
         numbers = {s: sympy.Integer(sizes[s.name]) for s in program.sizes}
         self._numbers: dict[Expr, Any] = {**numbers, T: sympy.Integer(steps), B: sympy.Integer(batch)}
         self._numbers[NONEMPTY] = sympy.Integer(int(steps > 0))
-        self._numbers |= {Symbol(n, real=True): c for n, c in program.constants.items()}
+        self._numbers |= program.numbers
         self._known: dict[Expr, Expr] = {}
         self._memo: dict[Key, Array] = {}
 

@@ -131,7 +131,8 @@ class Derivation:
     def _shown(self) -> list[tuple[MatrixExpr, MatrixExpr]]:
         """The gradient as a notebook shows it: the double sum, else the last line of the recursion."""
         try:
-            return [(self.symbol, self.closed_form.compact)]
+            form = self.closed_form
+            return [(self.symbol, form.compact), *((d.left, d.right) for d in form.definitions)]
         except UnsupportedError:
             return [(self.recursion[-1].left, self.recursion[-1].right)]
 

@@ -110,7 +110,7 @@ def _closed(derivation: Derivation, write: _Writer) -> Iterator[str]:
     target = derivation.adjoint.program.ref(derivation.adjoint.cotangents[derivation.name])
     yield write.equation(target, form.compact)
     for definition in form.definitions:
-        yield f"{write.equation(definition.left, definition.right)}    ({definition.reason})"
+        yield f"{write.equation(definition.left, definition.right)}    ({definition.reason.replace('`', '')})"
 
 
 def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Agreement:
     def __init__(self, subject: Subject):
         self.subject = subject
         self._worlds: dict[tuple[object, ...], Truth] = {}
-        self._indices = Indices((T, *subject.names.sizes))
+        self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
         """Distinct sizes from 2 on (from 6 on for LARGER), in an order that `shift` turns round.

@@ -27,7 +27,7 @@ def problems(left: MatrixExpr, right: MatrixExpr, program: Program) -> Iterator[
 
 def _taken(program: Program) -> set[Symbol]:
     """The symbols that mean something already."""
-    return {t, T, NONEMPTY, *program.sizes, *(Symbol(n, real=True) for n in program.constants)}
+    return {t, T, NONEMPTY, *program.sizes, *program.numbers}
 
 
 def _names(e: MatrixExpr, program: Program) -> Iterator[str]:

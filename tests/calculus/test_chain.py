@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sympy import MatrixSymbol
 
+from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
+from derive.algebra.nodes import Delta, T
 from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm, expand
+from derive.calculus.linear import sum_of
 from derive.errors import UnsupportedError
 from derive.interpreter import Evaluation
 from derive.kernels.report import relative_error
@@ -20,6 +24,7 @@ from derive.kernels.samples import Sample, draw
 from derive.language import names, text
 from derive.model import Model, parse
 from derive.program import SEQUENCE, Program, Variable
+from derive.proof.verdict import Status
 from tests.cells import CATALOGUE, FEATURES, model
 
 STEPS, BATCH = 5, 2
@@ -197,3 +202,24 @@ def _seconds(name: str) -> float:
     for v in m.normal.parameters:
         chain.closed_form(v.name)
     return time.process_time() - start
+
+
+def test_diagonals_that_share_factors_become_one() -> None:
+    z, h, n = (MatrixSymbol(name, 3, 1) for name in "zhn")
+    A = MatrixSymbol("A", 3, 3)
+    found = sum_of([b.diag(b.hadamard(z, z, h)), A, b.scale(-2, b.diag(b.hadamard(z, n, z)))])
+    assert found == b.add(b.diag(b.hadamard(z, z, b.subtract(h, b.scale(2, n)))), A)
+    assert sum_of([b.diag(z), b.diag(b.hadamard(z, h))]) == b.diag(b.hadamard(z, b.add(b.ones(3), h)))
+    assert sum_of([b.diag(z), b.diag(h)]) == b.add(b.diag(z), b.diag(h))
+    assert sum_of([b.diag(z), A]) == b.add(b.diag(z), A)
+
+
+def test_a_loss_of_the_last_step_has_one_term_for_each_step_before() -> None:
+    m = model("rnn_classifier")
+    for v in m.normal.parameters:
+        form = m.gradient(v.name).closed_form
+        assert not form.expression.atoms(Delta)
+        assert all(path.only == T - 1 for path in form.paths)
+        assert m.prove(m.gradient(v.name).symbol, form.expression).status is Status.PROVED
+    assert list(form.paths[0].reached(2, 3)) == [2]
+    assert list(form.paths[0].reached(1, 3)) == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sympy import MatrixExpr
 
 from derive.proof.automaton.compiler import Compiler
 from derive.proof.automaton.encode import Calendar, Spelling, encode
+from derive.proof.automaton.loops import has_step
 from derive.proof.automaton.paths import Path
 from derive.proof.automaton.weighted import Automaton, Different, Equal, compare
 from derive.proof.budget import Budget
@@ -49,7 +51,17 @@ def decide(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free
 
 def _decided(reader: Reader, left: MatrixExpr, right: MatrixExpr, least: int, free: bool, budget: Budget) -> Found:
     sides = [reader.read(left), reader.read(right)]
-    paths = _paths(reader, [x for side in sides for x in side], least, free)
+    found = _compared(reader, sides, least, free, False, budget)
+    chains = (layout(x, reader.last_name(x), reader.letters.left_size)[0] for side in sides for x in side)
+    if isinstance(found.result, Different) and any(has_step(i) for chain in chains for i in chain):
+        with suppress(NotInClass):  # two ways to say when a letter without a time stands
+            other = _compared(reader, sides, least, free, True, budget)
+            return other if isinstance(other.result, Equal) else found
+    return found
+
+
+def _compared(reader: Reader, sides: Sequence[Terms], least: int, free: bool, beside: bool, budget: Budget) -> Found:
+    paths = _paths(reader, [x for side in sides for x in side], least, free, beside)
     nets = []
     for side in sides:
         compiler = Compiler(reader)
@@ -77,7 +89,7 @@ def _first(reader: Reader, x: Term) -> str:
     return str(chain[0][0]) if chain else (found.name if found else "")
 
 
-def _paths(reader: Reader, terms: Terms, least: int, free: bool) -> dict[int, Path]:
+def _paths(reader: Reader, terms: Terms, least: int, free: bool, beside: bool = False) -> dict[int, Path]:
     """The way of each term, by its identity: those that begin alike go forward in time, or all backward."""
     by_name: dict[str, Terms] = {}
     for x in terms:
@@ -87,7 +99,7 @@ def _paths(reader: Reader, terms: Terms, least: int, free: bool) -> dict[int, Pa
         refusals = []
         for reverse in (False, True):
             try:
-                found = {id(x): Path(reader, x, reverse, least, free) for x in alike}
+                found = {id(x): Path(reader, x, reverse, least, free, beside) for x in alike}
             except NotInClass as refusal:
                 refusals.append(refusal)
                 continue

@@ -17,11 +17,15 @@ from derive.proof.words.terms import all_times
 
 @dataclass(frozen=True)
 class Place:
-    """Where reading stands: a node, and the anchor and bias of the reference: reference = anchor + bias."""
+    """Where reading stands: a node, and the anchor and bias of the reference: reference = anchor + bias.
+
+    `last` is the time of the letter before, from the anchor; 0 where there is none.
+    """
 
     node: int
     anchor: Anchor
     bias: int
+    last: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,15 @@ class Path:
         reverse: read it backward in time.
         least: the least T that counts, 0 or 1.
         free: is t a free index, so that a word also says which t it belongs to?
+        beside: letters without a time stand at the time of the letter before, not at that of their index.
 
     Raises:
         NotInClass: the term cannot be read along the time line, in this direction.
     """
 
-    def __init__(self, reader: Reader, x: Term, reverse: bool, least: int, free: bool):
+    def __init__(self, reader: Reader, x: Term, reverse: bool, least: int, free: bool, beside: bool = False):
         self.x = mirrored(x) if reverse else x
-        self.reader, self.reverse, self.least, self.free = reader, reverse, least, free
+        self.reader, self.reverse, self.least, self.free, self.beside = reader, reverse, least, free, beside
         x = self.x
         self.chain, self.last = layout(x, reader.last_name(x), reader.letters.left_size)
         if free:
@@ -198,10 +203,10 @@ class Path:
         if isinstance(item, Run):
             raise NotInClass("an ordered product inside another")
         if item.time is None:
-            step = -p.bias if has_step(item) else None
+            step = (p.last if self.beside else 0) - p.bias if has_step(item) else None
             return replace(p, node=self.net.arc(p.node, [Letter(item, step)]))
-        p = self._go(p, item.time.anchor)
-        return replace(p, node=self.net.arc(p.node, [Letter(item, item.time.offset - p.bias)]))
+        p, last = self._go(p, item.time.anchor), item.time.offset
+        return replace(p, node=self.net.arc(p.node, [Letter(item, last - p.bias)]), last=last)
 
     def _run(self, p: Place, run: Run) -> Place:
         """A loop over the index, which is the reference minus `bias` once it has been advanced."""
@@ -221,7 +226,7 @@ class Path:
             bias, step = p.bias + 1 - run.low.offset, 0
         start = self.net.arc(p.node, [Step(step)] if step else [])
         end = Loop(self.net, run, bias).between(start, least + length, None if most is None else most + length)
-        return Place(end, run.high.anchor, run.high.offset + bias)
+        return Place(end, run.high.anchor, run.high.offset + bias, run.high.offset)
 
     def _end(self, p: Place, cotangent: Callable[[str], int]) -> None:
         if self.last is None:

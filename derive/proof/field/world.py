@@ -37,8 +37,7 @@ class World:
         self.budget = Budget()
         self.positive = positive
         self._sizes: dict[Symbol, Integer] = {s: Integer(self.sizes[s.name]) for s in program.sizes}
-        constants = {Symbol(n, real=True): c for n, c in program.constants.items()}
-        self._numbers: dict[Symbol, Rational] = {**self._sizes, **constants}
+        self._numbers: dict[Symbol, Rational] = {**self._sizes, **program.numbers}
         self._coefficients: dict[Expr, Scalar] = {}
         self._integers: dict[Expr, int] = {}
         self._given: dict[Key, Dual] = {}

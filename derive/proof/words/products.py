@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
-from sympy import Expr, Integer, MatMul, MatrixExpr, Rational, Symbol, preorder_traversal, srepr
+from sympy import Expr, Integer, MatMul, MatrixExpr, Rational, preorder_traversal, srepr
 
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import Apply
@@ -48,7 +48,7 @@ class Products(Names):
     def _coefficient(self, e: Expr) -> list[tuple[Fraction, tuple[Entry, ...]]]:
         """A scalar of numbers, sizes and T as a sum of rationals times commuting letters."""
         allowed = {*self.program.sizes, T, NONEMPTY}
-        numbers = e.xreplace({Symbol(n, real=True): c for n, c in self.program.constants.items()})
+        numbers = e.xreplace(self.program.numbers)
         if numbers.free_symbols - allowed or any(_bulky(p) for p in preorder_traversal(numbers)):
             raise NotInClass(f"the coefficient {e}" if len(str(e)) < 80 else "a long coefficient")
         out = []
