@@ -275,6 +275,14 @@ def test_pdflatex_accepts_it_without_a_complaint(name: str, papers: dict[str, st
     assert not [w for w in re.findall(r"Overfull \\hbox \((\d+)", log) if int(w) > 10]
 
 
+@pytest.mark.parametrize("name", ["elman", "lstm", "odd"])
+def test_lualatex_accepts_it_too(name: str, papers: dict[str, str], tmp_path: Path) -> None:
+    needs("lualatex")
+    log = typeset(tmp_path, papers[name].replace("TITLE", escape_tex(HOSTILE)), "lualatex")
+    assert "undefined" not in log
+    assert not [w for w in re.findall(r"Overfull \\hbox \((\d+)", log) if int(w) > 10]
+
+
 @pytest.mark.parametrize("packages", ["amsmath", "amsmath,amssymb,tikz"])
 def test_a_fragment_goes_into_a_document_of_ones_own(packages: str, tmp_path: Path) -> None:
     needs("pdflatex")
