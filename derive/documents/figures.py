@@ -47,8 +47,10 @@ class Graph:
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right and top, with a margin."""
-        xs, ys = [n.x for n in self.nodes], [n.y for n in self.nodes]
+        """Left, bottom, right and top, with a margin; bent arrows and their labels stay inside."""
+        points = [(n.x, n.y) for n in self.nodes]
+        points += [_beside(*_ends(self.nodes[e.start], self.nodes[e.end], e.bend), e.bend) for e in self.edges]
+        xs, ys = zip(*points, strict=True)
         return min(xs) - 0.6, min(ys) - 0.6, max(xs) + 0.6, max(ys) + 0.6
 
 
@@ -116,9 +118,9 @@ def _arrow(graph: Graph, e: Edge) -> Arrow:
 
 
 def _beside(start: Point, middle: Point, end: Point, bend: float) -> Point:
-    """Where a label is free of bent arrows, which pass on the left."""
+    """Where a label is free of bent arrows, which pass at the left of what they go around."""
     along = start[1] == end[1]
-    s = 0.35 if along and not bend else 0.5
+    s = 0.5 if bend or not along else 0.35 if start[0] < end[0] else 0.65  # bent arrows pass at the right
     x, y = ((1 - s) ** 2 * p + 2 * s * (1 - s) * q + s**2 * r for p, q, r in zip(start, middle, end, strict=True))
     dx, dy = end[0] - start[0], end[1] - start[1]
     away = (0.2 if along or bend else -0.2) / (hypot(dx, dy) or 1.0)
