@@ -221,7 +221,8 @@ class Story:
         if 1 in left.by.shape:
             return f"{start}Where the parameter acts,"
         rows, cols = (self.printer.doprint(n) for n in left.shape)
-        factor = f"{start}Where the parameter acts, the factor has the shape ${rows} \\times ({cols})$"
+        cols = f"({cols})" if " " in cols else cols
+        factor = f"{start}Where the parameter acts, the factor has the shape ${rows} \\times {cols}$"
         if not chain[-1].right.has(Kronecker):
             return f"{factor}:"
         return (
