@@ -19,6 +19,7 @@ from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
 
 WORLDS = ((3, 0), (3, 1))  # T, and the order of sizes, at which a proof must agree with the field
+LATEST = 40  # T at which both sides are still evaluated
 LARGER = -1  # sizes at which a polynomial that vanishes for small ones does not
 HIGHER = 12  # sizes tried beyond the least, so that a factor H - 2 hides nothing
 TRIES = 40  # draws until values are found at which everything is defined
@@ -39,19 +40,29 @@ class Agreement:
         """Distinct sizes from 2 on (from 6 on for LARGER), in an order that `shift` turns round.
 
         Args:
-            sides: no coefficient in them that depends on sizes is zero at these, if larger ones can help.
+            sides: no coefficient in them that depends on sizes is zero at these.
+
+        Raises:
+            OutOfBudget: there are none among those that are tried.
         """
-        names = [s.name for s in self.subject.names.sizes]
-        least = 6 if shift == LARGER else 2
-        factors = [c for e in sides for c in _size_factors(e, self.subject.names.sizes)]
+        symbols = self.subject.names.sizes
+        least = 6 if shift == LARGER else 2 + shift if len(symbols) == 1 else 2
+        factors = [c for e in sides for c in _factors(e, symbols)]
         for first in range(least, least + HIGHER):
-            values = list(range(first, first + len(names)))
+            values = list(range(first, first + len(symbols)))
             values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
-            found = dict(zip(names, values, strict=True))
-            at = {s: found[s.name] for s in self.subject.names.sizes}
-            if not any(c.subs(at).is_zero for c in factors):
-                return found
-        return self.sizes(shift)
+            found = dict(zip(symbols, values, strict=True))
+            if not any(c.subs(found).is_zero for c in factors):
+                return {s.name: n for s, n in found.items()}
+        raise OutOfBudget("a coefficient is zero at all the sizes that were tried")
+
+    def steps(self, least: int, *sides: MatrixExpr) -> int:
+        """The first T from `least` on at which no coefficient in the sides is zero because of T."""
+        factors = [c for e in sides for c in _factors(e, (T,))]
+        for steps in range(least, least + HIGHER):
+            if not any(c.subs(T, steps).is_zero for c in factors):
+                return steps
+        raise OutOfBudget("a coefficient is zero at every T that was tried")
 
     def _truth(
         self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, positive: bool = False
@@ -143,11 +154,13 @@ class Agreement:
         sizes: Mapping[str, int],
         budget: Budget,
         envs: Sequence[Env] | None = None,
+        draws: int = 1,
     ) -> Counterexample | None:
         """Real values at which the sides differ; None where they agree to all digits.
 
         Args:
             envs: the values of the free indices, if it is others than t at every step.
+            draws: how many times values are drawn.
 
         Raises:
             ZeroDivisionError: no values were found at which both sides are defined.
@@ -165,7 +178,13 @@ class Agreement:
                     return Counterexample(steps, sizes, seed, env.get(t), at, *shown)
             return None
 
-        return self._defined(compute)[1]
+        seed, found = self._defined(compute)
+        while found is None and seed < draws:
+            try:
+                seed, found = seed + 1, compute(seed + 1)
+            except ZeroDivisionError:
+                continue
+        return found
 
     def _steps(self, left: MatrixExpr, right: MatrixExpr, steps: int) -> list[Env]:
         """The values of t, where the claim is about any step."""
@@ -187,9 +206,9 @@ class Agreement:
         return bool(exact != 0 and abs(coarse - exact) <= SAME * abs(exact))
 
 
-def _size_factors(e: MatrixExpr, sizes: Sequence[Symbol]) -> list[Expr]:
-    """The coefficients in an expression that depend on sizes."""
-    return [x.coefficient for x in e.atoms(Scale) if x.coefficient.free_symbols & set(sizes)]
+def _factors(e: MatrixExpr, symbols: Sequence[Symbol]) -> list[Expr]:
+    """The coefficients in an expression that depend on some symbols."""
+    return [x.coefficient for x in e.atoms(Scale) if x.coefficient.free_symbols & set(symbols)]
 
 
 def _largest_difference(a: Rows, b: Rows) -> Entry | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from derive.algebra.accept import accept
 from derive.algebra.nodes import t
 from derive.algebra.text import unicode_text
 from derive.errors import ShapeError, UnsupportedError
-from derive.proof.agreement import LARGER, WORLDS, Agreement
+from derive.proof.agreement import LARGER, LATEST, WORLDS, Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
 from derive.proof.budget import SECONDS, Budget, OutOfBudget, check_size
@@ -20,15 +20,15 @@ from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
-from derive.proof.wellformed import divides_by_steps, problems, reach
+from derive.proof.wellformed import is_delicate, is_far, least_steps, problems, reach
 from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
 
 MORE = ((1, 1), (2, 0), (4, 1), (5, 2), (7, 0), (7, LARGER))  # and where no proof was found
-ORDINARY, LATE = 3, 8  # the T at which every term is there, if times are near the ends, and one that is later
 EXPANDED = 5  # the largest T that is written out in words
-LONGEST = 40  # T of a word that is tried for a counterexample
+UNDEFINED = "no real values were found at which both sides are defined, and what is assumed holds"
+DRAWS = 12  # of real numbers, where single values matter: one-hot vectors, and functions with a kink or a pole
 
 
 @dataclass
@@ -55,13 +55,16 @@ class Prover:
         """
         try:
             check_size(left, right)
-            least = 1 if divides_by_steps(left) or divides_by_steps(right) else 0  # accept() cancels T (1/T)
+            try:
+                least = max(map(least_steps, (left, right)))  # before accept() cancels T (1/T)
+            except UnsupportedError as error:
+                return Verdict(Status.OPEN, str(error))
             left, right = accept(left), accept(right)
             wrong = list(problems(left, right, self.subject.names))
-        except (ShapeError, UnsupportedError) as error:
-            wrong = [str(error)]
         except OutOfBudget as limit:
             return Verdict(Status.OPEN, str(limit))
+        except (ShapeError, UnsupportedError) as error:
+            wrong = [str(error)]
         if wrong:
             return Verdict(Status.ILL_FORMED, wrong[0], tried=tuple(wrong[1:]))
         return _Case(self, left, right, Budget(seconds), thorough, least).verdict()
@@ -93,21 +96,28 @@ class _Case:
         return Verdict(Status.OPEN, reason, tried=tuple(self.tried))
 
     def _verdict(self) -> Verdict:
-        for steps, shift in WORLDS:
-            if not self._agrees(steps, shift):
-                return self._refute(steps)
-        late = ORDINARY + max(map(reach, (self.left, self.right)))
-        if LATE < late <= LONGEST and self._differ(late, 1):  # where T-6 begins to matter
-            return self._refute(late)
+        first = self.agreement.steps(WORLDS[0][0], self.left, self.right)
+        for later, shift in ((first + steps - WORLDS[0][0], shift) for steps, shift in WORLDS):
+            if not self._agrees(later, shift):
+                return self._refute(later)
+        late = first
+        if is_far(self.left) or is_far(self.right):  # where T-6 begins to matter
+            late = self.agreement.steps(first + max(map(reach, (self.left, self.right))), self.left, self.right)
+            if late <= LATEST and self._differ(late, 1):
+                return self._refute(late)
         least = 1 if self.least or self._differ(0, 0) else 0
+        if is_delicate(self.subject.reading, self.left, self.right):
+            unlike = self._really(self.instances[:1], DRAWS)
+            if unlike is not None:
+                return unlike
         found = self._proof(least)
         if isinstance(found, Found) and isinstance(found.result, Equal):
-            if late > LONGEST:
+            if late > LATEST:
                 return self._open(f"the automata are equal, but the field was not asked at T = {late}: too far")
             return self._proved(found, found.result, least)
         if isinstance(found, Found) and isinstance(found.result, Different):
             self.tried.append(f"automata: {found.word}")
-            if found.T > LONGEST:
+            if found.T > LATEST:
                 return self._open(f"the automata differ, first at T = {found.T}, too far to evaluate")
             if least <= found.T and (self._differ(found.T, 0) or self._differ(found.T, LARGER)):
                 return self._refute(found.T)
@@ -140,6 +150,9 @@ class _Case:
                     word = self._word()
                     reason = f"the sides differ at T = {steps}"
                     return Verdict(Status.REFUTED, reason, 1, counterexample=example, word=word)
+        if UNDEFINED in self.tried:
+            self.tried.remove(UNDEFINED)
+            return self._open(UNDEFINED)
         return self._open(
             "the sides differ in the field, which knows functions by their listed relations only, and agree to "
             "50 digits in real numbers"
@@ -150,8 +163,29 @@ class _Case:
             sizes = self._sizes(shift)
             return self.agreement.counterexample(self.left, self.right, steps, sizes, self.budget)
         except ZeroDivisionError:
-            self.tried.append("no real values were found at which both sides are defined")
+            if UNDEFINED not in self.tried:
+                self.tried.append(UNDEFINED)
             return None
+
+    def _really(self, instances: Sequence[Instance], draws: int = 1) -> Verdict | None:
+        """Is it so in real numbers too?  A verdict if not; what was not asked for lack of time is dropped."""
+        confirmed = list[Instance]()
+        for i in instances:
+            try:
+                example = self.agreement.counterexample(self.left, self.right, i.T, i.sizes, self.budget, draws=draws)
+            except ZeroDivisionError:
+                return self._open(UNDEFINED)
+            except OutOfBudget as limit:
+                if not confirmed:
+                    raise
+                self.tried.append(f"real numbers: {limit}")
+                break
+            if example is not None:
+                return Verdict(Status.REFUTED, f"the sides differ at T = {example.T}", 1, counterexample=example)
+            confirmed.append(i)
+        if len(instances) == len(self.instances):
+            self.instances = confirmed
+        return None
 
     def _word(self) -> str:
         found = self._proof(1)
@@ -193,9 +227,6 @@ class _Case:
         return Verdict(Status.PROVED, reason, least, tuple(self.instances), certificate=text, assumptions=assumptions)
 
     def _checked(self, least: int) -> Verdict:
-        example = self._example(WORLDS[0][0], 0)  # the field does not know large numbers, and what is one-hot
-        if example is not None:
-            return Verdict(Status.REFUTED, f"the sides differ at T = {example.T}", 1, counterexample=example)
         self.reader.letters.used = set(self.reader.always)
         try:
             for steps, shift in MORE if self.thorough else ():
@@ -205,6 +236,9 @@ class _Case:
         except OutOfBudget as limit:  # what was found so far stands
             self.tried.append(f"more steps and sizes: {limit}")
             expands = False
+        unlike = self._really(self.instances)  # the field does not know large numbers, and what is one-hot
+        if unlike is not None:
+            return unlike
         if expands:
             reason = f"true for all sizes up to T = {EXPANDED}, by writing both sides out"
             assumed = tuple(sorted(self.reader.letters.used))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sympy import Expr, MatrixExpr, MatrixSymbol, Pow, Symbol
+from sympy import Expr, HadamardPower, MatMul, MatrixExpr, MatrixSymbol, Pow, Symbol
 
 from derive.algebra.bound import Bound
-from derive.algebra.nodes import NONEMPTY, Delta, Jacobian, StepGradient, T, Timed, is_reference, t
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import NONEMPTY, Delta, Jacobian, Scale, StepGradient, T, Timed, is_reference, t
 from derive.algebra.shapes import same, shape_text
 from derive.algebra.text import unicode_text
+from derive.errors import UnsupportedError
 from derive.program import Program, operands
 
 
@@ -54,9 +56,55 @@ def reach(e: MatrixExpr) -> int:
     return own + inner if isinstance(e, Bound) else max(own, inner)
 
 
-def divides_by_steps(e: MatrixExpr) -> bool:
-    """Is there a 1/T in it, which means nothing at T = 0?"""
-    return any(p.base == T and p.exp.could_extract_minus_sign() for p in e.atoms(Pow))
+def is_far(e: MatrixExpr) -> bool:
+    """Does it name times that are two steps or more from an end, so that little of it is there at T = 3?"""
+    return any(abs(time.as_coeff_Add()[0]) >= 2 for time in _times(e)) or any(map(is_far, operands(e)))
+
+
+PARTIAL = frozenset(("reciprocal", "log", "sqrt"))
+
+
+def divisors(e: MatrixExpr) -> Iterator[Expr]:
+    """The scalars that a formula, as it was written, divides by, or that stand inside what is not defined at zero."""
+    yield from (p.base for p in e.atoms(Pow) if p.exp.could_extract_minus_sign())
+    for inner in _partial(e):
+        yield from (x.coefficient for x in inner.atoms(Scale))
+        yield from (c for x in inner.atoms(MatMul) for c in x.args if not isinstance(c, MatrixExpr))
+
+
+def _partial(e: MatrixExpr) -> Iterator[MatrixExpr]:
+    """The arguments of functions that have no value at zero."""
+    for x in e.atoms(Apply, HadamardPower):
+        power = x.exp if isinstance(x, HadamardPower) else x.numbers[0] if x.name == "power" else None
+        if power is None and x.name in PARTIAL:
+            yield x.arg
+        elif power is not None and power.could_extract_minus_sign():
+            yield x.base if isinstance(x, HadamardPower) else x.arg
+
+
+def is_delicate(program: Program, *sides: MatrixExpr) -> bool:
+    """Do single values matter: the zeros of one-hot vectors, where functions have a kink or no value?"""
+    if not any(v.onehot for v in program.variables.values()):
+        return False
+    found = (x for e in (*sides, *program.equations.values()) for x in e.atoms(Apply))
+    return any(not x.function.smooth or x.name in (*PARTIAL, "power", "step", "sign") for x in found)
+
+
+def least_steps(e: MatrixExpr) -> int:
+    """0, or 1 where the formula divides by T.
+
+    Raises:
+        UnsupportedError: it divides by something else of T or the sizes, which may be zero.
+    """
+    least = 0
+    for base in divisors(e):
+        symbols = base.free_symbols - {NONEMPTY}
+        if not any(s.is_integer for s in symbols) or base.is_positive:
+            continue  # numbers, constants and sizes
+        if not base.subs(T, 1).is_positive or any(f.is_Add for f in base.as_ordered_factors()):
+            raise UnsupportedError(f"it divides by {base}, which may be zero")
+        least = 1
+    return least
 
 
 INDEX = re.compile(r"[^\W\d_]\w*'*")

@@ -17,9 +17,10 @@ Anchor: TypeAlias = "Symbol | None"
 Constraint: TypeAlias = "tuple[Time, Time]"  # the first is at most the second
 
 
-def inside(r: Range) -> tuple[Constraint, Constraint]:
+def inside(r: Range) -> tuple[Constraint, ...]:
     """low ≤ time ≤ T − 1 + high."""
-    return (Time(None, r.low), r.time), (r.time, Time(T, r.high - 1))
+    low = () if r.low is None else ((Time(None, r.low), r.time),)
+    return low if r.high is None else (*low, (r.time, Time(T, r.high - 1)))
 
 
 class Bounds:

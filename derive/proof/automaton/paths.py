@@ -151,12 +151,17 @@ class Path:
         doubtful = [i for i in self.chain if self._may_be_recognised(i, demanded)]
         kept = [i for i in self.chain if i not in doubtful]
         ranges = [*self.x.ranges, *self.reader.letter_ranges(kept, self.reverse)]
-        if self.last is not None and self.last.time is not None:
-            ranges.append(Range(self.last.time, 0, 0, False))
+        ranges += self._of_last()
         for r in ranges:
             if not r.strict and r.time.anchor in (None, T, *anchors):
                 constraints += inside(r)
         return Bounds(anchors, [*constraints, *more])
+
+    def _of_last(self) -> Iterator[Range]:
+        """The ranges of the cotangent at which the word goes on."""
+        if self.last is not None and self.last.time is not None:
+            found = self.reader.cotangent_ranges(self.last.name, self.last.time)
+            yield from (r.mirrored() if self.reverse else r for r in found)
 
     def _may_be_recognised(self, i: Item, demanded: set[Time]) -> bool:
         """Is it the output of a function, at a time at which one was read as the output that the model gives it?"""
@@ -167,7 +172,8 @@ class Path:
         """Values that must be inside the sequence are; those of a product for every value of its index."""
         runs = [i for i in self.chain if isinstance(i, Run)]
         inner = [r for run in runs for f in run.body for r in self.reader.letter_ranges(f.chain, self.reverse)]
-        ranges = [r for r in (*self.x.ranges, *self.reader.letter_ranges(self.chain, self.reverse)) if r.strict]
+        letters = self.reader.letter_ranges(self.chain, self.reverse)
+        ranges = [r for r in (*self.x.ranges, *letters, *self._of_last()) if r.strict]
         for r in (*ranges, *inner):
             own = [run for run in runs if run.index == r.time.anchor]
             for run in own:
@@ -177,8 +183,8 @@ class Path:
 
     def _check_run(self, run: Run, r: Range) -> None:
         filled = self._bounds([(run.low, run.high)], trusting=False)
-        low, high = inside(r)
-        ends = ((low[0], run.low.shifted(r.time.offset)), (run.high.shifted(r.time.offset), high[1]))
+        first, last = run.low.shifted(r.time.offset), run.high.shifted(r.time.offset)
+        ends = [*inside(r._replace(time=first, high=None)), *inside(r._replace(time=last, low=None))]
         if not filled.empty and not all(map(filled.implies, ends)):
             raise NotInClass("an ordered product that may leave the sequence")
 

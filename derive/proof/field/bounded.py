@@ -75,6 +75,9 @@ class Bounded:
     def onehot(self, rng: Random, length: int) -> list[Scalar]:
         return [(a, 1, 0) for a in self.residues.onehot(rng, length)]
 
+    def keeps(self, relation: str, values: Sequence[Scalar], bound: Scalar) -> bool:
+        return True
+
     def primitive(self, name: str, z: Scalar) -> Scalar:
         """What is found by a relation, log exp z = z, has the degree of what was asked then."""
         self._note(z)

@@ -53,6 +53,10 @@ class Domain(Protocol):
         """A function that is not made of others: exp, tanh, step …"""
         ...
 
+    def keeps(self, relation: str, values: Sequence[Scalar], bound: Scalar) -> bool:
+        """Do the values stand in that relation to the bound?  True where there is no order to tell."""
+        ...
+
     def relate_log(self, a: Scalar, log: Scalar) -> None:
         """Take note that the logarithm of `a` is `log`."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import ge, gt, le, lt, ne
 from random import Random
 from typing import Any
 
@@ -12,6 +13,8 @@ from derive.proof.field.domain import Scalar
 
 DIGITS = 50
 NEAR_A_KINK = mpmath.mpf("1e-6")
+NEAR = mpmath.mpf("1e-45")
+_RELATIONS: dict[str, Callable[[Scalar, Scalar], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le, "!=": ne}
 
 
 class Reals:
@@ -69,6 +72,11 @@ class Reals:
     def onehot(self, rng: Random, length: int) -> list[Scalar]:
         at = rng.randrange(length)
         return [self.one if i == at else self.zero for i in range(length)]
+
+    def keeps(self, relation: str, values: Sequence[Scalar], bound: Scalar) -> bool:
+        if relation == "==":
+            return all(abs(x - bound) <= NEAR * max(1, abs(bound)) for x in values)
+        return all(_RELATIONS[relation](x, bound) for x in values)
 
     def primitive(self, name: str, z: Scalar) -> Scalar:
         return self._functions[name](z)

@@ -117,10 +117,10 @@ class Truth:
 
     def _compute(self, name: str, now: int | None) -> Dual:
         shape = self._shape(name)
+        if name in self._of:  # at a step outside the sequence too: dL/dh[-1]
+            return self.gradient(self._of[name], now)
         if now is not None and not 0 <= now < self.steps:
             return self.matrices.constant(*shape, self.matrices.domain.zero)
-        if name in self._of:
-            return self.gradient(self._of[name], now)
         if name in self._carried:
             of, offset = self._carried[name]
             sweep = self._sweep(self.subject.normal, edges={(of, offset, now or 0): self._basis(shape)})
@@ -136,7 +136,7 @@ class Truth:
         shape = self._shape(name)
         given = self.subject.normal[name].given
         program = self.subject.reading if given and name in self.subject.reading.variables else self.subject.normal
-        sweep = self._sweep(program, {(name, now): self._basis(shape)})
+        sweep = self._sweep(program, {self._values.settle((name, now)): self._basis(shape)})
         return self._shaped(self._objective(sweep), shape)
 
     def derivative(self, e: Jacobian | StepGradient, env: Env) -> Dual:

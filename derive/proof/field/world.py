@@ -83,7 +83,15 @@ class World:
         if v.onehot:
             return [[a] for a in self.domain.onehot(rng, rows)]
         drawn = [[self.domain.draw(rng, self.positive) for _ in range(cols)] for _ in range(rows)]
-        return self._assume(drawn, [a for a in self.program.assumptions if self._concerns(a, v)])
+        stated = [a for a in self.program.assumptions if self._concerns(a, v)]
+        made = self._assume(drawn, stated)
+        if not all(self.domain.keeps(a.relation, self._measured(made, a), self._rational(a.value)) for a in stated):
+            raise ZeroDivisionError  # at these sizes no values keep all that is assumed; others may do better
+        return made
+
+    def _measured(self, rows: Rows, a: Assumption) -> list[Scalar]:
+        flat = [x for row in rows for x in row]
+        return [self.matrices.scalars.add(*flat)] if a.measure == "sum" and flat else flat
 
     def _concerns(self, a: Assumption, v: Variable) -> bool:
         if a.lag is None:
@@ -222,8 +230,8 @@ class Sweep:
         v = self.program[name]
         if self._outside(now):
             rows, cols = (self.integer(n) for n in v.shape)
-            return self.matrices.constant(rows, cols, self.matrices.domain.zero)
-        if name not in self.program.equations:
+            value = self.matrices.constant(rows, cols, self.matrices.domain.zero)
+        elif name not in self.program.equations:
             value = self.world.given(key)
         else:
             value = evaluate(self.program.equations[name], self, {} if now is None else {t: now})

@@ -95,7 +95,7 @@ class Expansion:
         return True
 
     def _holds(self, r: Range, time: int) -> bool:
-        if r.low <= time <= self.steps - 1 + r.high:
+        if (r.low is None or r.low <= time) and (r.high is None or time <= self.steps - 1 + r.high):
             return True
         if r.strict:
             raise NotInClass("a value outside the sequence")

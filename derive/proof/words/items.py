@@ -107,12 +107,20 @@ class Word:
 
 
 class Range(NamedTuple):
-    """A time that must lie in low … T−1+high: outside, the term is zero, or (`strict`) unknown."""
+    """A time that must lie in low … T−1+high: outside, the term is zero, or (`strict`) unknown.
+
+    None is no limit at that end.
+    """
 
     time: Time
-    low: int
-    high: int
+    low: int | None
+    high: int | None
     strict: bool
+
+    def mirrored(self) -> Range:
+        """In the time T − 1 − t, the time itself being so already."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return self._replace(low=low, high=high)
 
 
 @dataclass(frozen=True)

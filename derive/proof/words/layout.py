@@ -17,7 +17,6 @@ from derive.proof.words.items import (
     Item,
     Matrix,
     NotInClass,
-    Range,
     Run,
     Term,
     Time,
@@ -70,8 +69,14 @@ def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain
     main = [*_marked(w.through or ()), *(column or ())]
     tail: list[Item] = [i for size, chain in scalars for i in (Cut(size), *chain)]
     if found is not None and column is not w.column and tail:
+        if any(isinstance(i, Run) and _has_cut(i) for i in tail):
+            raise NotInClass("ones inside an ordered product before a cotangent")  # they would be counted as factors
         return (*head, *tail, Matrix(f"{AFTER_FACTORS}{len(scalars)}", False, None), *main), found
     return (*head, *main, *tail), found
+
+
+def _has_cut(run: Run) -> bool:
+    return any(isinstance(i, Cut) for f in run.body for i in f.chain)
 
 
 def _marked(chain: Chain) -> Chain:
@@ -115,7 +120,7 @@ def mirrored(x: Term) -> Term:
             scalars=tuple(_turn(c) or () for c in flipped.word.scalars),
         ),
         binders=tuple((i, high, low) for i, low, high in flipped.binders),
-        ranges=tuple(Range(r.time, -r.high, -r.low, r.strict) for r in flipped.ranges),
+        ranges=tuple(r.mirrored() for r in flipped.ranges),
     )
 
 

@@ -14,9 +14,9 @@ from itertools import count
 from sympy import MatrixExpr, Symbol
 
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import FusedLoss, LogSoftmax, Softmax, SoftmaxCrossEntropy, T, t
+from derive.algebra.nodes import FusedLoss, LogSoftmax, Softmax, SoftmaxCrossEntropy, T, Timed, t
 from derive.graph import groups
-from derive.program import Program, Variable, operands
+from derive.program import Program, Variable, operands, references
 from derive.proof.field.truth import Subject
 from derive.proof.words.items import Entry, Item, Matrix, NotInClass, Range, Term, Terms, Time, items, map_times
 from derive.proof.words.letters import Letters
@@ -61,6 +61,12 @@ class Names:
         for name, e in self.program.equations.items():
             if isinstance(e, (Apply, Softmax, LogSoftmax)) and is_column(e):
                 self._register(name, e)
+        self._read_at: dict[str, set[int]] = {}
+        for e in self.subject.normal.equations.values():
+            for r in references(e):
+                new = self.subject.adjoint.cotangents.get(r.name)
+                if new and isinstance(r, Timed) and r.offset:
+                    self._read_at.setdefault(new, set()).add(r.offset)
         self._fused = frozenset(_behind_slopes(self.subject.normal))
         self.always = frozenset(self.letters.used)  # what recognising functions relies on
 
@@ -115,6 +121,15 @@ class Names:
         """Is the letter a cotangent at which a word goes on?"""
         return e.name in self.recurrent or (e.time is not None and self.nonterminal(e.name))
 
+    def _boundary(self, name: str, time: Time | None) -> str:
+        """The gradient of an initial value that a cotangent before the first step is; "" if it is none."""
+        v = self.program[self.program[name].of] if self.program[name].of in self.program.variables else None
+        if v is None or time is None:
+            return ""
+        k = time.offset + 1 if time.anchor == T else -time.offset
+        of = v.initial[k - 1] if time.anchor == (T if v.backward else None) and 1 <= k <= len(v.initial) else None
+        return self.subject.adjoint.cotangents.get(of or "", "")
+
     def _is_letter(self, v: Variable) -> bool:
         if v.given or v.role == "state" or v.name in self.recurrent:
             return True
@@ -134,17 +149,29 @@ class Names:
             moved = None if shift is None or time is None else time.shifted(shift.offset)
             inside = () if time is None else (must_be_inside(time),)
             return [Term(ONE, letter_word(name, v.shape, moved), ranges=inside)]
+        boundary = self._boundary(name, time) if v.role == "adjoint" else ""
+        if boundary:
+            return self._name(boundary, None)
         if self._is_letter(v):
-            return [Term(ONE, letter_word(name, v.shape, time))]
+            ranges = self.cotangent_ranges(name, time)[1:] if v.role == "adjoint" and time is not None else ()
+            return [Term(ONE, letter_word(name, v.shape, time), ranges=ranges)]
         terms = self.definition(name)
         if time is None:
             return [self.fresh(x) for x in terms]
-        own = Range(time, 0, 0, strict=False)
+        own = self.cotangent_ranges(name, time) if v.role == "adjoint" else (Range(time, 0, 0, strict=False),)
 
         def at(other: Time) -> Time:
             return time.shifted(other.offset) if other.anchor == t else other
 
-        return [self.fresh(replace(map_times(x, at), ranges=(own, *map_times(x, at).ranges))) for x in terms]
+        return [self.fresh(replace(map_times(x, at), ranges=(*own, *map_times(x, at).ranges))) for x in terms]
+
+    def cotangent_ranges(self, name: str, time: Time) -> tuple[Range, ...]:
+        """Where a cotangent is zero, and where it is another matter: dL/dh[-1] of what is read a step later."""
+        offsets = self._read_at.get(name, ())
+        early, late = any(n < 0 for n in offsets), any(n > 0 for n in offsets)
+        zero = Range(time, None if early else 0, None if late else 0, strict=False)
+        unknown = Range(time, 0 if early else None, 0 if late else None, strict=True)
+        return (zero, unknown) if early or late else (zero,)
 
     def range(self, name: str, time: Time) -> Range | None:
         """Where a letter has a value: outside, it is zero; a slope letter 1 − h² is not, and must be inside."""
@@ -163,7 +190,7 @@ class Names:
             if isinstance(i, (Entry, Matrix)) and i.time is not None:
                 r = self.range(i.name, i.time)
                 if r is not None:
-                    yield r._replace(low=-r.high, high=-r.low) if reverse else r
+                    yield r.mirrored() if reverse else r
 
     def index(self, name: str) -> Symbol:
         return Symbol(f"{name.split('#', maxsplit=1)[0]}#{next(self._numbers)}", integer=True)

@@ -14,6 +14,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import NONEMPTY, Blocks, T
 from derive.proof.words.items import (
     Chain,
+    Cut,
     Entry,
     Factor,
     NotInClass,
@@ -193,6 +194,8 @@ class Products(Names):
                     body.append(
                         Factor(i, j, x.coefficient, (*x.word.atoms, *flat(x.word, self._inner_size(x.word, cols[j]))))
                     )
+        if len(grid) > 1 and any(_begins_with_ones(f.chain) for f in body):
+            raise NotInClass("ones whose length only a block of an ordered product tells")
         run = Run(new, time_of(e.low), time_of(e.high), tuple(body), e.direction == "ascending")
         kept = tuple(dict.fromkeys(ranges))
         blocks = range(len(grid))
@@ -211,6 +214,11 @@ class Products(Names):
         if isinstance(e, MatMul) and any(isinstance(a, (Blocks, OrderedProduct)) for a in e.args):
             return self._product(e.args)
         return [[self.read(e)]]
+
+
+def _begins_with_ones(chain: Chain) -> bool:
+    """Is its first vector 1 1ᵀ, which tells the length of the second one only?"""
+    return isinstance(next((i for i in chain if not (isinstance(i, Entry) and i.scalar)), None), Cut)
 
 
 def only_block(grid: Grid) -> Terms:
