@@ -13,6 +13,7 @@ from sympy.core.symbol import Str
 
 from derive.algebra.build import add, matmul, zeros
 from derive.algebra.nodes import Node, label, number
+from derive.errors import ShapeError
 
 MOST_WRITTEN = 100  # terms
 
@@ -25,6 +26,8 @@ class Bound(Node):
     """Base: (body, index, low, high), the index running over low … high inclusive."""
 
     def __new__(cls, body: MatrixExpr, index: Symbol, low: Any, high: Any) -> Bound:
+        if not isinstance(index, Symbol):
+            raise ShapeError(f"the index of a sum or a product is a symbol, not {index!r}")
         return Basic.__new__(cls, body, index, number(low), number(high))
 
     body = property(lambda self: self.args[0])

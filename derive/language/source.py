@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 from typing import NoReturn
 
 from derive.errors import CellError
 from derive.language.report import Report, Span
 
 MOST_BYTES = 256 * 1024
+
+
+def read_at_most(path: Path, most: int) -> bytes | None:
+    """The content of a file, or of what looks like one and never ends; None if it is larger than that.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    return content if len(content) <= most else None
+
+
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 

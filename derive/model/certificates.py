@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from derive.errors import visible
+from derive.language.source import read_at_most
 from derive.proof.checker import CertificateError, check
 
-LARGEST = 64 * 2**20  # bytes
+LARGEST = 16 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Checked:
     def __str__(self) -> str:
         if self.claim is None:
             return f"{self.path}: {self.reason}"
-        left, right, scope, model = (str(self.claim.get(key, "?")) for key in ("left", "right", "for", "model"))
-        return f"{self.path}: the proof holds, for {scope} of {model}:\n  {left} = {right}"
+        claim = {key: visible(str(self.claim[key])) for key in ("left", "right", "for", "model")}
+        assumed = "".join(f"\n  assumed: {visible(str(a))}" for a in self.claim["assumptions"])  # type: ignore[attr-defined]
+        scope = f"the two automata are equal. They are said to mean, for {claim['for']} of {claim['model']}:"
+        return f"{self.path}: the proof holds, {scope}\n  {claim['left']} = {claim['right']}{assumed}"
 
     def as_json(self) -> dict[str, object]:
         return {"file": str(self.path), "ok": self.ok, "claim": self.claim, "reason": self.reason}
@@ -40,9 +44,10 @@ class Checked:
 def check_file(path: Path) -> Checked:
     """The claim of a certificate, or why it is no proof."""
     try:
-        if path.stat().st_size > LARGEST:
+        content = read_at_most(path, LARGEST)
+        if content is None:
             return Checked(path, None, f"larger than {LARGEST >> 20} MiB", unreadable=True)
-        text = path.read_text("utf-8")
+        text = content.decode("utf-8")
     except (OSError, ValueError) as error:
         return Checked(path, None, f"cannot be read: {getattr(error, 'strerror', None) or error}", unreadable=True)
     try:

@@ -12,6 +12,7 @@ from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm
 from derive.errors import InputError, UnsupportedError
+from derive.model.given import check_seconds, check_whole
 from derive.program import references
 from derive.proof.budget import SECONDS
 from derive.proof.prove import Prover
@@ -51,7 +52,7 @@ class Derivation:
             UnsupportedError: there is no double sum to prove.
         """
         claimed = self.expression if formula_ is None else formula("formula", formula_)
-        return self.prover.prove(self.symbol, claimed, seconds)
+        return self.prover.prove(self.symbol, claimed, check_seconds(seconds))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -103,8 +104,7 @@ class Derivation:
             InputError: not a whole number from 0 to 50.
             UnsupportedError: there is no closed form.
         """
-        if not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= LONGEST:
-            raise InputError("last", f"a whole number from 0 to {LONGEST}", repr(last))
+        check_whole("last", last, LONGEST)
         form, shape = self.closed_form, self.adjoint.program[self.name].shape
         if not form.by_steps:
             raise UnsupportedError(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from sympy import Eq, Expr, MatrixExpr
 
-from derive.algebra.nodes import number
 from derive.calculus.adjoint import Adjoint, adjoint
 from derive.calculus.normal import NormalBuilder, normalise
 from derive.errors import Diagnostic, InputError
 from derive.language import names, read, text
+from derive.language.source import MOST_BYTES, read_at_most
 from derive.model.derivation import Derivation, formula
+from derive.model.given import check_index, check_seconds, check_whole
 from derive.program import Program, Variable
 from derive.proof.budget import SECONDS
 from derive.proof.field.truth import Subject
@@ -110,12 +111,12 @@ class Model:
         Raises:
             InputError: there is no such quantity.
         """
-        v = self.normal.variables.get(name)
+        v = self.normal.variables.get(name) if isinstance(name, str) else None
         if v is None:
             raise InputError("name", f"a quantity of the model ({', '.join(self.normal.variables)})", repr(name))
         if not v.timed or index is None:
             return self.normal.ref(name)
-        return self.normal.at(name, number(index))
+        return self.normal.at(name, check_index(index))
 
     def cotangent(self, name: str, index: Expr | int | None = None) -> MatrixExpr:
         """dL/dname in formulas, in the shape of the name: the total derivative of the loss (at a step).
@@ -125,11 +126,11 @@ class Model:
         Raises:
             InputError: the loss has no gradient with respect to it.
         """
-        new = self.adjoint.cotangents.get(name)
+        new = self.adjoint.cotangents.get(name) if isinstance(name, str) else None
         if new is None:
             raise InputError("name", f"one that has a gradient ({', '.join(self.adjoint.cotangents)})", repr(name))
         program = self.adjoint.program
-        return program.ref(new) if index is None or not program[new].timed else program.at(new, number(index))
+        return program.ref(new) if index is None or not program[new].timed else program.at(new, check_index(index))
 
     @cached_property
     def prover(self) -> Prover:
@@ -147,7 +148,7 @@ class Model:
         Raises:
             InputError: a side is no formula.
         """
-        return self.prover.prove(formula("left", left), formula("right", right), seconds)
+        return self.prover.prove(formula("left", left), formula("right", right), check_seconds(seconds))
 
     def options(
         self,
@@ -220,9 +221,10 @@ class Model:
             unroll: the last step whose loss is written out path by path, 2 by default.
             seconds: what the checks may take, 180 by default; later equations are marked as not checked.
         """
-        from derive.model.paper import SECONDS, paper
+        from derive.model.paper import MOST_UNROLLED, SECONDS, paper
 
-        return paper(self, wrt, unroll, seconds=SECONDS if seconds is None else seconds)
+        last = unroll if unroll is None else check_whole("unroll", unroll, MOST_UNROLLED)
+        return paper(self, wrt, last, seconds=SECONDS if seconds is None else check_seconds(seconds))
 
     def latex(self, wrt: Iterable[str] | None = None, unroll: int | None = None) -> str:
         """The derivation as a LaTeX document."""
@@ -271,10 +273,13 @@ def load(cell: str | os.PathLike[str]) -> Model:
         return parse(text(given), f"{given}.cell")
     path = Path(given)
     try:
-        content = path.read_bytes() if path.suffix or os.sep in given or path.exists() else None
+        named = bool(path.suffix) or os.sep in given or path.exists()
+        content = read_at_most(path, MOST_BYTES) if named else None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("cell", "a file that can be read", f"{given[:100]!r}: {reason}") from error
+    if named and content is None:
+        raise InputError("cell", f"a file of at most {MOST_BYTES:,} bytes", f"{given[:100]!r}, which is larger")
     if content is not None:
         return parse(content, given)
     return parse(text(given), f"{given}.cell")  # raises, with a suggestion

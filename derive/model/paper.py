@@ -33,6 +33,7 @@ SECONDS = 180.0  # for all equations of a document
 EACH = 20.0  # for one
 STEPS = 3  # at which rules are evaluated
 LAST = 2  # the last loss that is written out path by path
+MOST_UNROLLED = 12
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,10 @@ class Agreement:
         old.world.budget = budget
         return old
 
+    def forget(self) -> None:
+        """Drop what was computed: after a claim that took too much."""
+        self._worlds.clear()
+
     def field_world(self, steps: int, shift: int, budget: Budget) -> Truth:
         """The true values at one T and set of sizes, in the field."""
         return self._truth("bounded", self.sizes(shift), steps, 1, budget)

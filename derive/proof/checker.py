@@ -17,7 +17,7 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
-FORMAT, VERSION = "derive certificate", 1
+FORMAT, VERSION, MOST_BITS = "derive certificate", 1, 20_000  # bits of a denominator: sums of fractions grow
 NUMBER = re.compile(r"-?[0-9]{1,1000}/[0-9]{1,1000}")
 Vector = dict[int, Any]  # integers and fractions
 
@@ -45,12 +45,10 @@ def check(text: str) -> dict[str, Any]:
     start, moves, end = _joint(left, right)
     if _combine(_vector(coordinates.get("start"), len(rows), "coordinates"), rows) != start:
         raise CertificateError("the start is not what the basis says")
-    proved = _part(coordinates, "moves")
-    if set(proved) != set(moves):
+    if set(proved := _part(coordinates, "moves")) != set(moves):
         raise CertificateError("the coordinates are not of the automata's symbols")
     for symbol, matrix in moves.items():
-        images = _part(proved, symbol, list)
-        if len(images) != len(rows):
+        if len(images := _part(proved, symbol, list)) != len(rows):
             raise CertificateError(f"the symbol {symbol!r} has not one image for each row")
         for row, image in zip(rows, images, strict=True):
             if _combine(_vector(image, len(rows), "coordinates"), rows) != _combine(row, matrix):
@@ -66,14 +64,15 @@ def _parse(text: str) -> dict[str, Any]:
         certificate = json.loads(text)
         if not isinstance(certificate, dict) or certificate.get("format") != FORMAT:
             raise CertificateError("not a certificate")
-        version = certificate.get("version")
-        if type(version) is not int or version != VERSION:
+        if type(version := certificate.get("version")) is not int or version != VERSION:
             raise CertificateError(f"version {version!r}; this checker reads version {VERSION}")
         if certificate.get("digest") != digest(certificate):
             raise CertificateError("its content was changed: the digest is another")
         claim = _part(certificate, "claim")
         if not all(isinstance(claim.get(k), str) and claim[k] for k in ("model", "left", "right", "for")):
             raise CertificateError("the claim does not say what is proved")
+        if not all(isinstance(a, str) for a in _part(claim, "assumptions", list)):
+            raise CertificateError("the claim does not say what is assumed")
         json.dumps(claim, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise CertificateError(f"not JSON: {error}") from error
@@ -82,8 +81,7 @@ def _parse(text: str) -> dict[str, Any]:
 
 def _automaton(certificate: dict[str, Any], side: str) -> dict[str, Any]:
     given = _part(certificate, side)
-    states = given.get("states")
-    if not _index(states, 10**6):
+    if not _index(states := given.get("states"), 10**6):
         raise CertificateError(f"{side}: no number of states")
     moves: dict[str, dict[int, Vector]] = {}
     for symbol, rows in _part(given, "moves").items():
@@ -119,6 +117,8 @@ def _combine(weights: Vector, rows: list[Vector] | dict[int, Vector]) -> Vector:
     for i, c in weights.items():
         for state, w in (rows.get(i, {}) if isinstance(rows, dict) else rows[i]).items():
             total[state] = total.get(state, 0) + c * w
+            if total[state].denominator.bit_length() > MOST_BITS:
+                raise CertificateError(f"a number with a denominator of more than {MOST_BITS} bits")
     return {state: w for state, w in total.items() if w}
 
 

@@ -84,6 +84,7 @@ class _Case:
         try:
             return self._verdict()
         except OutOfBudget as limit:
+            self.agreement.forget()
             return self._open(str(limit))
         except RecursionError:
             return self._open("it is nested too deeply")

@@ -65,7 +65,10 @@ class Pad(Node):
     """Its operand as rows lo … of an otherwise zero array with `rows` rows: the adjoint of a slice."""
 
     def __new__(cls, a: MatrixExpr, low: Any, rows: Any) -> Pad:
-        return Basic.__new__(cls, a, number(low), number(rows))
+        low, rows = number(low), number(rows)
+        if low.is_negative or (rows - low - a.shape[0]).is_negative:
+            raise ShapeError(f"{shape_text(a.shape)} does not fit into {rows} rows from row {low} on")
+        return Basic.__new__(cls, a, low, rows)
 
     arg = property(lambda self: self.args[0])
     low = property(lambda self: self.args[1])
@@ -107,7 +110,10 @@ class Blocks(Node):
 
     def __new__(cls, rows: Any, cols: Any, *entries: MatrixExpr) -> Blocks:
         entries_ = Tuple(*(entries[0] if len(entries) == 1 and isinstance(entries[0], Tuple) else entries))
-        return Basic.__new__(cls, number(rows), number(cols), entries_)
+        rows, cols = number(rows), number(cols)
+        if not rows.is_Integer or not cols.is_Integer or rows * cols != len(entries_) or not entries_:
+            raise ShapeError(f"{rows} × {cols} blocks, and {len(entries_)} are given")
+        return Basic.__new__(cls, rows, cols, entries_)
 
     block_rows = property(lambda self: int(self.args[0]))
     block_cols = property(lambda self: int(self.args[1]))
