@@ -40,6 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("language", "calculus"),
     ("interpreter",),
     ("proof", "kernels", "documents"),
+    ("claims",),
     ("model",),
     ("derive",),
     ("cli",),

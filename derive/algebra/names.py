@@ -195,6 +195,23 @@ class VariableLike(Protocol):
     def timed(self) -> bool: ...
 
 
+RESERVED = frozenset(("t", "T"))  # they mean a step, and how many there are
+_TIME = re.compile(r"(?:[tTjkm]|[0-9]+)(?:[+-][0-9]+)?")
+
+
+def _is_loss(v: VariableLike) -> bool:
+    return v.role == "total" or v.name == "loss"
+
+
+def _without_time(tex: str) -> str:
+    """h for h_{t} or h_{1}: what a name that ends in a time would be a value of; "" where it does not."""
+    found = symbols(tex)
+    *others, last = found[-1].sub.split(",") if found else [""]
+    if not last or not _TIME.fullmatch(last):
+        return ""
+    return join([*found[:-1], replace(found[-1], sub=",".join(others))])
+
+
 class Notation:
     """Program name and time → TeX.
 
@@ -207,13 +224,17 @@ class Notation:
         self._bases: dict[str, str] = {}
         taken: set[tuple[str, bool]] = set()
         own = [v for v in self.variables.values() if not v.of]
+        timed = {self._base(v) for v in own if v.timed}
         for v in sorted(own, key=lambda v: not v.tex):  # what the user gave comes first
             base = self._base(v)
-            self._bases[v.name] = spelled(v.name) if (base, v.timed) in taken else base
+            reserved = (
+                base in RESERVED or (base == "L" and not _is_loss(v)) or (not v.timed and _without_time(base) in timed)
+            )
+            self._bases[v.name] = spelled(v.name) if reserved or (base, v.timed) in taken else base
             taken.add((base, v.timed))
 
     def _base(self, v: VariableLike) -> str:
-        if v.role == "total" or v.name == "loss":
+        if _is_loss(v):
             return "L"
         return join(symbols(v.tex)) if v.tex else tex_name(v.name)
 

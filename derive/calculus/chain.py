@@ -17,6 +17,7 @@ from sympy import HadamardProduct, MatAdd, MatrixExpr, Symbol, ZeroMatrix
 
 from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
+from derive.algebra.names import Notation
 from derive.algebra.nodes import Blocks, SumOver, T, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
 from derive.calculus.closed import ClosedForm, Path, is_long
@@ -254,7 +255,9 @@ class Chain:
 
 def _indices(program: Program) -> list[Symbol]:
     """j, k and m, or other letters where the model has these names for something else."""
+    notation = Notation(program.variables)
     taken = {*program.variables, *(s.name for s in program.sizes), *program.constants}
+    taken |= {notation.base(name) for name in program.variables}
     names = chain("jkmnpqrsuvw", (f"{x}_{n}" for n in count(1) for x in "jkm"))
     free = (x for x in names if x not in taken)
     return [Symbol(next(free), integer=True) for _ in range(3)]

@@ -7,12 +7,11 @@ a sum over steps and sequences prints as the sum over steps, one over sequences 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
+from math import prod
 
-from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Rational, Symbol
-from sympy.printing.latex import LatexPrinter
+from sympy import Expr, HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Rational, Symbol
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.functions import Apply
@@ -28,21 +27,19 @@ from derive.algebra.nodes import (
     Jacobian,
     Kronecker,
     LogSoftmax,
-    Loss,
     Node,
     Pad,
     Scale,
-    SigmoidCrossEntropy,
     Slice,
     Softmax,
-    SoftmaxCrossEntropy,
     StepGradient,
     SumOver,
     Timed,
 )
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import decimal, factors, scalar_part
-from derive.documents.levels import Level, level
+from derive.documents.levels import Level, level, parentheses
+from derive.documents.losses import LOG_SOFTMAX, LossPrinter
 from derive.errors import UnsupportedError
 from derive.program import Program
 
@@ -58,14 +55,6 @@ def aligned(equations: Iterable[tuple[MatrixExpr, MatrixExpr]], program: Program
     return r"$\displaystyle \begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}$"
 
 
-LOG_SOFTMAX = r"\log\operatorname{softmax}"
-_TALL = re.compile(r"\\(?:d?frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
-
-
-def parentheses(tex: str, left: str = "(", right: str = ")") -> str:
-    return rf"\left{left}{tex}\right{right}" if _TALL.search(tex) else f"{left}{tex}{right}"
-
-
 def stacked(rows: Iterable[str]) -> str:
     cells = [row.replace(r"\frac{dL", r"\dfrac{dL") for row in rows]
     gap = r" \\[6pt] " if any(r"\dfrac" in row for row in cells) else r" \\ "
@@ -76,7 +65,16 @@ def is_reciprocal(e: MatrixExpr) -> bool:
     return isinstance(e, Apply) and e.name == "reciprocal"
 
 
-class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
+def _number_first(e: MatrixExpr) -> tuple[Expr, MatrixExpr]:
+    """The positive numbers among the factors of a product, which stand in front of it, and the product without them."""
+    if not isinstance(e, MatMul) or scalar_part(e) is not None:
+        return Integer(1), e
+    pulled = [a for a in e.args if isinstance(a, Scale) and not a.coefficient.could_extract_minus_sign()]
+    rest = [a.arg if a in pulled else a for a in e.args]
+    return prod((a.coefficient for a in pulled), start=Integer(1)), MatMul(*rest, evaluate=False) if pulled else e
+
+
+class MatrixPrinter(LossPrinter):
     """SymPy's printer for numbers and sizes, our own rules for every matrix expression."""
 
     def __init__(self, notation: Notation | None = None):
@@ -160,7 +158,8 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
         return " ".join(self.terms(e))
 
     def _print_Scale(self, e: Scale) -> str:
-        c = e.coefficient
+        number, arg = _number_first(e.arg)
+        c, e = e.coefficient * number, Scale(e.coefficient, arg)
         minus = not c.is_Add and c.could_extract_minus_sign()  # 1 - α stays as it was written
         return f"-{self._times(-c, e.arg)}" if minus else self._times(c, e.arg)
 
@@ -176,6 +175,9 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
         s = scalar_part(e)
         if s is not None:
             return rf"{self.inside(s, Level.POWER)}\,{self._print(OneMatrix(*e.shape))}"
+        number, bare = _number_first(e)
+        if number != 1:
+            return self._print_Scale(Scale(number, bare))
         *others, last = factors(e)
         lowest = Level.SUM if others and isinstance(last, (MatrixSum, OrderedProduct, SumOver)) else Level.PRODUCT
         return " ".join([*(self._beside(a) for a in others), self.inside(last, lowest)])
@@ -225,37 +227,6 @@ class MatrixPrinter(LatexPrinter):  # type: ignore[misc]
 
     def _print_LogSoftmax(self, e: LogSoftmax) -> str:
         return self.call(LOG_SOFTMAX, e.arg)
-
-    def _print_Loss(self, e: Loss) -> str:
-        y, p = e.target, e.prediction
-        if e.kind == "squared_error":
-            return rf"\frac{{1}}{{2}} \lVert {self._print(p)} - {self.inside(y, Level.SUM)} \rVert^{{2}}"
-        if e.kind == "cross_entropy_with_logits":
-            return f"-{self._against(y)} {self.call(LOG_SOFTMAX, p)}"
-        on = f"-{self._against(y)} {self._log(p)}"
-        return on if e.kind == "cross_entropy" else f"{on} - {self._off(y)} {self._log_off(p)}"
-
-    def _against(self, y: MatrixExpr) -> str:
-        return self.inside(y, Level.PRODUCT) if is_scalar(y.shape) else self.raised(y, r"\top")
-
-    def _off(self, y: MatrixExpr) -> str:
-        one = self._print(OneMatrix(*y.shape))
-        return f"({one} - {self.inside(y, Level.SUM)})" + ("" if is_scalar(y.shape) else r"^{\top}")
-
-    def _log(self, p: MatrixExpr) -> str:
-        named = isinstance(p, (Timed, MatrixSymbol))
-        return rf"\log {self._print(p)}" if named else self.call(r"\log", p)
-
-    def _log_off(self, p: MatrixExpr) -> str:
-        return r"\log" + parentheses(f"{self._print(OneMatrix(*p.shape))} - {self.inside(p, Level.SUM)}")
-
-    def _print_SoftmaxCrossEntropy(self, e: SoftmaxCrossEntropy) -> str:
-        return self._print_Loss(Loss("cross_entropy_with_logits", e.target, e.logits))
-
-    def _print_SigmoidCrossEntropy(self, e: SigmoidCrossEntropy) -> str:
-        sign = r"\operatorname{softplus}"
-        off = f"{self._off(e.target)} {self.call(sign, e.logits)}"
-        return f"{self._against(e.target)} {sign}{parentheses('-' + self.inside(e.logits, Level.SUM))} + {off}"
 
     def _print_Detach(self, e: Detach) -> str:
         return self.call(r"\operatorname{detach}", e.arg)

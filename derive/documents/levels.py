@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from functools import singledispatch
 
@@ -22,6 +23,12 @@ from derive.algebra.nodes import (
     SumOver,
 )
 from derive.algebra.shapes import is_scalar
+
+_TALL = re.compile(r"\\(?:d?frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
+
+
+def parentheses(tex: str, left: str = "(", right: str = ")") -> str:
+    return rf"\left{left}{tex}\right{right}" if _TALL.search(tex) else f"{left}{tex}{right}"
 
 
 class Level(IntEnum):

@@ -66,8 +66,8 @@ class Pad(Node):
 
     def __new__(cls, a: MatrixExpr, low: Any, rows: Any) -> Pad:
         low, rows = number(low), number(rows)
-        if low.is_negative or (rows - low - a.shape[0]).is_negative:
-            raise ShapeError(f"{shape_text(a.shape)} does not fit into {rows} rows from row {low} on")
+        if low.is_negative:
+            raise ShapeError(f"there is no row {low}: rows are counted from 0")
         return Basic.__new__(cls, a, low, rows)
 
     arg = property(lambda self: self.args[0])
@@ -111,8 +111,8 @@ class Blocks(Node):
     def __new__(cls, rows: Any, cols: Any, *entries: MatrixExpr) -> Blocks:
         entries_ = Tuple(*(entries[0] if len(entries) == 1 and isinstance(entries[0], Tuple) else entries))
         rows, cols = number(rows), number(cols)
-        if not rows.is_Integer or not cols.is_Integer or rows * cols != len(entries_) or not entries_:
-            raise ShapeError(f"{rows} × {cols} blocks, and {len(entries_)} are given")
+        if not (rows.is_Integer and cols.is_Integer):
+            raise ShapeError(f"{rows} × {cols} blocks: how many there are is a number")
         return Basic.__new__(cls, rows, cols, entries_)
 
     block_rows = property(lambda self: int(self.args[0]))
