@@ -383,7 +383,9 @@ def test_check_proof(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
     bad.write_text(text.replace("[0,1]", "[0,2]", 1), "utf-8")
     status, out, err = run("check-proof", str(good))
     assert (status, err) == (0, "")
-    assert "the proof holds, for every T ≥ 0 and all sizes of elman" in out
+    assert "the proof holds, the two automata are equal" in out
+    assert "for every T ≥ 0 and all sizes of elman" in out
+    assert "assumed: sum(y) == 1" in out
     assert "dL/dW = " in out
     status, _, err = run("check-proof", str(good), str(bad))
     assert status == 1

@@ -34,8 +34,8 @@ class Checked:
             return f"{self.path}: {self.reason}"
         claim = {key: visible(str(self.claim[key])) for key in ("left", "right", "for", "model")}
         assumed = "".join(f"\n  assumed: {visible(str(a))}" for a in self.claim["assumptions"])  # type: ignore[attr-defined]
-        scope = f"the two automata are equal. They are said to mean, for {claim['for']} of {claim['model']}:"
-        return f"{self.path}: the proof holds, {scope}\n  {claim['left']} = {claim['right']}{assumed}"
+        said = f"the two automata are equal. They stand, it says, for {claim['for']} of {claim['model']}, for"
+        return f"{self.path}: the proof holds, {said}\n  {claim['left']} = {claim['right']}{assumed}"
 
     def as_json(self) -> dict[str, object]:
         return {"file": str(self.path), "ok": self.ok, "claim": self.claim, "reason": self.reason}
