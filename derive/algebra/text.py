@@ -18,8 +18,9 @@ from typing import Any, Protocol
 from sympy import Integer, MatrixExpr
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
-from derive.algebra.names import ACCENTS, GREEK, VariableLike, index_tex
+from derive.algebra.names import ACCENTS, VariableLike, index_tex
 from derive.algebra.nodes import Delta, SumOver, T
+from derive.algebra.symbols import GREEK
 from derive.algebra.writer import Level, Writer, Written, parenthesised
 
 

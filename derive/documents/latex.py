@@ -15,7 +15,7 @@ from sympy import Expr, HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, Ma
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.functions import Apply
-from derive.algebra.names import Notation, has_superscript, index_tex, tex_name
+from derive.algebra.names import Notation, index_tex, tex_name
 from derive.algebra.nodes import (
     NONEMPTY,
     Blocks,
@@ -38,6 +38,7 @@ from derive.algebra.nodes import (
 )
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import decimal, factors, scalar_part
+from derive.algebra.symbols import has_superscript
 from derive.documents.levels import Level, level, parentheses
 from derive.documents.losses import LOG_SOFTMAX, LossPrinter
 from derive.errors import UnsupportedError

@@ -15,7 +15,8 @@ from typing import Any
 from sympy import MatrixExpr
 from sympy.printing.mathml import MathMLPresentationPrinter
 
-from derive.algebra.names import GREEK, Notation
+from derive.algebra.names import Notation
+from derive.algebra.symbols import GREEK
 from derive.documents.latex import MatrixPrinter
 from derive.documents.letters import ACCENTS, ALPHABETS, BIG, FUNCTIONS, LETTERS, OPERATORS, SIZES, SPACES, SYMBOLS
 from derive.errors import UnsupportedError

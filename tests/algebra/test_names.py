@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sympy import Integer, S, Symbol
 
-from derive.algebra.names import Notation, index_tex, symbols, tex_at, tex_name
+from derive.algebra.names import Notation, index_tex, tex_name
 from derive.algebra.nodes import T, t
+from derive.algebra.symbols import symbols, tex_at
 from derive.language.tex import tex_fault
 from derive.program import ONCE, SEQUENCE, SHARED, Variable
 
