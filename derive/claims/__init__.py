@@ -1,0 +1,1 @@
+"""Equations of books and papers: read as they are printed, judged, repaired."""

@@ -1,0 +1,155 @@
+"""A file of LaTeX as what it claims: displays, their rows, and the directives in comments above them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from derive.claims.macros import Macros
+
+ENVIRONMENTS = ("equation", "align", "gather", "multline", "displaymath", "eqnarray", "flalign", "alignat")
+ROWS = ("align", "gather", "eqnarray", "flalign", "alignat")  # a row of these is a claim of its own
+IGNORED = ("verbatim", "lstlisting", "comment", "filecontents", "minted")
+
+_DIRECTIVE = re.compile(r"%\s*derive:\s*(.*)")
+_OPEN = re.compile(
+    r"\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
+)
+_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
+_SILENT = re.compile(
+    r"\\(?:tag\*?|intertext|shortintertext)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+    r"|\\(?:nonumber|notag|allowdisplaybreaks)(?![A-Za-z])"
+)
+_SPACE = r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ])*"
+_CONTINUES = re.compile(_SPACE + r"(?:[-+=]|\\(?:cdot|times|odot|otimes)(?![A-Za-z]))")
+
+
+@dataclass(frozen=True)
+class Directive:
+    """The text behind `% derive:`, and its line."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Display:
+    """One displayed equation.
+
+    Attributes:
+        tex: the formula, without what is not mathematics; macros expanded.
+        id: its label, else file:line.
+        line: where it begins, from 1.
+    """
+
+    tex: str
+    id: str
+    line: int
+
+
+def read_source(text: str, file: str) -> Iterator[Directive | Display]:
+    """Directives and displays in the order of the file."""
+    macros = Macros.of(_without_comments(text))
+    at = 0
+    while at < len(text):
+        comment = text.find("%", at) if not _escaped(text, text.find("%", at)) else _next_comment(text, at)
+        found = _OPEN.search(text, at)
+        if comment >= 0 and (found is None or comment < found.start()):
+            end = _end_of_line(text, comment)
+            directive = _DIRECTIVE.match(text, comment, end)
+            if directive:
+                yield Directive(directive[1].strip(), _line(text, comment))
+            at = end
+        elif found is None:
+            return
+        else:
+            body, at = _body(text, found)
+            if body is not None:
+                yield from _displays(text, found, body, file, macros)
+
+
+def _body(text: str, found: re.Match[str]) -> tuple[tuple[int, int] | None, int]:
+    """Where a display's formula begins and ends (None for what is no display), and where to read on."""
+    env = found["env"]
+    if found["bar"]:
+        close = text.find(found["bar"], found.end())
+        return None, len(text) if close < 0 else close + 1
+    closing = r"\end{" + env + found["star"] + "}" if env else r"\]" if found["bracket"] else "$$"
+    if env and env not in (*ENVIRONMENTS, *IGNORED):
+        return None, found.end()
+    end = text.find(closing, found.end())
+    if end < 0:
+        return None, found.end()
+    return (None if env in IGNORED else (found.end(), end)), end + len(closing)
+
+
+def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str, macros: Macros) -> Iterator[Display]:
+    begin, end = body
+    pieces = _rows(text[begin:end]) if found["env"] in ROWS else [(0, text[begin:end])]
+    for offset, raw in _joined(pieces):
+        label = _LABEL.search(raw)
+        line = _line(text, begin + offset + len(raw) - len(raw.lstrip()))
+        plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
+        if found["env"] == "alignat":
+            plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
+        tex = macros.expand(plain.replace("&", " ")) if found["env"] in (*ROWS, "multline") else macros.expand(plain)
+        if found["env"] == "multline":
+            tex = tex.replace(r"\\", " ")
+        if tex.strip(" \n\t.,;"):
+            yield Display(tex.strip(), label[1].strip() if label else f"{file}:{line}", line)
+
+
+def _rows(body: str) -> list[tuple[int, str]]:
+    r"""The rows between \\ that stand in no brace and no inner environment, and where they begin."""
+    rows, start, depth, inner = [], 0, 0, 0
+    for token in re.finditer(r"\\begin\b|\\end\b|\\\\(?:\s*\[[^\]]*\])?|\\[{}%&]|[{}]", body):
+        kind = token.group()
+        depth += (kind == "{") - (kind == "}")
+        inner += (kind == r"\begin") - (kind == r"\end")
+        if kind.startswith(r"\\") and depth == 0 and inner == 0:
+            rows.append((start, body[start : token.start()]))
+            start = token.end()
+    return [*rows, (start, body[start:])]
+
+
+def _joined(rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Rows that go on with a sign or an equals sign belong to the one above."""
+    current: tuple[int, str] | None = None
+    for offset, row in rows:
+        if current is not None and _CONTINUES.match(_without_comments(row)):
+            current = current[0], f"{current[1]} {row}"
+            continue
+        if current is not None:
+            yield current
+        current = offset, row
+    if current is not None:
+        yield current
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"(?<!\\)((?:\\\\)*)%[^\n]*", r"\1", text)
+
+
+def _escaped(text: str, at: int) -> bool:
+    """Is the character at this place behind an odd number of backslashes?"""
+    count = 0
+    while at - count > 0 and text[at - count - 1] == "\\":
+        count += 1
+    return count % 2 == 1
+
+
+def _next_comment(text: str, at: int) -> int:
+    at = text.find("%", at)
+    while at >= 0 and _escaped(text, at):
+        at = text.find("%", at + 1)
+    return at
+
+
+def _end_of_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end + 1
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
