@@ -1,0 +1,222 @@
+r"""A name as it is printed, with letters that stand for a time or a component: \delta_t also reads \delta_{t+1}.
+
+A time may stand below, above in brackets, above alone, or behind the name as an argument; whatever way the name
+was given in, it is recognised in each.  What else stands above (a transpose, a power) is left to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
+
+TIME = "t"  # the letter of a pattern that stands for a time
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where a pattern was found: what its letters stand for, the row's next place, and what is left above."""
+
+    values: Mapping[str, Row]
+    end: int
+    sup: Row = ()
+    primes: int = 0
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A row of nodes, some letters of which stand for anything.
+
+    Args:
+        letters: those that do; `TIME` for a whole time, each other one for a single symbol.
+    """
+
+    nodes: Row
+    letters: frozenset[str]
+
+    @cached_property
+    def variants(self) -> tuple[Row, ...]:
+        """The ways in which the name is written: its time below, above, or behind it in brackets."""
+        own = plain(self.nodes)
+        return tuple(dict.fromkeys((own, *_placed(own)))) if TIME in self.letters else (own,)
+
+    def match(self, row: Row, at: int) -> Match | None:
+        """The pattern at a place of a row; the longest way in which it fits."""
+        found = [m for v in self.variants if (m := _matched(v, self.letters, row, at)) is not None]
+        return max(found, key=lambda m: (m.end, -len(m.sup)), default=None)
+
+
+def plain(row: Row) -> Row:
+    """The row without fonts and without braces that print nothing."""
+    out: list[Node] = []
+    for node in row:
+        out += _plain(node)
+    return tuple(out)
+
+
+def _plain(node: Node) -> Row:
+    match node:
+        case Font(_, row, _):
+            return plain(row)
+        case Group("", row, _):
+            return plain(row)
+        case Group(_, row, _) | Root(row, _) | Accent(_, row, _):
+            return (replace(node, row=plain(row)),)
+        case Fraction(top, bottom, _):
+            return (replace(node, top=plain(top), bottom=plain(bottom)),)
+        case Matrix(rows, _):
+            return (replace(node, rows=tuple(tuple(map(plain, cells)) for cells in rows)),)
+        case Scripted(base, sub, sup, primes):
+            inner = _plain(base)
+            below, above = (None if x is None else plain(x) for x in (sub, sup))
+            if len(inner) != 1:
+                base = Group("", inner, node.at)
+            elif isinstance(inner[0], Scripted) and not (inner[0].sub and below) and not (inner[0].sup and above):
+                one = inner[0]  # braces around a symbol with scripts print nothing
+                return (Scripted(one.base, one.sub or below, one.sup or above, one.primes + primes),)
+            else:
+                base = inner[0]
+            return (Scripted(base, below, above, primes),)
+        case _:
+            return (node,)
+
+
+def _placed(nodes: Row) -> Iterator[Row]:
+    """The last symbol of a name with its time in every place."""
+    *before, last = nodes
+    called = isinstance(last, Group) and last.open == "(" and _is_time(last.row)
+    if called and before:
+        head = before[-1]
+        symbol = head if isinstance(head, Scripted) else Scripted(head)
+        rest = before[:-1]
+    elif isinstance(last, Scripted):
+        found = _without_time(last)
+        if found is None:
+            return
+        symbol, rest = found, before
+    else:
+        return
+    time: Row = (Leaf("letter", TIME),)
+    below = (*(symbol.sub or ()), *((Leaf("sep", ","),) if symbol.sub else ()), *time)
+    yield (*rest, replace(symbol, sub=below))
+    if symbol.sub:
+        yield (*rest, replace(symbol, sub=(*time, Leaf("sep", ","), *symbol.sub)))
+    above = symbol.sup or ()
+    for bracketed in ((Group("(", time),), (Group("<", time),), time if not above else ()):
+        if bracketed:
+            yield (*rest, replace(symbol, sup=(*above, *bracketed)))
+    bare = symbol if symbol.sub or symbol.sup or symbol.primes else symbol.base
+    yield (*rest, bare, Group("(", time))
+
+
+def _without_time(x: Scripted) -> Scripted | None:
+    """The symbol without the time in one of its scripts; None if there is none."""
+    sub, sup = x.sub or (), x.sup or ()
+    if _is_time(sub):
+        return replace(x, sub=None)
+    if len(sub) > 2 and _is_time(sub[-1:]) and is_leaf(sub[-2], "sep", ","):
+        return replace(x, sub=sub[:-2])
+    if sup and _is_time(sup[-1:]):
+        return replace(x, sup=sup[:-1] or None)
+    if sup and isinstance(sup[-1], Group) and _is_time(sup[-1].row):
+        return replace(x, sup=sup[:-1] or None)
+    return None
+
+
+def is_index(row: Row) -> bool:
+    """Is it a time or an index: symbols and whole numbers with signs between them, 2t - 1?"""
+    last = "sign"
+    for node in row:
+        if is_leaf(node, "op", "+", "-"):
+            if last == "sign" and node is not row[0]:
+                return False
+            last = "sign"
+        elif isinstance(node, Leaf) and (node.kind == "letter" or (node.kind == "symbol" and node.text in INDICES)):
+            if last == "symbol":
+                return False
+            last = "symbol"
+        elif is_leaf(node, "number") and last == "sign":
+            last = "number"
+        else:
+            return False
+    return last != "sign"
+
+
+INDICES = ("tau", "star", "ell", "nu", "kappa", "theta")
+
+
+def _is_time(row: Row) -> bool:
+    return len(row) == 1 and is_leaf(row[0], "letter", TIME)
+
+
+# Matching
+
+
+def _matched(pattern: Row, letters: frozenset[str], row: Row, at: int) -> Match | None:
+    end = at + len(pattern)
+    if not pattern or end > len(row):
+        return None
+    for values in _rows(pattern[:-1], row[at : end - 1], {}, letters):
+        for m in _last(pattern[-1], row[end - 1], values, letters):
+            return replace(m, end=end)
+    return None
+
+
+def _last(pattern: Node, node: Node, values: Mapping[str, Row], letters: frozenset[str]) -> Iterator[Match]:
+    """The last symbol: more may stand above it than in the pattern."""
+    p = pattern if isinstance(pattern, Scripted) else Scripted(pattern)
+    x = node if isinstance(node, Scripted) else Scripted(node)
+    if p.primes > x.primes or (p.sub is None) != (x.sub is None):
+        return
+    for a in _nodes(p.base, x.base, values, letters):
+        for b in _rows(p.sub or (), x.sub or (), a, letters):
+            above = x.sup or ()
+            for n in range(len(above), -1, -1) if p.sup else [0]:
+                for c in _rows(p.sup or (), above[:n], b, letters):
+                    yield Match(c, 0, above[n:], x.primes - p.primes)
+                    return
+
+
+def _rows(pattern: Row, row: Row, values: Mapping[str, Row], letters: frozenset[str]) -> Iterator[Mapping[str, Row]]:
+    """Ways in which two rows are the same, a time taking one node or more."""
+    if not pattern:
+        if not row:
+            yield values
+        return
+    head = pattern[0]
+    if isinstance(head, Leaf) and head.kind == "letter" and head.text in letters:
+        for n in range(1, len(row) - len(pattern) + 2) if head.text == TIME else (1,):
+            taken = row[:n]
+            if head.text == TIME and not is_index(taken):
+                continue
+            if len(taken) == n and values.get(head.text, taken) == taken:
+                yield from _rows(pattern[1:], row[n:], {**values, head.text: taken}, letters)
+        return
+    if row:
+        for inner in _nodes(head, row[0], values, letters):
+            yield from _rows(pattern[1:], row[1:], inner, letters)
+
+
+def _nodes(p: Node, x: Node, values: Mapping[str, Row], letters: frozenset[str]) -> Iterator[Mapping[str, Row]]:
+    match p, x:
+        case Leaf(), Leaf():
+            if p.kind == "letter" and p.text in letters:
+                yield from _rows((p,), (x,), values, letters)
+            elif (p.kind, p.text) == (x.kind, x.text):
+                yield values
+        case Scripted(), Scripted():
+            if p.primes == x.primes and (p.sub is None, p.sup is None) == (x.sub is None, x.sup is None):
+                for a in _nodes(p.base, x.base, values, letters):
+                    for b in _rows(p.sub or (), x.sub or (), a, letters):
+                        yield from _rows(p.sup or (), x.sup or (), b, letters)
+        case Group(), Group():
+            if p.open == x.open:
+                yield from _rows(p.row, x.row, values, letters)
+        case Accent(), Accent():
+            if p.name == x.name:
+                yield from _rows(p.row, x.row, values, letters)
+        case _:
+            if p == x:
+                yield values
