@@ -1,0 +1,74 @@
+"""Directives: each kind, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from derive.claims.directives import (
+    Abstract,
+    Assume,
+    Choice,
+    Counting,
+    DirectiveError,
+    ExpectFalse,
+    ForAll,
+    IndexSet,
+    Let,
+    Operator,
+    Order,
+    Quantity,
+    Quotient,
+    Skip,
+    UseModel,
+    Where,
+    read_directive,
+)
+
+L = Quantity("L")
+KNOWN: dict[str, Order] = {
+    "model elman.cell": UseModel("elman.cell"),
+    r"let W_{hh} = W": Let("W_{hh}", (Quantity("W"),)),
+    r"let c_{prev} = c[t-1]": Let("c_{prev}", (Quantity("c", "t-1"),)),
+    r"let \delta_t = dL/da[t]": Let(r"\delta_t", (Quotient(L, Quantity("a", "t")),)),
+    r"let g_t = -dL/da[t]": Let("g_t", (Quotient(L, Quantity("a", "t"), -1),)),
+    r"let \Delta^t = dloss[t]/dy[t]": Let(r"\Delta^t", (Quotient(Quantity("loss", "t"), Quantity("y", "t")),)),
+    r"let p^{k}_{ij}(t) = dy[t][k]/dw[i,j]": Let(
+        "p^{k}_{ij}(t)", (Quotient(Quantity("y", "t", ("k",)), Quantity("w", "", ("i", "j"))),)
+    ),
+    r"let w_{kl} = w[k,I+l]": Let("w_{kl}", (Quantity("w", "", ("k", "I+l")),)),
+    r"let w_{lm}(\tau) = W@\tau[l,m]": Let(r"w_{lm}(\tau)", (Quantity("W", "", ("l", "m"), r"\tau"),)),
+    r"let \theta_t = W@t": Let(r"\theta_t", (Quantity("W", copy="t"),)),
+    "let U = range(H)": Let("U", (IndexSet("H"),)),
+    r"let y^{(t)} = o[t] | yhat[t]": Let("y^{(t)}", (Quantity("o", "t"), Quantity("yhat", "t"))),
+    "let dh = dL/dh[t] through a[t+1], z[t]": Let(
+        "dh", (Quotient(L, Quantity("h", "t"), 1, (Quantity("a", "t+1"), Quantity("z", "t"))),)
+    ),
+    r"where \sigma'_t = 1 - h_t^2": Where(r"\sigma'_t", "1 - h_t^2"),
+    "fn f(x_t, h_{t-1}, w) = h[t]": Abstract("f(x_t, h_{t-1}, w)", Quantity("h", "t")),
+    "time 1..T": Counting(1, "T"),
+    "time 0..T-1": Counting(0, "T-1"),
+    r"time 1..\tau": Counting(1, r"\tau"),
+    "convention row": Choice("convention", "row"),
+    "layout numerator": Choice("layout", "numerator"),
+    r"assume \|W\| \le \beta": Assume(r"\|W\| \le \beta"),
+    r"forall \star = z, i, f, o": ForAll(r"\star", ("z", "i", "f", "o")),
+    r"operator \mathcal R = derivative along W : V_W": Operator(r"\mathcal R", "W", "V_W"),
+    "skip": Skip(),
+    "expect false": ExpectFalse(),
+}
+
+
+@pytest.mark.parametrize("text", KNOWN)
+def test_directives(text: str) -> None:
+    assert read_directive(text) == KNOWN[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "modell x", "model", "model a b", "let x", "let x = ", "let x = h[", "let x = h[]", "let x = h[t][i][j]",
+     "let x = h[t] through a[t]", "layout sideways", "time T", "skip this", "expect true", "operator R = W",
+     "let x = __import__('os')"],
+)  # fmt: skip
+def test_what_is_no_directive(text: str) -> None:
+    with pytest.raises(DirectiveError):
+        read_directive(text)
