@@ -17,6 +17,7 @@ from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.rules import Env
 from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
+from derive.proof.wellformed import needed_steps
 
 WORLDS = ((3, 0), (3, 1))  # T, and the order of sizes, at which a proof must agree with the field
 LATEST = 40  # T at which both sides are still evaluated
@@ -34,6 +35,7 @@ class Agreement:
     def __init__(self, subject: Subject):
         self.subject = subject
         self._worlds: dict[tuple[object, ...], Truth] = {}
+        self.least = needed_steps(subject.normal)  # below it the model says nothing
         self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
@@ -57,8 +59,9 @@ class Agreement:
         raise OutOfBudget("a coefficient is zero at all the sizes that were tried")
 
     def steps(self, least: int, *sides: MatrixExpr) -> int:
-        """The first T from `least` on at which no coefficient in the sides is zero because of T."""
+        """The first T from `least` on that the model knows and at which no coefficient is zero because of T."""
         factors = [c for e in sides for c in _factors(e, (T,))]
+        least = max(least, self.least)
         for steps in range(least, least + HIGHER):
             if not any(c.subs(T, steps).is_zero for c in factors):
                 return steps

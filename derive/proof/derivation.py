@@ -78,8 +78,8 @@ def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None
     """
     agreement, wrong, unchecked, instances = prover.agreement, list[str](), list[str](), list[Instance]()
     count = 0
-    for steps, shift in WORLDS:
-        sizes, bits = agreement.sizes(shift), list[int]()
+    for given, shift in WORLDS:
+        steps, sizes, bits = max(given, agreement.least), agreement.sizes(shift), list[int]()
         for left, right in equations(prover):
             shown = f"{unicode_text(left, prover.subject.names)} at T = {steps}"
             count += 1
@@ -141,7 +141,8 @@ def _unrolled(prover: Prover, name: str, form: ClosedForm | None) -> Iterator[st
     """The steps' contributions, written out over the hidden states, that are wrong."""
     if form is None or not form.by_steps:
         return
-    (steps, shift), shape = WORLDS[0], prover.subject.names[name].shape
+    (given, shift), shape = WORLDS[0], prover.subject.names[name].shape
+    steps = max(given, prover.agreement.least)
     budget, sizes = Budget(SECONDS), prover.agreement.sizes(shift)
     for j in range(steps):
         left, right = StepGradient(name, Integer(j), *shape), form.contribution(j, steps)

@@ -48,7 +48,7 @@ def _evaluated(
     """Both sides at two sets of sizes, with every value of the free indices."""
     agreement = prover.agreement
     free, last = agreement.free(left, right), max(_whole_times(left, right), default=0)
-    places = [(max(steps, 1 + last), agreement.sizes(shift)) for steps, shift in WORLDS]
+    places = [(max(steps, 1 + last, agreement.least), agreement.sizes(shift)) for steps, shift in WORLDS]
     return evaluated(agreement, left, right, places, Budget(seconds), lambda steps: list(_values(free, indices, steps)))
 
 

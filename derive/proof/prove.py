@@ -74,8 +74,8 @@ class _Case:
     """One claim."""
 
     def __init__(self, prover: Prover, left: MatrixExpr, right: MatrixExpr, budget: Budget, thorough: bool, least: int):
-        self.thorough, self.least = thorough, least
         self.subject, self.reader, self.agreement = prover.subject, prover.reader, prover.agreement
+        self.thorough, self.least = thorough, max(least, self.agreement.least)
         self.left, self.right, self.budget = left, right, budget
         self.tried: list[str] = []
         self.instances: list[Instance] = []
@@ -106,7 +106,7 @@ class _Case:
             late = self.agreement.steps(first + max(map(reach, (self.left, self.right))), self.left, self.right)
             if late <= LATEST and self._differ(late, 1):
                 return self._refute(late)
-        least = 1 if self.least or self._differ(0, 0) else 0
+        least = self.least or (1 if self._differ(0, 0) else 0)
         if is_delicate(self.subject.reading, self.left, self.right):
             unlike = self._really(self.instances[:1], DRAWS)
             if unlike is not None:
@@ -142,7 +142,7 @@ class _Case:
 
     def _refute(self, last: int) -> Verdict:
         """The least T at which the sides differ, in real numbers too."""
-        for steps in range(1, last + 1):
+        for steps in range(max(1, self.least), last + 1):
             for shift in (0, 1, LARGER):
                 if not self._differ(steps, shift):
                     continue
@@ -189,7 +189,7 @@ class _Case:
         return None
 
     def _word(self) -> str:
-        found = self._proof(1)
+        found = self._proof(max(1, self.least))
         return found.word if isinstance(found, Found) else ""
 
     # Proofs
@@ -231,9 +231,9 @@ class _Case:
         self.reader.letters.used = set(self.reader.always)
         try:
             for steps, shift in MORE if self.thorough else ():
-                if not self._agrees(steps, shift):
+                if steps >= self.least and not self._agrees(steps, shift):
                     return self._refute(steps)
-            expands = self.thorough and self._expands(least)
+            expands = self.thorough and least <= EXPANDED and self._expands(least)
         except OutOfBudget as limit:  # what was found so far stands
             self.tried.append(f"more steps and sizes: {limit}")
             expands = False

@@ -236,3 +236,32 @@ def test_a_certificate_of_endless_fractions_or_without_assumptions() -> None:
     silent["digest"] = digest(silent)
     with pytest.raises(CertificateError, match="assum"):
         check(json.dumps(silent))
+
+
+STEP = "cell c\ndims H\ninput x : H\nstate h : H\nparam W : H x H\nh[t] = tanh(W @ h[t-1] + x[t])\n"
+
+
+@pytest.mark.parametrize(("loss", "least"), [("sum(h[3])", 4), ("sum(h[1])", 2), ("sum(h[T-2])", 2)])
+def test_a_model_that_names_a_step_says_nothing_of_fewer(loss: str, least: int) -> None:
+    cell = derive.parse(f"{STEP}loss = {loss}\n")
+    verdict = cell.gradient("W").prove()
+    assert verdict.status in (Status.PROVED, Status.CHECKED)
+    assert verdict.least == least
+    after = cell.cotangent("h", T)
+    assert cell.prove(after, b.zeros(after.shape)).least == least
+    wrong = cell.prove(cell.gradient("W").symbol, Scale(2, cell.gradient("W").expression))
+    assert wrong.status is Status.REFUTED
+    assert wrong.counterexample is not None
+    assert least == wrong.counterexample.T
+
+
+def test_a_name_that_is_read_at_one_step_only() -> None:
+    cell = derive.parse(
+        "cell c\ndims H\ninput x : H\nstate h : H\nh[t] = tanh(h[t-1] + x[t])\nm[t] = h[t] * x[t]\nloss = sum(m[T-2])\n"
+    )
+    dm = lambda i: cell.cotangent("m", i)  # noqa: E731
+    whole, one = MatrixSum(dm(k), k, 0, T - 1), ones(cell.symbol("h").shape[0])
+    for left, right in ((whole, dm(T - 2)), (whole, one), (dm(T - 2), one), (dm(-1), b.zeros(one.shape))):
+        verdict = cell.prove(left, right)
+        assert verdict.status in (Status.PROVED, Status.CHECKED)
+        assert verdict.least == 2
