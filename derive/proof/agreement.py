@@ -67,6 +67,12 @@ class Agreement:
                 return steps
         raise OutOfBudget("a coefficient is zero at every T that was tried")
 
+    def vanishes(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> bool:
+        """Is a coefficient that depends on T and sizes zero there, so that agreement says little?"""
+        symbols = (T, *self.subject.names.sizes)
+        at = {T: steps, **{s: sizes[s.name] for s in self.subject.names.sizes}}
+        return any(c.subs(at).is_zero for e in (left, right) for c in _factors(e, symbols))
+
     def _truth(
         self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, positive: bool = False
     ) -> Truth:

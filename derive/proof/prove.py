@@ -99,8 +99,13 @@ class _Case:
     def _verdict(self) -> Verdict:
         first = self.agreement.steps(WORLDS[0][0], self.left, self.right)
         for later, shift in ((first + steps - WORLDS[0][0], shift) for steps, shift in WORLDS):
+            if self.agreement.vanishes(self.left, self.right, later, self._sizes(shift)):
+                raise OutOfBudget("a coefficient is zero at the T and the sizes that were tried")
             if not self._agrees(later, shift):
                 return self._refute(later)
+        for few in range(max(1, self.least), min(first, 3)):
+            if self._differ(few, 0):
+                return self._refute(few)
         late = first
         if is_far(self.left) or is_far(self.right):  # where T-6 begins to matter
             late = self.agreement.steps(first + max(map(reach, (self.left, self.right))), self.left, self.right)
@@ -231,7 +236,9 @@ class _Case:
         self.reader.letters.used = set(self.reader.always)
         try:
             for steps, shift in MORE if self.thorough else ():
-                if steps >= self.least and not self._agrees(steps, shift):
+                if steps < self.least or self.agreement.vanishes(self.left, self.right, steps, self._sizes(shift)):
+                    continue
+                if not self._agrees(steps, shift):
                     return self._refute(steps)
             expands = self.thorough and least <= EXPANDED and self._expands(least)
         except OutOfBudget as limit:  # what was found so far stands

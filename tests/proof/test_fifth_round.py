@@ -265,3 +265,10 @@ def test_a_name_that_is_read_at_one_step_only() -> None:
         verdict = cell.prove(left, right)
         assert verdict.status in (Status.PROVED, Status.CHECKED)
         assert verdict.least == 2
+
+
+def test_a_factor_of_steps_and_sizes_hides_nothing() -> None:
+    e, factor = hadamard(E.cotangent("h", 0), E.cotangent("h", 0)), Rational(1)
+    for i in E.prove(e, e).instances:
+        factor *= (T - i.T) ** 2 + (H - i.sizes["H"]) ** 2
+    assert E.prove(Scale(factor, e), Scale(factor, Scale(2, e))).status is Status.OPEN
