@@ -20,7 +20,7 @@ from sympy import Expr, MatrixExpr, MatrixSymbol, Rational, Symbol, Transpose
 
 from derive.algebra.bound import Bound
 from derive.algebra.build import transpose
-from derive.algebra.nodes import Blocks, Delta, Node, SumOver, Timed, is_reference, t
+from derive.algebra.nodes import Blocks, Delta, Node, SumOver, T, Timed, is_reference, t
 
 SEQUENCE, ONCE, SHARED = frozenset("tb"), frozenset("b"), frozenset("")
 GIVEN = ("input", "target", "param", "const", "initial", "cotangent", "direction")
@@ -128,6 +128,17 @@ class Program:
     def numbers(self) -> dict[Symbol, Rational]:
         """The constants as they stand in coefficients, with their values."""
         return {Symbol(name, real=True): value for name, value in self.constants.items()}
+
+    @property
+    def least_steps(self) -> int:
+        """The least T at which the steps that the equations name, h[3] or h[T-2], are in the sequence."""
+        found = [0]
+        for e in self.equations.values():
+            for r in references(e):
+                if isinstance(r, Timed) and not r.index.has(t):
+                    c = int(r.index.subs(T, 0))
+                    found.append(-c if r.index.has(T) else c + 1)
+        return max(found)
 
     def assumes_sum_one(self, name: str) -> bool:
         """Do the components of `name` sum to one, by its declaration or an assumption?"""

@@ -106,7 +106,8 @@ SOMETIMES: tuple[tuple[type | str, str], ...] = (
 def conventions(program: Program, used: set[type | str], printer: MatrixPrinter) -> tuple[str, ...]:
     """The sentences that the equations shown need."""
     sometimes = (words for what, words in SOMETIMES if what in used)
-    return (*ALWAYS[:1], *_ends(program, printer), *ALWAYS[1:], *_elementwise(used), *sometimes)
+    long_enough = (f"The sequence has at least {program.least_steps} steps.",) if program.least_steps > 1 else ()
+    return (*ALWAYS[:1], *long_enough, *_ends(program, printer), *ALWAYS[1:], *_elementwise(used), *sometimes)
 
 
 def _elementwise(used: set[type | str]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.rules import Env
 from derive.proof.field.truth import Subject, Truth
 from derive.proof.verdict import Counterexample, Instance
-from derive.proof.wellformed import needed_steps
 
 WORLDS = ((3, 0), (3, 1))  # T, and the order of sizes, at which a proof must agree with the field
 LATEST = 40  # T at which both sides are still evaluated
@@ -35,7 +34,7 @@ class Agreement:
     def __init__(self, subject: Subject):
         self.subject = subject
         self._worlds: dict[tuple[object, ...], Truth] = {}
-        self.least = needed_steps(subject.normal)  # below it the model says nothing
+        self.least = subject.normal.least_steps  # below it the model says nothing
         self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:

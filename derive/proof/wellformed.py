@@ -13,7 +13,7 @@ from derive.algebra.nodes import NONEMPTY, Delta, Jacobian, Scale, StepGradient,
 from derive.algebra.shapes import same, shape_text
 from derive.algebra.text import unicode_text
 from derive.errors import UnsupportedError
-from derive.program import Program, operands, references
+from derive.program import Program, operands
 
 
 def problems(left: MatrixExpr, right: MatrixExpr, program: Program) -> Iterator[str]:
@@ -80,17 +80,6 @@ def _partial(e: MatrixExpr) -> Iterator[MatrixExpr]:
             yield x.arg
         elif power is not None and power.could_extract_minus_sign():
             yield x.base if isinstance(x, HadamardPower) else x.arg
-
-
-def needed_steps(program: Program) -> int:
-    """The least T at which the steps that a program names, h[3] or h[T-2], are in the sequence."""
-    found = [0]
-    for e in program.equations.values():
-        for r in references(e):
-            if isinstance(r, Timed) and not r.index.has(t):
-                c = int(r.index.subs(T, 0))
-                found.append(-c if r.index.has(T) else c + 1)
-    return max(found)
 
 
 def is_delicate(program: Program, *sides: MatrixExpr) -> bool:

@@ -312,3 +312,10 @@ def test_tex_reads_and_writes_in_its_own_folder_only(tmp_path: Path) -> None:
         with pytest.raises(derive.ToolError):
             pdf(rf"\documentclass{{article}}\begin{{document}}a {attack} b\end{{document}}", "paper")
     assert not written.exists()
+
+
+def test_a_model_that_names_a_step_says_how_long_sequences_are() -> None:
+    text = "cell c\ndims H\ninput x : H\nstate h : H\nh[t] = tanh(h[t-1] + x[t])\nloss = sum({})\n"
+    assert "The sequence has at least 4 steps." in document(text.format("h[3]"))
+    assert "The sequence has at least 2 steps." in document(text.format("h[T-2]"))
+    assert "The sequence has at least" not in document(text.format("h[T-1]"))
