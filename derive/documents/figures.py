@@ -120,7 +120,7 @@ def _arrow(graph: Graph, e: Edge) -> Arrow:
 def _beside(start: Point, middle: Point, end: Point, bend: float) -> Point:
     """Where a label is free of bent arrows, which pass at the left of what they go around."""
     along = start[1] == end[1]
-    s = 0.5 if bend or not along else 0.35 if start[0] < end[0] else 0.65  # bent arrows pass at the right
+    s = 0.5 if bend or not along else 0.35 if start[0] < end[0] else 0.65  # near the left node
     x, y = ((1 - s) ** 2 * p + 2 * s * (1 - s) * q + s**2 * r for p, q, r in zip(start, middle, end, strict=True))
     dx, dy = end[0] - start[0], end[1] - start[1]
     away = (0.2 if along or bend else -0.2) / (hypot(dx, dy) or 1.0)

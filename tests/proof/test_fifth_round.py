@@ -173,6 +173,7 @@ def test_the_gradient_of_an_initial_state_has_one_value() -> None:
     shifted = MatrixSum(E.cotangent("h", k - 1), k, 0, T - 1)
     inside = MatrixSum(E.cotangent("h", k), k, 0, T - 2)
     assert E.prove(shifted, inside).status is Status.REFUTED
+    assert refuses(E, shifted, inside)  # the automata, asked alone, do not take dL/dh[-1] for zero
     assert E.prove(shifted, b.add(inside, before)).status is Status.CHECKED
     late = MatrixSum(E.cotangent("h", k + 1), k, 0, T - 1)  # nothing comes back from step T
     assert E.prove(late, MatrixSum(E.cotangent("h", k), k, 1, T - 1)).status is Status.PROVED
