@@ -173,10 +173,19 @@ def test_the_gradient_of_an_initial_state_has_one_value() -> None:
     shifted = MatrixSum(E.cotangent("h", k - 1), k, 0, T - 1)
     inside = MatrixSum(E.cotangent("h", k), k, 0, T - 2)
     assert E.prove(shifted, inside).status is Status.REFUTED
-    assert refuses(E, shifted, inside)  # the automata, asked alone, do not take dL/dh[-1] for zero
     assert E.prove(shifted, b.add(inside, before)).status is Status.CHECKED
     late = MatrixSum(E.cotangent("h", k + 1), k, 0, T - 1)  # nothing comes back from step T
     assert E.prove(late, MatrixSum(E.cotangent("h", k), k, 1, T - 1)).status is Status.PROVED
+
+
+def test_the_gradient_before_a_state_that_starts_at_zero_is_not_zero() -> None:
+    cell = derive.parse(
+        "cell c\ndims H\ninput x : H\nstate h : H = 0\nparam W : H x H\nh[t] = tanh(W @ h[t-1] + x[t])\n"
+        "loss[t] = norm2(h[t])\n"
+    )
+    before = cell.cotangent("h", -1)
+    assert refuses(cell, before, b.zeros(before.shape))
+    assert cell.prove(before, b.zeros(before.shape)).status is Status.REFUTED
 
 
 def test_the_gradient_after_the_end_of_a_state_that_runs_backward() -> None:
