@@ -308,12 +308,15 @@ ABSTRACT = {"Unary": "base", "FusedLoss": "base", "Bound": "base"}
 REFERENCE = "a reference: handled by the default rule"
 SYMBOL = "a symbol for a derivative: only the field knows its value"
 CLOSED_FORM = "a closed form for readers, never in a program"
+COMPONENT = "a component that a claim speaks of, never in a program"
 EXEMPT: dict[str, dict[str, str]] = {
     "pullback": {
         **ABSTRACT,
         "Timed": REFERENCE,
         "StepGradient": SYMBOL,
+        "Gradient": SYMBOL,
         "Jacobian": SYMBOL,
+        "Entry": COMPONENT,
         "Kronecker": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
@@ -326,7 +329,9 @@ EXEMPT: dict[str, dict[str, str]] = {
         **ABSTRACT,
         "Timed": REFERENCE,
         "StepGradient": SYMBOL,
+        "Gradient": SYMBOL,
         "Jacobian": SYMBOL,
+        "Entry": COMPONENT,
         "Kronecker": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
@@ -338,7 +343,9 @@ EXEMPT: dict[str, dict[str, str]] = {
         **ABSTRACT,
         "Timed": REFERENCE,
         "StepGradient": SYMBOL,
+        "Gradient": SYMBOL,
         "Jacobian": SYMBOL,
+        "Entry": COMPONENT,
         "Kronecker": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,

@@ -29,7 +29,19 @@ from derive.algebra import build as b
 from derive.algebra.bound import Bound, OrderedProduct
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
 from derive.algebra.losses import LOSSES
-from derive.algebra.nodes import Blocks, DiagPart, Jacobian, Kronecker, Loss, Node, Scale, StepGradient, is_reference
+from derive.algebra.nodes import (
+    Blocks,
+    DiagPart,
+    Entry,
+    Gradient,
+    Jacobian,
+    Kronecker,
+    Loss,
+    Node,
+    Scale,
+    StepGradient,
+    is_reference,
+)
 from derive.algebra.shapes import same, shape_text
 from derive.errors import ShapeError, UnsupportedError
 
@@ -52,9 +64,13 @@ def accept(e: MatrixExpr) -> MatrixExpr:
 
 @accept.register(Jacobian)
 def _(e: Jacobian) -> MatrixExpr:
-    if not is_reference(e.of) or not is_reference(e.by):
+    if not all(map(is_reference, (e.of, e.by, *e.held))):
         raise UnsupportedError("a derivative is of one quantity by another, not of a formula")
-    return e
+    if not isinstance(e, Gradient):
+        return e
+    if not same(e.of.shape, e.weight.shape):
+        raise ShapeError(f"{shape_text(e.of.shape)} is weighted by {shape_text(e.weight.shape)}")
+    return Gradient(e.of, e.by, accept(e.weight), e.kind, *e.held)
 
 
 @accept.register(StepGradient)
@@ -159,6 +175,11 @@ def _(e: OrderedProduct) -> MatrixExpr:
     body = accept(e.body)
     _square("the factor of an ordered product", body)
     return OrderedProduct(body, *e.args[1:])
+
+
+@accept.register(Entry)
+def _(e: Entry) -> MatrixExpr:
+    return Entry(accept(e.arg), e.row, e.col)
 
 
 @accept.register(DiagPart)

@@ -38,6 +38,8 @@ from derive.algebra.nodes import (
     Detach,
     Diag,
     DiagPart,
+    Entry,
+    Gradient,
     Jacobian,
     Kronecker,
     LogSoftmax,
@@ -153,7 +155,16 @@ class Writer:
     @write.register(Jacobian)
     def _(self, e: Jacobian) -> Written:
         d = KINDS[e.kind]
-        return f"{d}{self.write(e.of)[0]}/{d[0]}{self.write(e.by)[0]}", Level.POWER
+        weight = "" if not isinstance(e, Gradient) or isinstance(e.weight, OneMatrix) else f"({self.write(e.weight)[0]})·"
+        text = f"{weight}{d}{self.write(e.of)[0]}/{d[0]}{self.write(e.by)[0]}"
+        if not e.held:
+            return text, Level.POWER
+        return f"({text} at fixed {', '.join(self.write(a)[0] for a in e.held)})", Level.ATOM
+
+    @write.register(Entry)
+    def _(self, e: Entry) -> Written:
+        col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
+        return f"{parenthesised(self.write(e.arg), Level.ATOM)}[{index_tex(e.row)}{col}]", Level.ATOM
 
     @write.register(Kronecker)
     def _(self, e: Kronecker) -> Written:

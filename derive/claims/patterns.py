@@ -62,6 +62,8 @@ def _plain(node: Node) -> Row:
             return plain(row)
         case Group("", row, _):
             return plain(row)
+        case Leaf("word", text, at) if len(text) == 1 and text.isalpha():
+            return (Leaf("letter", text, at),)
         case Group(_, row, _) | Root(row, _) | Accent(_, row, _):
             return (replace(node, row=plain(row)),)
         case Fraction(top, bottom, _):

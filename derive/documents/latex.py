@@ -24,6 +24,7 @@ from derive.algebra.nodes import (
     Detach,
     Diag,
     DiagPart,
+    Entry,
     Jacobian,
     Kronecker,
     LogSoftmax,
@@ -121,7 +122,14 @@ class MatrixPrinter(LossPrinter):
     def _print_Jacobian(self, e: Jacobian) -> str:
         d = {"total": "d", "immediate": r"\partial^{+}", "partial": r"\partial"}[e.kind]
         under = d.removesuffix("^{+}")
-        return rf"\frac{{{d} {self._entries(e.of)}}}{{{under} {self._entries(e.by)}}}"
+        tex = rf"\frac{{{d} {self._entries(e.of)}}}{{{under} {self._entries(e.by)}}}"
+        if not e.held:
+            return tex
+        return rf"\left.{tex}\right|_{{{', '.join(self._print(a) for a in e.held)}}}"
+
+    def _print_Entry(self, e: Entry) -> str:
+        col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
+        return rf"\left({self._print(e.arg)}\right)_{{{index_tex(e.row)}{col}}}"
 
     def _entries(self, e: MatrixExpr) -> str:
         """What is differentiated, or by what: the entries of a matrix in a row, under an arrow."""

@@ -1,6 +1,6 @@
 """The matrix expressions that equations are made of; with `bound`, all that knows SymPy's internals."""
 
-from derive.algebra.nodes.arrays import Blocks, Concat, Diag, DiagPart, Pad, Slice
+from derive.algebra.nodes.arrays import Blocks, Concat, Diag, DiagPart, Entry, Pad, Slice
 from derive.algebra.nodes.core import (
     NONEMPTY,
     B,
@@ -17,7 +17,7 @@ from derive.algebra.nodes.core import (
     number,
     t,
 )
-from derive.algebra.nodes.derivatives import Jacobian, Kronecker, StepGradient
+from derive.algebra.nodes.derivatives import Gradient, Jacobian, Kronecker, StepGradient
 from derive.algebra.nodes.losses import (
     FusedLoss,
     LogSoftmax,
@@ -36,7 +36,9 @@ __all__ = [
     "Detach",
     "Diag",
     "DiagPart",
+    "Entry",
     "FusedLoss",
+    "Gradient",
     "Jacobian",
     "Kronecker",
     "LogSoftmax",

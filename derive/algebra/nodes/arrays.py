@@ -82,6 +82,24 @@ class Pad(Node):
         return f"pad({printer._print(self.arg)}, {self.low})"
 
 
+class Entry(Node):
+    """One entry, as a 1×1 matrix; the indices count from 0, and may be those of a sum."""
+
+    def __new__(cls, a: MatrixExpr, row: Any, col: Any = S.Zero) -> Entry:
+        return Basic.__new__(cls, a, number(row), number(col))
+
+    arg = property(lambda self: self.args[0])
+    row = property(lambda self: self.args[1])
+    col = property(lambda self: self.args[2])
+    shape = property(lambda self: (S.One, S.One))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        return self.arg[self.row, self.col]
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{printer._print(self.arg)}[{self.row}, {self.col}]"
+
+
 class Diag(Unary):
     """A column vector as a diagonal matrix."""
 

@@ -36,18 +36,19 @@ class Jacobian(Node):
 
     Matrices count row by row.  `kind` says what is held fixed: nothing ("total"), all values of
     other steps ("immediate", ∂⁺), or all but the named one ("partial": the derivative of the one
-    equation that defines `of`).
+    equation that defines `of`); and, whatever the kind, the values in `held`.
     """
 
-    def __new__(cls, of: MatrixExpr, by: MatrixExpr, kind: str | Str = "total") -> Jacobian:
+    def __new__(cls, of: MatrixExpr, by: MatrixExpr, kind: str | Str = "total", *held: MatrixExpr) -> Jacobian:
         kind = label(kind)
         if kind.name not in KINDS:
             raise ValueError(f"a derivative is total, immediate or partial, not {kind.name!r}")
-        return Basic.__new__(cls, of, by, kind)
+        return Basic.__new__(cls, of, by, kind, *held)
 
     of = property(lambda self: self.args[0])
     by = property(lambda self: self.args[1])
     kind = property(lambda self: self.args[2].name)
+    held = property(lambda self: self.args[3:])
 
     @property
     def shape(self) -> tuple[Expr, Expr]:
@@ -60,6 +61,23 @@ class Jacobian(Node):
     def _sympystr(self, printer: Any) -> str:
         d = KINDS[self.kind]
         return f"{d}{printer._print(self.of)}/{d[0]}{printer._print(self.by)}"
+
+
+class Gradient(Jacobian):
+    """The derivative of the sum of an array's entries, each times that of a weight, in the shape of `by`."""
+
+    def __new__(
+        cls, of: MatrixExpr, by: MatrixExpr, weight: MatrixExpr, kind: str | Str = "total", *held: MatrixExpr
+    ) -> Gradient:
+        return Basic.__new__(cls, of, by, weight, label(kind), *held)
+
+    weight = property(lambda self: self.args[2])
+    kind = property(lambda self: self.args[3].name)
+    held = property(lambda self: self.args[4:])
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return self.by.shape  # type: ignore[no-any-return]
 
 
 class Kronecker(Node):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Kronecker, Pad, Slice
+from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Entry, Kronecker, Pad, Slice
 from derive.errors import UnsupportedError
 from derive.proof.field.domain import Rows
 from derive.proof.field.duals import Dual
@@ -50,6 +50,15 @@ def _(node: Diag, run: Run, env: Env) -> Dual:
         return [[a[i][0] if i == j else zero for j in range(len(a))] for i in range(len(a))]
 
     return run.matrices.linear(spread, run.part(node.arg, env))
+
+
+@evaluate.register(Entry)
+def _(node: Entry, run: Run, env: Env) -> Dual:
+    row, col = run.time(node.row, env), run.time(node.col, env)
+    rows, cols = sizes(node.arg, run)
+    if not (0 <= row < rows and 0 <= col < cols):
+        raise UnsupportedError(f"there is no entry ({row}, {col}) in a matrix of {rows} × {cols}")
+    return run.matrices.linear(lambda a: [[a[row][col]]], run.part(node.arg, env))
 
 
 @evaluate.register(DiagPart)

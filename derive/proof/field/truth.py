@@ -6,14 +6,14 @@ owes to the reading of a name at one distance in time, a `Jacobian` for the deri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sympy import MatrixExpr, Symbol
 
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.build import split
-from derive.algebra.nodes import Jacobian, StepGradient, SumOver, T, is_reference, t
+from derive.algebra.nodes import Gradient, Jacobian, StepGradient, SumOver, T, is_reference, t
 from derive.calculus.adjoint import Adjoint
 from derive.errors import UnsupportedError
 from derive.program import Program
@@ -142,18 +142,24 @@ class Truth:
     def derivative(self, e: Jacobian | StepGradient, env: Env) -> Dual:
         if isinstance(e, StepGradient):
             return self._step_gradient(e.name, self.time(e.index, env))
-        of, by = (self._values.settle(self._values.key(r, env)) for r in (e.of, e.by))
-        if (of, by, e.kind) not in self._known:
-            self._known[of, by, e.kind] = self._jacobian(of, by, e.kind)
-        return self._known[of, by, e.kind]
+        of, by, *held = (self._values.settle(self._values.key(r, env)) for r in (e.of, e.by, *e.held))
+        key = (of, by, e.kind, *held)
+        if key not in self._known:
+            self._known[key] = self._jacobian(of, by, e.kind, frozenset(held))
+        value = self._known[key]
+        if not isinstance(e, Gradient):
+            return value
+        weight = [x for row in self.part(e.weight, env).rows for x in row]
+        return self._reshaped(self.matrices.matmul(Dual([weight]), value), self._shape(by[0]))
 
-    def _jacobian(self, of: Key, by: Key, kind: str) -> Dual:
-        flows = {
+    def _jacobian(self, of: Key, by: Key, kind: str, held: frozenset[Key]) -> Dual:
+        reach: Callable[[Key], bool] = {
             "total": lambda key: True,
             "immediate": lambda key: key[1] in (None, of[1]),
             "partial": lambda key: key == of,
         }[kind]
-        sweep = Sweep(self.world, self._program(of[0], by[0]), {by: self._basis(self._shape(by[0]))}, flows=flows)
+        program, basis = self._program(of[0], by[0]), self._basis(self._shape(by[0]))
+        sweep = Sweep(self.world, program, {by: basis}, flows=lambda key: key not in held and reach(key))
         rows, cols = self._shape(of[0])
         return self._columns(sweep.get(of), [(i, j) for i in range(rows) for j in range(cols)], self._shape(by[0]))
 
@@ -224,6 +230,10 @@ class Truth:
 
     def _shaped(self, objective: Dual, shape: tuple[int, int]) -> Dual:
         """The tangents of a scalar in the shape of what it is differentiated by."""
-        (row,) = self._columns(objective, [(0, 0)], shape).rows
+        return self._reshaped(self._columns(objective, [(0, 0)], shape), shape)
+
+    @staticmethod
+    def _reshaped(row: Dual, shape: tuple[int, int]) -> Dual:
+        """A row of as many entries as a matrix has, as that matrix."""
         rows, cols = shape
-        return Dual([row[i * cols : (i + 1) * cols] for i in range(rows)])
+        return Dual([row.rows[0][i * cols : (i + 1) * cols] for i in range(rows)])

@@ -1,0 +1,129 @@
+"""For which values of its free indices an equation is meant: those at which every index is in its range.
+
+A derivative at a step after the last is zero, so that what it is multiplied with need not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol
+
+from derive.algebra.bound import Bound, OrderedProduct
+from derive.algebra.nodes import Delta, Entry, Gradient, Jacobian, Scale, StepGradient, T, Timed, t
+from derive.program import Program, operands
+
+Env = dict[Symbol, int]
+MOST = 240  # values of all free indices together
+
+
+class Domain:
+    """The values of free indices at one T and set of sizes."""
+
+    def __init__(self, program: Program, steps: int, sizes: Mapping[str, int]):
+        self.program, self.steps, self.sizes = program, steps, sizes
+        self._fixed: Env = {T: steps, **{s: sizes[s.name] for s in program.sizes}}
+
+    def envs(self, left: MatrixExpr, right: MatrixExpr, free: frozenset[Symbol]) -> list[Env]:
+        """Every value of the free indices at which both sides have a value."""
+        entries = _entry_indices(left) | _entry_indices(right)
+        names = sorted(free - set(self._fixed), key=str)
+        found = []
+        for values in product(*(self._range(s, s in entries) for s in names)):
+            env = {**self._fixed, **dict(zip(names, values, strict=True))}
+            if self._is_step(left, env) and self.has_value(left, env) and self.has_value(right, env):
+                found.append(env)
+        if len(found) <= MOST:
+            return found
+        stride = len(found) // MOST + 1
+        return found[::stride]
+
+    def _range(self, s: Symbol, counts_entries: bool) -> range:
+        if s == t:
+            return range(self.steps)
+        if counts_entries:
+            return range(-1, max(self.sizes.values(), default=1) + 1)
+        return range(-self.steps - 1, self.steps + 2)
+
+    def _is_step(self, left: MatrixExpr, env: Env) -> bool:
+        """Is the left side about a step of the sequence, or the one before the first?"""
+        times = (r.index for r in left.atoms(Timed))
+        return all(self.integer(e, env) < self.steps for e in times if not e.free_symbols & _bound(left))
+
+    def integer(self, e: Expr, env: Env) -> int:
+        return int(e.xreplace({s: Integer(n) for s, n in env.items()}))
+
+    def has_value(self, e: MatrixExpr, env: Env) -> bool:
+        """Are all indices in range?"""
+        match e:
+            case Timed():
+                return self._at(e, env)
+            case Jacobian():
+                rest = e.weight if isinstance(e, Gradient) else None
+                inner = rest is None or self.has_value(rest, env)
+                return self._is_after(e.of, env) or (inner and self._at(e.of, env) and self._at(e.by, env))
+            case StepGradient():
+                return 0 <= self.integer(e.index, env) < self.steps
+            case MatMul() | HadamardProduct():
+                factors = operands(e)
+                return any(self._is_zero(a, env) for a in factors) or all(self.has_value(a, env) for a in factors)
+            case Bound():
+                low, high = self.integer(e.low, env), self.integer(e.high, env)
+                if isinstance(e, OrderedProduct) and high < low - 1:
+                    return False  # more than empty: the range makes no sense
+                return all(self.has_value(e.body, {**env, e.index: k}) for k in range(low, high + 1))
+            case Entry():
+                i, j = self.integer(e.row, env), self.integer(e.col, env)
+                rows, cols = (self.integer(n, env) for n in e.arg.shape)
+                return 0 <= i < rows and 0 <= j < cols and self.has_value(e.arg, env)
+        return all(self.has_value(a, env) for a in operands(e))
+
+    def _at(self, r: MatrixExpr, env: Env) -> bool:
+        """Does a quantity exist at its step?"""
+        if not isinstance(r, Timed):
+            return True
+        now, v = self.integer(r.index, env), self.program[r.name]
+        if v.role in ("adjoint", "carry"):
+            owner = self.program[v.of]
+            return now >= (-max(1, len(owner.initial)) if owner.role == "state" else 0)
+        if 0 <= now < self.steps:
+            return True
+        before = now - self.steps + 1 if v.backward else -now
+        return v.role == "state" and 1 <= before <= max(1, len(v.initial))
+
+    def _is_after(self, r: MatrixExpr, env: Env) -> bool:
+        return isinstance(r, Timed) and self.integer(r.index, env) >= self.steps
+
+    def _is_zero(self, e: MatrixExpr, env: Env) -> bool:
+        """Is it a derivative at a step after the last one?"""
+        if isinstance(e, Scale):
+            return self._is_zero(e.arg, env)
+        if isinstance(e, Timed):
+            return self.program[e.name].role in ("adjoint", "carry") and self._is_after(e, env)
+        if isinstance(e, Jacobian):
+            return self._is_after(e.of, env) or (isinstance(e, Gradient) and self._is_after(e.by, env))
+        if isinstance(e, (MatMul, HadamardProduct)):
+            return any(self._is_zero(a, env) for a in operands(e))
+        arguments = operands(e)
+        return len(arguments) == 1 and type(e).__name__ in ("Transpose", "Diag") and self._is_zero(arguments[0], env)
+
+
+def _entry_indices(e: MatrixExpr) -> set[Symbol]:
+    """The symbols that count entries."""
+    found: set[Symbol] = set()
+    for x in e.atoms(Entry):
+        found |= x.row.free_symbols | x.col.free_symbols
+    for x in e.atoms(Delta):
+        found |= x.at.free_symbols | x.time.free_symbols
+    return found
+
+
+def _bound(e: MatrixExpr) -> set[Symbol]:
+    return {b.index for b in e.atoms(Bound)}
+
+
+def whole_steps(*sides: MatrixExpr) -> Iterator[int]:
+    """The steps that are named by number: 3 in h[3]."""
+    for e in sides:
+        yield from (int(r.index) for r in e.atoms(Timed) if isinstance(r.index, Integer))

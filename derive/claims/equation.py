@@ -1,0 +1,180 @@
+"""A display as what it claims: the equations in it, the definitions beside them, remarks left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from derive.claims.clock import NoIndex, Scope
+from derive.claims.marks import denominator, is_quotient, mark_of
+from derive.claims.parse import LatexError
+from derive.claims.patterns import plain
+from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf, leaves
+from derive.claims.vocabulary import Named, Vocabulary
+from derive.errors import DeriveError
+
+EQUAL = ("=", ":=", "equiv", "triangleq", "coloneqq", "approx", "simeq", "leftarrow")
+ORDER = ("le", "leq", "leqslant", "<", "ge", "geq", "geqslant", ">", "ll", "gg")
+
+
+class NoClaim(DeriveError):
+    """A display that says nothing: a formula without a relation sign."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Two rows with a relation between them; `accumulates` for X += e, which says that X is the sum of all e."""
+
+    left: Row
+    relation: str
+    right: Row
+    accumulates: bool = False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The equations that a display claims, and the names it defines on the way."""
+
+    sides: tuple[Side, ...]
+    definitions: tuple[tuple[Row, Row], ...] = ()
+
+
+def read_claim(row: Row) -> Claim:
+    """What a display claims: its first equation (a chain is all its pairs); later ones define.
+
+    Raises:
+        NoClaim: there is no relation in it.
+        LatexError: a side is missing.
+    """
+    parts = [p for p in _parts(plain(row)) if _has_relation(p)]
+    if not parts or not _has_relation(_first(plain(row))):
+        raise NoClaim("an expression, which claims nothing: there is no relation sign in it")
+    chain = list(_chain(parts[0]))
+    definitions = tuple((s.left, s.right) for p in parts[1:] for s in list(_chain(p))[:1] if s.relation in EQUAL)
+    return Claim(tuple(chain), definitions)
+
+
+def _first(row: Row) -> Row:
+    return next((p for p in _parts(row) if any(not is_leaf(x, "sep") for x in p)), ())
+
+
+def _parts(row: Row) -> Iterator[Row]:
+    """What stands between commas, semicolons and wide spaces; brackets around an equation are a remark."""
+    part: list[Node] = []
+    for node in row:
+        if is_leaf(node, "sep", ",", ";", "quad", "qquad", "."):
+            yield tuple(part)
+            part = []
+        elif isinstance(node, Group) and node.open in ("(", "[") and _is_remark(node.row):
+            yield tuple(part)
+            yield from _parts(node.row)
+            part = []
+        else:
+            part.append(node)
+    yield tuple(part)
+
+
+def _is_remark(row: Row) -> bool:
+    return _has_relation(row) or (bool(row) and is_leaf(row[0], "word") and len(row[0].text) > 4)  # type: ignore[union-attr]
+
+
+def _has_relation(row: Row) -> bool:
+    return any(is_leaf(x, "rel", *EQUAL, *ORDER) for x in row)
+
+
+def _chain(row: Row) -> Iterator[Side]:
+    """The pairs of a chain a = b = c."""
+    places = [k for k, x in enumerate(row) if is_leaf(x, "rel", *EQUAL, *ORDER)]
+    edges = [-1, *places, len(row)]
+    members = [_tidy(row[a + 1 : b]) for a, b in pairwise(edges)]
+    for n, place in enumerate(places):
+        sign, left, right = row[place], members[n], members[n + 1]
+        assert isinstance(sign, Leaf)
+        accumulates = bool(left) and is_leaf(left[-1], "op", "+") and sign.text == "="
+        left = _tidy(left[:-1]) if accumulates else left
+        if not left or not right:
+            raise LatexError("a side of the equation is missing", sign.at)
+        if not accumulates and sign.text in ("=", "leftarrow") and _begins_with(right, left):
+            accumulates, right = True, _tidy(right[len(left) + 1 :])
+        yield Side(left, sign.text, right, accumulates)
+
+
+def _begins_with(right: Row, left: Row) -> bool:
+    """X = X + e."""
+    n = len(left)
+    return right[:n] == left and len(right) > n + 1 and is_leaf(right[n], "op", "+")
+
+
+def _tidy(row: Row) -> Row:
+    """Without spaces at its ends, and without words of text at its end."""
+    start, end = 0, len(row)
+    while start < end and is_leaf(row[start], "sep"):
+        start += 1
+    while end > start and is_leaf(row[end - 1], "sep"):
+        end -= 1
+    return row[start:end]
+
+
+def defined(vocabulary: Vocabulary, definitions: tuple[tuple[Row, Row], ...]) -> Vocabulary:
+    """The vocabulary with the symbols that later equations define; what a directive said goes before them."""
+    for left, right in definitions:
+        found = vocabulary.find(left, 0, Scope())
+        whole = found is not None and found.match.end == len(left) and not found.match.sup
+        if found is not None and whole:
+            losses = {vocabulary.program.total, "loss"}
+            if not found.word.own or found.word.names & losses or left == right:
+                continue
+        if len(left) == 1 and not (found is not None and whole):
+            tex = "".join(x.text for x in leaves(left))
+            vocabulary = vocabulary.defining(tex, left, right)
+    return vocabulary
+
+
+def has_tensors(row: Row, vocabulary: Vocabulary) -> bool:
+    """Is a vector differentiated by a matrix somewhere in it?"""
+    return any(_is_tensor(q, vocabulary) for q in _quotients(row))
+
+
+def _quotients(row: Row) -> Iterator[Fraction]:
+    for node in row:
+        if is_quotient(node):
+            assert isinstance(node, Fraction)
+            yield node
+        match node:
+            case Scripted(base, _, sup, _):
+                yield from _quotients((base,))
+                yield from _quotients(sup or ())
+            case Fraction(top, bottom):
+                yield from _quotients(top)
+                yield from _quotients(bottom)
+            case Matrix(rows):
+                for cells in rows:
+                    for cell in cells:
+                        yield from _quotients(cell)
+            case Group() | Root() | Accent() | Font():
+                yield from _quotients(node.row)
+
+
+def _is_tensor(node: Fraction, vocabulary: Vocabulary) -> bool:
+    found = denominator(node.bottom, node.top)
+    if mark_of(node.top) is None or found is None:
+        return False
+    top, bottom = _named(node.top[1:], vocabulary), _named(found[0], vocabulary)
+    if top is None or bottom is None or top.components or bottom.components:
+        return False
+    (rows, _), (_, cols) = vocabulary.program[top.name].shape, vocabulary.program[bottom.name].shape
+    return bool(rows != 1 and cols != 1)
+
+
+def _named(row: Row, vocabulary: Vocabulary) -> Named | None:
+    try:
+        called = vocabulary.called(row, Scope())
+        if called is not None:
+            return called[0]
+        found = vocabulary.find(row, 0, Scope())
+    except NoIndex:
+        return None
+    if found is None or found.match.end != len(row):
+        return None
+    return next((m for m in found.meanings.values() if isinstance(m, Named)), None)

@@ -1,0 +1,287 @@
+"""Rows of printed symbols → values: sums, products, names, powers and functions, one reading per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sympy import Expr, Integer, Rational
+
+from derive.algebra import build as b
+from derive.algebra.nodes import Concat, Delta
+from derive.claims import values as v
+from derive.claims.applications import Applications
+from derive.claims.binders import Binders
+from derive.claims.clock import NoIndex, Scope
+from derive.claims.marks import binder_of, is_quotient, is_transpose, prefix_of, signed_terms
+from derive.claims.parse import LatexError
+from derive.claims.readings import Misfit
+from derive.claims.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
+from derive.claims.values import Value
+from derive.claims.vocabulary import Components, Definition, FunctionName, Meaning, Named, Ratio, Size, split_at
+
+SKIPPED = ("sep",)  # commas and spaces inside a product
+DEEPEST = 12  # definitions inside definitions
+TIGHT = ("", "cdot", "times")  # what a product of matrices is written with
+
+
+@dataclass
+class Operand:
+    """A factor, and the sign between it and the one before."""
+
+    op: str
+    value: Value
+    at: int
+
+
+class Formula(Applications, Binders):
+    """The values of rows in one run."""
+
+    depth = 0
+
+    def sum(self, row: Row, scope: Scope) -> Value:
+        """The value of a sum of products."""
+        row = _trimmed(row)
+        if not row:
+            raise LatexError("something is missing here", 0)
+        total: Value | None = None
+        for sign, term in self.terms(row):
+            if not term:
+                raise LatexError("a term is missing", row[-1].at)
+            value = self.product(term, scope)
+            value = v.negative(value) if sign < 0 else value
+            total = value if total is None else v.add(total, value, self.choices, term[0].at)
+        assert total is not None
+        return total
+
+    def product(self, row: Row, scope: Scope) -> Value:
+        """The value of a product, whose factors may be separated by signs."""
+        operands: list[Operand] = []
+        op, at = "", 0
+        while at < len(row):
+            node = row[at]
+            if isinstance(node, Leaf) and node.kind == "op" and node.text not in "+-":
+                if op or not operands:
+                    raise LatexError(f"{node.text} has nothing before it", node.at)
+                op, at = node.text, at + 1
+                continue
+            if isinstance(node, Leaf) and node.kind in SKIPPED:
+                at += 1
+                continue
+            value, at = self.factor(row, at, scope)
+            operands.append(Operand(op, value, node.at))
+            op = ""
+        if op or not operands:
+            raise LatexError("a product ends in a sign", row[-1].at)
+        return self._combined(operands)
+
+    def _combined(self, operands: list[Operand]) -> Value:
+        loose = any(o.op not in TIGHT for o in operands)
+        tight = any(o.op in TIGHT for o in operands[1:])
+        if loose and tight and len(operands) > 2:
+            question = "an elementwise product of products is read"
+            if self.choices.choose(question, {"products first": True, "from left to right": False}):
+                operands = self._tightened(operands)
+        total = operands[0].value
+        for o in operands[1:]:
+            total = self.times(total, o.op, o.value, o.at)
+        return total
+
+    def _tightened(self, operands: list[Operand]) -> list[Operand]:
+        """What stands side by side multiplied out."""
+        out = [operands[0]]
+        for o in operands[1:]:
+            if o.op in TIGHT:
+                out[-1] = Operand(out[-1].op, self.times(out[-1].value, o.op, o.value, o.at), out[-1].at)
+            else:
+                out.append(o)
+        return out
+
+    def times(self, x: Value, op: str, y: Value, at: int) -> Value:
+        """One product; two columns side by side are multiplied entry by entry."""
+        alike = v.is_vector(x) and v.is_vector(y) and v.is_column(x) == v.is_column(y)
+        match op:
+            case "odot" | "circ" | "bullet":
+                return v.elementwise(x, y, at)
+            case "oslash" | "/" | "div":
+                return v.divided(x, y, at)
+            case "otimes":
+                return self._tensor(x, y, at)
+            case "" | "cdot" | "times" | "*" | "ast":
+                if alike:
+                    return v.elementwise(x, y, at)
+                if op in ("*", "ast") and v.is_square(x) and v.is_square(y):
+                    options: Mapping[str, Callable[[], Value]] = {
+                        "a product of matrices": lambda: v.matrix_product(x, y, self.choices, at),
+                        "elementwise": lambda: v.elementwise(x, y, at),
+                    }
+                    return self.choices.choose("* of matrices is", options)()
+                return v.matrix_product(x, y, self.choices, at)
+        raise LatexError(f"{op} is no product that is known", at)
+
+    def _tensor(self, x: Value, y: Value, at: int) -> Value:
+        if not (v.is_vector(x) and v.is_vector(y)):
+            return v.outer(x, y, at)
+        options: Mapping[str, Callable[[], Value]] = {
+            "an outer product": lambda: v.outer(x, y, at),
+            "elementwise": lambda: v.elementwise(x, y, at),
+        }
+        return self.choices.choose("⊗ is", options)()
+
+    # Factors
+
+    def factor(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        """The factor that begins at a place of a row, and where the next one does."""
+        node = row[at]
+        if binder_of(node):
+            return self.bound(row, at, scope)
+        found = self.vocabulary.find(row, at, scope)
+        if found is None and is_quotient(node):
+            assert isinstance(node, Fraction)
+            return self.quotient(node, row, at, scope)
+        if found is None and prefix_of(node):
+            return self.prefixed(row, at, scope)
+        if is_leaf(node, "symbol", "partial") or (is_leaf(node, "letter", "d") and self.is_slash(row, at)):
+            return self.slashed(row, at, scope)
+        if found is not None:
+            meaning = self.meaning(found)
+            if isinstance(meaning, FunctionName):
+                return self.applied(meaning.name, row, found.match.end, found.match.sup, found.match.primes, scope)
+            value, end = self.named(meaning, found.match.end, node)
+            if found.match.primes:
+                raise LatexError("a prime on what is no function", node.at)
+            return self.scripted(value, found.match.sup, scope, node.at), end
+        called = self.function(row, at, scope)
+        if called is not None:
+            return called
+        if isinstance(node, Scripted):
+            value = self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at)
+            if node.sub is not None and not self._is_delta(node):
+                raise self.unknown(node)
+            if self._is_delta(node):
+                value = self._delta(node, scope)
+            return value, at + 1
+        return self.atom(node, scope), at + 1
+
+    def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:
+        match meaning:
+            case Named():
+                return self.quantity(meaning), end
+            case Ratio():
+                return self.ratio(meaning), end
+            case Size(symbol):
+                return symbol, end
+            case Definition(row, inner):
+                if self.depth >= DEEPEST:
+                    raise LatexError("definitions go round in a circle", node.at)
+                self.depth += 1
+                try:
+                    return self.sum(row, inner), end
+                finally:
+                    self.depth -= 1
+            case Components():
+                raise LatexError("an index set stands where a value is expected", node.at)
+        raise LatexError("a function without arguments", node.at)
+
+    def atom(self, node: Node, scope: Scope) -> Value:
+        """A number, brackets, a fraction, a root or a stack."""
+        match node:
+            case Leaf("number", text):
+                return Rational(text) if len(text) < 12 else Integer(0) / 0
+            case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
+                return self._index(node, scope)
+            case Group("(" | "[" | "{", inner):
+                return self._bracketed(inner, scope, node.at)
+            case Group("<", inner):
+                return self._angle(inner, scope, node.at)
+            case Fraction(top, bottom):
+                return v.divided(self.sum(top, scope), self.sum(bottom, scope), node.at)
+            case Root(inner):
+                return v.applied("sqrt", self.sum(inner, scope), node.at)
+            case Matrix(rows):
+                return self._stacked([self.sum(cell, scope) for cells in rows for cell in cells], node.at, len(rows))
+            case Group("‖", inner):
+                raise LatexError("norms are compared, not equal to something that is known", node.at)
+        raise self.unknown(node)
+
+    def _index(self, node: Node, scope: Scope) -> Expr:
+        return self.clock.value((node,), scope)
+
+    def _bracketed(self, row: Row, scope: Scope, at: int) -> Value:
+        parts = split_at(row, ",", ";")
+        if len(parts) == 1:
+            return self.sum(row, scope)
+        return self._stacked([self.sum(p, scope) for p in parts], at, len(parts))
+
+    def _stacked(self, parts: list[Value], at: int, rows: int) -> Value:
+        """[a, b]: vectors one after another, whichever way they lie."""
+        arrays = [v.as_array(p) for p in parts]
+        if all(v.is_column(p) or v.is_single(p) for p in arrays) and not self.rows:
+            return Concat(*arrays)
+        if all(v.is_row(p) or v.is_single(p) for p in arrays):
+            stacked = Concat(*(b.transpose(p) for p in arrays))
+            return b.transpose(stacked)
+        raise Misfit("a stack of what are no vectors of one kind", at)
+
+    def _angle(self, row: Row, scope: Scope, at: int) -> Value:
+        parts = split_at(row, ",", ";")
+        if len(parts) != 2:
+            raise LatexError("angle brackets around two vectors are a product", at)
+        x, y = (self.sum(p, scope) for p in parts)
+        options: Mapping[str, Callable[[], Value]] = {
+            "an outer product": lambda: v.outer(x, y, at),
+            "a scalar product": lambda: v.inner(x, y, at),
+        }
+        return self.choices.choose("⟨·,·⟩ is", options)()
+
+    def _is_delta(self, node: Scripted) -> bool:
+        return is_leaf(node.base, "symbol", "delta") and node.sup is None and len(node.sub or ()) in (2, 3)
+
+    def _delta(self, node: Scripted, scope: Scope) -> Value:
+        """Kronecker's δ_ij."""
+        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
+        if len(names) != 2:
+            raise self.unknown(node)
+        i, j = (self.clock.value((x,), scope) for x in names)
+        return Delta(b.ones(1), i, j)
+
+    # What stands above
+
+    def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
+        """A transpose or a power."""
+        if not sup:
+            return value
+        if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
+            return v.transposed(value)
+        if is_transpose(sup[-1:]) and len(sup) > 1 and not is_leaf(sup[-2], "op"):
+            return v.transposed(self.scripted(value, sup[:-1], scope, at))
+        if is_leaf(sup[0], "op", "odot", "circ") and len(sup) > 1:
+            sup = sup[1:]
+        try:
+            exponent = self.clock.value(sup, scope)
+        except NoIndex as error:
+            raise LatexError(f"what stands above is no exponent: {error}", sup[0].at or at) from None
+        return v.raised(value, exponent, at)
+
+    def terms(self, row: Row) -> list[tuple[int, Row]]:
+        """The terms of a sum; the body of a Σ reaches over later terms that contain its index."""
+        found: list[tuple[int, Row]] = []
+        for sign, term in signed_terms(row):
+            letters = self.open_letters(found[-1][1]) if found else ()
+            if found and any(self.reaches(letter, term) for letter in letters):
+                before_sign, before = found[-1]
+                joint = Leaf("op", "+" if sign > 0 else "-", term[0].at if term else 0)
+                found[-1] = (before_sign, (*before, joint, *term))
+            else:
+                found.append((sign, term))
+        return found
+
+
+def _trimmed(row: Row) -> Row:
+    """Without spaces and punctuation at its ends."""
+    start, end = 0, len(row)
+    while start < end and is_leaf(row[start], "sep"):
+        start += 1
+    while end > start and is_leaf(row[end - 1], "sep"):
+        end -= 1
+    return row[start:end]

@@ -1,0 +1,120 @@
+"""Readings that are tried, not guessed: a function that chooses is run once for each way to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from derive.errors import DeriveError
+
+MOST_RUNS = 400
+Result = TypeVar("Result")
+Option = TypeVar("Option")
+
+
+class Misfit(DeriveError):
+    """This reading makes no sense: operands that do not conform, an index that is free."""
+
+    def __init__(self, message: str, at: int = 0):
+        self.message, self.at = message, at
+        super().__init__(message)
+
+
+@dataclass
+class Choices:
+    """The answers of one run: to each question, the number of an option.
+
+    Attributes:
+        resort: are readings allowed that are tried only where no other makes sense?
+    """
+
+    planned: Sequence[int] = ()
+    resort: bool = False
+    asked: list[tuple[str, int, int]] = field(default_factory=list)  # question, answer, how many options
+    made: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, object] = field(default_factory=dict)
+
+    def choose(self, question: str, options: Mapping[str, Option]) -> Option:
+        """One of the options, the same one whenever the same question is asked in this run."""
+        if question in self._known:
+            return self._known[question]  # type: ignore[return-value]
+        names = list(options)
+        if len(names) == 1:
+            return options[names[0]]
+        number = len(self.asked)
+        answer = self.planned[number] if number < len(self.planned) else 0
+        self.asked.append((question, answer, len(names)))
+        self.made[question] = names[answer]
+        self._known[question] = options[names[answer]]
+        return options[names[answer]]
+
+
+@dataclass(frozen=True)
+class Reading(Generic[Result]):
+    """What one run gave, and what was chosen in it."""
+
+    result: Result
+    choices: Mapping[str, str]
+
+
+@dataclass
+class Search(Generic[Result]):
+    """All readings that make sense, equal ones once.
+
+    Attributes:
+        misfit: why the run that came furthest made no sense, if one did not.
+        complete: False if there were more ways to choose than are tried.
+    """
+
+    readings: list[Reading[Result]] = field(default_factory=list)
+    misfit: Misfit | None = None
+    complete: bool = True
+
+
+def search(run: Callable[[Choices], Result], same: Callable[[Result], object] = lambda r: r) -> Search[Result]:
+    """Every way to choose; those of the last resort only where no other makes sense.
+
+    Args:
+        same: results with the same value of this are the same reading.
+    """
+    found = _search(run, same, resort=False)
+    if found.readings or not found.complete:
+        return found
+    again = _search(run, same, resort=True)
+    return again if again.readings else found
+
+
+def _search(run: Callable[[Choices], Result], same: Callable[[Result], object], resort: bool) -> Search[Result]:
+    found: Search[Result] = Search()
+    seen: set[object] = set()
+    furthest = -1
+    for count, choices in enumerate(_runs(resort)):
+        if count >= MOST_RUNS:
+            found.complete = False
+            break
+        try:
+            result = run(choices)
+        except Misfit as misfit:
+            if misfit.at > furthest:
+                found.misfit, furthest = misfit, misfit.at
+            continue
+        key = same(result)
+        if key not in seen:
+            seen.add(key)
+            found.readings.append(Reading(result, dict(choices.made)))
+    return found
+
+
+def _runs(resort: bool) -> Iterator[Choices]:
+    """Runs one after another: the last question that has an option left gets its next one."""
+    planned: list[int] = []
+    while True:
+        choices = Choices(planned, resort)
+        yield choices
+        answers = list(choices.asked)
+        while answers and answers[-1][1] + 1 >= answers[-1][2]:
+            answers.pop()
+        if not answers:
+            return
+        planned = [a for _, a, _ in answers[:-1]] + [answers[-1][1] + 1]

@@ -1,0 +1,334 @@
+"""What the names in a claim stand for: the model's own under their TeX, and what the paper's directives say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from sympy import Expr, MatrixExpr, Symbol
+
+from derive.algebra.functions import FUNCTIONS
+from derive.algebra.names import Notation
+from derive.claims.clock import Clock, Scope, read_index
+from derive.claims.directives import Abstract, DirectiveError, IndexSet, Let, Quantity, Quotient
+from derive.claims.parse import parse
+from derive.claims.patterns import TIME, Match, Pattern, plain
+from derive.claims.tree import Group, Node, Row, is_leaf, leaves
+from derive.program import Program
+
+FUNCTION_NAMES: Mapping[str, str] = {
+    "tanh": "tanh", "sigma": "sigmoid", "sigmoid": "sigmoid", "exp": "exp", "log": "log", "ln": "log", "sin": "sin",
+    "cos": "cos", "relu": "relu", "ReLU": "relu", "softplus": "softplus", "softmax": "softmax", "erf": "erf",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Named:
+    """A quantity of the model at a time and at components, both as the book counts; None where it has none."""
+
+    name: str
+    time: Expr | None = None
+    components: tuple[Expr, ...] = ()
+    copy: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """±d of/d by, along some paths only if `through` names any."""
+
+    of: Named
+    by: Named
+    sign: int = 1
+    through: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True)
+class FunctionName:
+    name: str
+
+
+@dataclass(frozen=True)
+class Size:
+    symbol: Symbol
+
+
+@dataclass(frozen=True)
+class Components:
+    """The values of an index set."""
+
+    size: Symbol
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A row, in which some letters stand for what they stand for where the name is used."""
+
+    row: Row
+    scope: Scope
+
+
+Meaning: TypeAlias = "Named | Ratio | FunctionName | Size | Components | Definition"
+INDEX_LETTERS = frozenset("tkjmnlrs")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A name, and what is known of it: a meaning from a directive, or a row that defines it."""
+
+    tex: str
+    pattern: Pattern
+    meanings: tuple[object, ...]  # Quantity | Quotient | IndexSet | Row
+    own: bool = False  # of the model, not of the paper
+
+    @property
+    def names(self) -> set[str]:
+        """The quantities that it may stand for."""
+        return {m.name for m in self.meanings if isinstance(m, Quantity)}
+
+
+@dataclass(frozen=True)
+class Function:
+    """f(x_t, h_{t-1}, w): an equation of the model as a function of its arguments."""
+
+    name: Row
+    arguments: tuple[Row, ...]
+    letters: frozenset[str]
+    value: Quantity
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The names of one claim."""
+
+    program: Program
+    clock: Clock
+    words: tuple[Word, ...] = ()
+    functions: tuple[Function, ...] = ()
+
+    @staticmethod
+    def of(program: Program, clock: Clock) -> Vocabulary:
+        """The model's own names: L is the loss, L_t that of a step, every other has its TeX and its time."""
+        notation, words = Notation(program.variables), []
+        for v in program.variables.values():
+            if v.of:
+                continue
+            if v.name == "loss" and v.timed:
+                words.append(_word("L_t", Quantity("loss", TIME)))
+            elif v.name == program.total:
+                words.append(_word("L", Quantity(v.name)))
+            elif v.timed:
+                words.append(_word(notation.tex(v.name, Symbol(TIME)), Quantity(v.name, TIME)))
+            else:
+                words.append(_word(notation.tex(v.name), Quantity(v.name)))
+        return Vocabulary(program, clock, tuple(words))
+
+    def adding(self, word: Word) -> Vocabulary:
+        """With a name that goes before those that are known."""
+        return replace(self, words=(word, *self.words))
+
+    def let(self, directive: Let) -> Vocabulary:
+        """With the paper's name for something.
+
+        Raises:
+            DirectiveError: it names what the model has not.
+        """
+        for meaning in directive.meanings:
+            for quantity in _quantities(meaning):
+                self._check(quantity, directive.tex)
+        row = plain(parse(directive.tex))
+        letters = frozenset(x for m in directive.meanings for x in _letters(m))
+        pattern = Pattern(row, letters & {x.text for x in leaves(row)})
+        return self.adding(Word(directive.tex, pattern, directive.meanings))
+
+    def _check(self, q: Quantity | IndexSet, tex: str) -> None:
+        name = q.size if isinstance(q, IndexSet) else q.name
+        known = {s.name for s in self.program.sizes}
+        if isinstance(q, Quantity):
+            known |= {*self.program.variables, *FUNCTIONS, "softmax", "L"}
+        if name not in known:
+            raise DirectiveError(f"let {tex}: the model {self.program.name} has no {name}")
+
+    def abstract(self, directive: Abstract) -> Vocabulary:
+        """With a function of the paper's that is an equation of the model.
+
+        Raises:
+            DirectiveError: it names what the model has not, or has no arguments.
+        """
+        self._check(directive.meaning, directive.tex)
+        row = plain(parse(directive.tex))
+        if len(row) < 2 or not isinstance(row[-1], Group) or row[-1].open != "(":
+            raise DirectiveError(f"fn {directive.tex}: a function has its arguments in brackets")
+        arguments = tuple(split_at(row[-1].row, ","))
+        function = Function(row[:-1], arguments, frozenset(_letters(directive.meaning)), directive.meaning)
+        return replace(self, functions=(function, *self.functions))
+
+    def called(self, row: Row, scope: Scope) -> tuple[Named, tuple[Row, ...]] | None:
+        """An abstract function at its arguments, or without any, at the place of a row; None if there is none."""
+        for f in self.functions:
+            n = len(f.name)
+            if row[:n] != f.name:
+                continue
+            if len(row) == n:
+                return self._known(f, scope), f.arguments
+            group = row[n]
+            if len(row) > n + 1 or not isinstance(group, Group) or group.open != "(":
+                continue
+            given = tuple(split_at(group.row, ","))
+            bound = self._bound(f, given, scope) if len(given) == len(f.arguments) else None
+            if bound is not None:
+                return self._known(f, bound), given
+        return None
+
+    def _known(self, f: Function, scope: Scope) -> Named:
+        return self._named(f.value, scope)
+
+    def _bound(self, f: Function, given: tuple[Row, ...], scope: Scope) -> Scope | None:
+        """What the letters of a function's definition are where it is called."""
+        bound = scope
+        for printed, row in zip(f.arguments, given, strict=True):
+            letters = f.letters & {x.text for x in leaves(printed)}
+            match = Pattern(printed, letters).match(row, 0)
+            if match is None:
+                continue
+            for letter, value in match.values.items():
+                bound = bound.binding(letter, self.clock.value(value, scope))
+        return self._solved(f, given, scope) or bound
+
+    def _solved(self, f: Function, given: tuple[Row, ...], scope: Scope) -> Scope | None:
+        """The time at which a function is called, from the time of any argument: h_{j-1} for h_{t-1} says t = j."""
+        for printed, row in zip(f.arguments, given, strict=True):
+            a, b = self.find(printed, 0, Scope()), self.find(row, 0, scope)
+            if a is None or b is None:
+                continue
+            for x in a.meanings.values():
+                for y in b.meanings.values():
+                    if isinstance(x, Named) and isinstance(y, Named) and x.name == y.name and x.time is not None:
+                        own = self.clock.free(TIME)
+                        if y.time is not None and (x.time - own).is_Integer:
+                            return scope.binding(TIME, (y.time - (x.time - own)).expand())
+        return None
+
+    def defining(self, tex: str, row: Row, right: Row) -> Vocabulary:
+        """With a symbol that an equation of the paper defines; its letters may be others where it is used."""
+        names = {x.text for x in leaves(row) if x.kind == "letter"} & INDEX_LETTERS
+        inside = {x.text for x in leaves(right)}
+        return self.adding(Word(tex, Pattern(row, frozenset(names & inside)), (right,)))
+
+    def find(self, row: Row, at: int, scope: Scope) -> Found | None:
+        """The name at a place of a row: the longest one, the latest where two are equally long."""
+        best: tuple[Word, Match] | None = None
+        for word in self.words:
+            match = word.pattern.match(row, at)
+            if match is None:
+                continue
+            if best is None or (match.end, -len(match.sup)) > (best[1].end, -len(best[1].sup)):
+                best = word, match
+        if best is None:
+            return None
+        word, match = best
+        bound = scope
+        for letter, value in match.values.items():
+            bound = bound.binding(letter, self.clock.value(value, scope))
+        return Found(word, match, {_shown(m): self._meaning(m, bound) for m in word.meanings})
+
+    def _meaning(self, m: object, scope: Scope) -> Meaning:
+        match m:
+            case Quantity():
+                return self._quantity(m, scope)
+            case Quotient():
+                through = tuple(self._named(q, scope) for q in m.through)
+                return Ratio(self._named(m.of, scope), self._named(m.by, scope), m.sign, through)
+            case IndexSet():
+                return Components(self._size(m.size))
+            case tuple():
+                return Definition(m, scope)
+        raise TypeError(type(m).__name__)
+
+    def _quantity(self, q: Quantity, scope: Scope) -> Meaning:
+        if q.name in self.program.variables or q.name == "L":
+            return self._named(q, scope)
+        if q.name in FUNCTIONS or q.name == "softmax":
+            return FunctionName(q.name)
+        return Size(self._size(q.name))
+
+    def _size(self, name: str) -> Symbol:
+        return next(s for s in self.program.sizes if s.name == name)
+
+    def _named(self, q: Quantity, scope: Scope) -> Named:
+        name = self.program.total if q.name == "L" and "L" not in self.program.variables else q.name
+        v = self.program.variables.get(name)
+        if v is None:
+            raise DirectiveError(f"the model {self.program.name} has no {q.name}")
+        time, components = q.time, q.components
+        if time and not v.timed:  # a single index of what has no time is a component
+            time, components = "", (time, *components)
+        if v.timed and not time:
+            raise DirectiveError(f"{name} has a value per step: write {name}[t]")
+        values = [self.clock.value(read_index(c), self._with_sizes(scope)) for c in components]
+        copy = self.clock.value(read_index(q.copy), scope) if q.copy else None
+        return Named(name, self.clock.value(read_index(time), scope) if time else None, tuple(values), copy)
+
+    def _with_sizes(self, scope: Scope) -> Scope:
+        return Scope({**{s.name: s for s in self.program.sizes}, **scope.letters})
+
+    def reference(self, named: Named) -> MatrixExpr:
+        """The quantity in the model's own expressions, without its components."""
+        if named.time is None:
+            return self.program.ref(named.name)
+        return self.program.at(named.name, self.clock.time(named.time))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A name that was found, and its meanings."""
+
+    word: Word
+    match: Match
+    meanings: Mapping[str, Meaning]
+
+
+def _word(tex: str, *meanings: object) -> Word:
+    letters = frozenset(x for m in meanings for x in _letters(m))
+    return Word(tex, Pattern(plain(parse(tex)), letters), meanings, own=True)
+
+
+def split_at(row: Row, *marks: str) -> list[Row]:
+    """The parts of a row between commas."""
+    parts: list[list[Node]] = [[]]
+    for node in row:
+        if is_leaf(node, "sep", *marks):
+            parts.append([])
+        else:
+            parts[-1].append(node)
+    return [tuple(p) for p in parts]
+
+
+def _quantities(m: object) -> Iterator[Quantity | IndexSet]:
+    match m:
+        case Quantity() | IndexSet():
+            yield m
+        case Quotient(of, by, _, through):
+            yield from (of, by, *through)
+
+
+def _letters(m: object) -> Iterator[str]:
+    """The letters in a meaning's times and components."""
+    for q in _quantities(m):
+        if isinstance(q, Quantity):
+            for text in (q.time, q.copy, *q.components):
+                yield from (x.text for x in leaves(read_index(text)))
+
+
+def _shown(m: object) -> str:
+    """A meaning in the words of its directive."""
+    match m:
+        case Quantity(name, time, components, copy):
+            at = f"@{copy}" if copy else ""
+            return name + at + (f"[{time}]" if time else "") + (f"[{','.join(components)}]" if components else "")
+        case Quotient(of, by, sign, through):
+            tail = f" through {', '.join(map(_shown, through))}" if through else ""
+            return f"{'-' if sign < 0 else ''}d{_shown(of)}/d{_shown(by)}{tail}"
+        case IndexSet(size):
+            return f"range({size})"
+    return ""
