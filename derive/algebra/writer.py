@@ -155,7 +155,9 @@ class Writer:
     @write.register(Jacobian)
     def _(self, e: Jacobian) -> Written:
         d = KINDS[e.kind]
-        weight = "" if not isinstance(e, Gradient) or isinstance(e.weight, OneMatrix) else f"({self.write(e.weight)[0]})·"
+        weight = (
+            "" if not isinstance(e, Gradient) or isinstance(e.weight, OneMatrix) else f"({self.write(e.weight)[0]})·"
+        )
         text = f"{weight}{d}{self.write(e.of)[0]}/{d[0]}{self.write(e.by)[0]}"
         if not e.held:
             return text, Level.POWER

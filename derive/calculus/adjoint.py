@@ -70,6 +70,20 @@ def adjoint(program: Program, wrt: Iterable[str] | None = None, seeds: Mapping[s
     return _Reverse(program, wanted, {program.total: ""} if seeds is None else dict(seeds)).run()
 
 
+def of_outputs(program: Program, wrt: Iterable[str] | None = None) -> Adjoint:
+    """The gradients of the total loss; without one, of anything that depends on the outputs: their cotangents are
+    given.
+    """
+    if program.total:
+        return adjoint(program, wrt)
+    out, seeds = NormalBuilder(program), {}
+    for name in program.outputs:
+        v = program[name]
+        bar = out.declare(Variable(out.fresh(f"{name}_bar"), "cotangent", v.shape, v.axes, of=name))
+        seeds[name] = bar.name
+    return adjoint(out.program(), wrt, seeds)
+
+
 def differentiable_references(e: MatrixExpr) -> Iterator[MatrixExpr]:
     """The references through which a gradient passes."""
     if isinstance(e, Detach):

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sympy import MatrixExpr
+from sympy import Expr, MatrixExpr, S
 
 from derive.algebra import build as b
 from derive.algebra.functions import FUNCTIONS, Apply
+from derive.algebra.nodes import Slice
 from derive.claims import values as v
 from derive.claims.clock import Scope
 from derive.claims.marks import denominator, mark_of, prefix_of
+from derive.claims.meanings import FUNCTION_NAMES, Found, FunctionName, Meaning, Named, split_at
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Quantities, Unknown
 from derive.claims.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 from derive.claims.values import Value
-from derive.claims.vocabulary import FUNCTION_NAMES, Found, FunctionName, Meaning, Named
 
 
 class Applications(Quantities):
@@ -43,6 +44,39 @@ class Applications(Quantities):
         text = head.text if isinstance(head, Leaf) else "this"
         text = f"\\{text}" if isinstance(head, Leaf) and head.kind == "symbol" else text
         return LatexError(f"{text} is no name of the model", node.at, len(text), "a `let` directive can say what it is")
+
+    # Parts of a matrix
+
+    def sliced(self, value: Value, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        """W[a:b, c:d]: rows a … b-1, columns c … d-1, counted from 0 as in a program."""
+        node = row[at]
+        group = node.base if isinstance(node, Scripted) else node
+        assert isinstance(group, Group)
+        axes = split_at(group.row, ",")
+        array = v.as_array(value)
+        if len(axes) > 2:
+            raise LatexError("a matrix has two axes", group.at)
+        for axis, part in enumerate(axes):
+            edges = split_at(part, ":")
+            if len(edges) != 2:
+                raise LatexError("a slice is a:b, with one colon", group.at)
+            low, high = (self._edge(e, scope, group.at) for e in edges)
+            size = array.shape[axis]
+            low, high = S.Zero if low is None else low, size if high is None else high
+            if axis == 0:
+                array = array if (low, high) == (0, size) else Slice(array, low, high)
+            elif (low, high) != (0, size):
+                array = b.transpose(Slice(b.transpose(array), low, high))
+        sup = node.sup or () if isinstance(node, Scripted) else ()
+        return self.scripted(array, sup, scope, group.at), at + 1
+
+    def _edge(self, row: Row, scope: Scope, at: int) -> Expr | None:
+        if not any(not is_leaf(x, "sep") for x in row):
+            return None
+        value = self.sum(row, scope)
+        if isinstance(value, MatrixExpr):
+            raise LatexError("where a slice begins and ends is a size or a number", at)
+        return value
 
     # Functions
 

@@ -12,12 +12,12 @@ from derive.algebra.nodes import Entry, T
 from derive.claims import values as v
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import binder_of, has_letter
+from derive.claims.meanings import Components
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Quantities
 from derive.claims.readings import Misfit
 from derive.claims.tree import Leaf, Node, Row, Scripted, is_leaf
 from derive.claims.values import Value
-from derive.claims.vocabulary import Components
 
 LESS, GREATER = ("le", "leq", "leqslant", "<"), ("ge", "geq", "geqslant", ">")
 

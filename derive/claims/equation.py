@@ -8,10 +8,11 @@ from itertools import pairwise
 
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import denominator, is_quotient, mark_of
+from derive.claims.meanings import Named
 from derive.claims.parse import LatexError
 from derive.claims.patterns import plain
 from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf, leaves
-from derive.claims.vocabulary import Named, Vocabulary
+from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
 
 EQUAL = ("=", ":=", "equiv", "triangleq", "coloneqq", "approx", "simeq", "leftarrow")

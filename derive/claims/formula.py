@@ -13,12 +13,12 @@ from derive.claims import values as v
 from derive.claims.applications import Applications
 from derive.claims.binders import Binders
 from derive.claims.clock import NoIndex, Scope
-from derive.claims.marks import binder_of, is_quotient, is_transpose, prefix_of, signed_terms
+from derive.claims.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
+from derive.claims.meanings import Components, Definition, FunctionName, Meaning, Named, Ratio, Size, split_at
 from derive.claims.parse import LatexError
 from derive.claims.readings import Misfit
 from derive.claims.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 from derive.claims.values import Value
-from derive.claims.vocabulary import Components, Definition, FunctionName, Meaning, Named, Ratio, Size, split_at
 
 SKIPPED = ("sep",)  # commas and spaces inside a product
 DEEPEST = 12  # definitions inside definitions
@@ -150,17 +150,17 @@ class Formula(Applications, Binders):
             value, end = self.named(meaning, found.match.end, node)
             if found.match.primes:
                 raise LatexError("a prime on what is no function", node.at)
-            return self.scripted(value, found.match.sup, scope, node.at), end
+            value = self.scripted(value, found.match.sup, scope, node.at)
+            return self.sliced(value, row, end, scope) if is_slice(row, end) else (value, end)
         called = self.function(row, at, scope)
         if called is not None:
             return called
         if isinstance(node, Scripted):
-            value = self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at)
-            if node.sub is not None and not self._is_delta(node):
-                raise self.unknown(node)
             if self._is_delta(node):
-                value = self._delta(node, scope)
-            return value, at + 1
+                return self._delta(node, scope), at + 1
+            if node.sub is not None or node.primes:
+                raise self.unknown(node)
+            return self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at), at + 1
         return self.atom(node, scope), at + 1
 
     def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:

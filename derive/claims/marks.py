@@ -2,7 +2,7 @@ r"""The syntax of derivatives and binders: which nodes say d, ∂, ∂⁺, \sum 
 
 from __future__ import annotations
 
-from derive.claims.tree import Fraction, Leaf, Row, Scripted, is_leaf, leaves
+from derive.claims.tree import Fraction, Group, Leaf, Row, Scripted, is_leaf, leaves
 
 BINDERS = {"sum": "sum", "prod": "product", "bigodot": "elementwise"}
 TRANSPOSES = ("top", "intercal")
@@ -67,6 +67,13 @@ def binder_of(node: object) -> str | None:
 def is_transpose(row: Row) -> bool:
     """Is it what says "transposed" above an array?"""
     return len(row) == 1 and (is_leaf(row[0], "letter", "T") or is_leaf(row[0], "symbol", *TRANSPOSES))
+
+
+def is_slice(row: Row, at: int) -> bool:
+    """Do brackets with a colon stand there: W[:, n:]?"""
+    node = row[at] if at < len(row) else None
+    node = node.base if isinstance(node, Scripted) else node
+    return isinstance(node, Group) and node.open == "[" and any(is_leaf(x, "sep", ":") for x in node.row)
 
 
 def has_letter(row: Row, name: str) -> bool:

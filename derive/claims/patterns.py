@@ -64,7 +64,12 @@ def _plain(node: Node) -> Row:
             return plain(row)
         case Leaf("word", text, at) if len(text) == 1 and text.isalpha():
             return (Leaf("letter", text, at),)
-        case Group(_, row, _) | Root(row, _) | Accent(_, row, _):
+        case Accent(name, row, at):
+            inner = plain(row)
+            if len(inner) == 1 and isinstance(inner[0], Scripted):  # \hat{h_t} prints what \hat h_t does, or nearly
+                return (replace(inner[0], base=Accent(name, (inner[0].base,), at)),)
+            return (replace(node, row=inner),)
+        case Group(_, row, _) | Root(row, _):
             return (replace(node, row=plain(row)),)
         case Fraction(top, bottom, _):
             return (replace(node, top=plain(top), bottom=plain(bottom)),)

@@ -11,9 +11,10 @@ from derive.algebra import build as b
 from derive.algebra.nodes import Entry, Gradient, Jacobian, Loss
 from derive.algebra.shapes import is_scalar
 from derive.claims.clock import Clock
+from derive.claims.meanings import Named, Ratio
 from derive.claims.readings import Choices, Misfit
 from derive.claims.values import is_column
-from derive.claims.vocabulary import Named, Ratio, Vocabulary
+from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
 from derive.program import Program
 from derive.proof.field.truth import Subject
@@ -117,8 +118,6 @@ class Quantities:
         return self._derivative(of, by, ("total" if by.time is not None else "immediate", held))
 
     def _derivative(self, of: Named, by: Named, kind: Kind) -> MatrixExpr:
-        if of.copy is not None or by.copy is not None:
-            raise Unknown("derivatives by the copy of a weight that one step uses are not evaluated")
         top, bottom = (self.vocabulary.reference(n) for n in (of, by))
         if of.components or (by.components and not is_scalar(top.shape)):
             return self._component(Jacobian(top, bottom, kind[0], *kind[1]), of, by)
@@ -152,7 +151,7 @@ class Quantities:
         """The total derivative of a loss, in the shape of the quantity."""
         top, bottom = self.vocabulary.reference(of), self.vocabulary.reference(by)
         new = self.subject.adjoint.cotangents.get(by.name)
-        if of.name != self.program.total or new is None or by.name in self._fused:
+        if of.name != self.program.total or new is None or by.name in self._fused or by.copy is not None:
             return Gradient(top, bottom, b.ones(1))
         names = self.subject.names
         return names.at(new, self.clock.time(by.time)) if by.time is not None else names.ref(new)
@@ -174,9 +173,9 @@ class Quantities:
 
     def _kind(self, of: Named, by: Named, mark: str) -> Kind:
         """Total or immediate, and what is held fixed besides."""
-        if mark != "any":
+        if mark != "any" and by.copy is None:
             return mark, ()
-        if self.is_loss(of) or (by.time is not None and of.time == by.time):
+        if by.copy is not None or self.is_loss(of) or (by.time is not None and of.time == by.time):
             return "total", ()
         options: dict[str, Kind] = {"the total derivative": ("total", ()), "the immediate one": ("immediate", ())}
         held = tuple(self._others(of, by))

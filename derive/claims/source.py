@@ -14,7 +14,7 @@ IGNORED = ("verbatim", "lstlisting", "comment", "filecontents", "minted")
 
 _DIRECTIVE = re.compile(r"%\s*derive:\s*(.*)")
 _OPEN = re.compile(
-    r"\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
+    r"\\(?:input|include|subfile)\s*\{(?P<path>[^{}]*)\}|\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
 )
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _SILENT = re.compile(
@@ -48,9 +48,21 @@ class Display:
     line: int
 
 
-def read_source(text: str, file: str) -> Iterator[Directive | Display]:
-    """Directives and displays in the order of the file."""
-    macros = Macros.of(_without_comments(text))
+@dataclass(frozen=True)
+class Include:
+    """Another file, whose text stands here."""
+
+    path: str
+    line: int
+
+
+def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[Directive | Display | Include]:
+    """Directives, displays and the names of other files in the order of the file.
+
+    Args:
+        macros: the reader's own commands; those that the text defines, if none are given.
+    """
+    macros = macros_of(text) if macros is None else macros
     at = 0
     while at < len(text):
         comment = text.find("%", at) if not _escaped(text, text.find("%", at)) else _next_comment(text, at)
@@ -63,10 +75,18 @@ def read_source(text: str, file: str) -> Iterator[Directive | Display]:
             at = end
         elif found is None:
             return
+        elif found["path"] is not None:
+            yield Include(found["path"].strip(), _line(text, found.start()))
+            at = found.end()
         else:
             body, at = _body(text, found)
             if body is not None:
                 yield from _displays(text, found, body, file, macros)
+
+
+def macros_of(*texts: str) -> Macros:
+    """The commands that some texts define."""
+    return Macros.of("\n".join(map(_without_comments, texts)))
 
 
 def _body(text: str, found: re.Match[str]) -> tuple[tuple[int, int] | None, int]:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from sympy import MatrixExpr, Symbol
-
-from derive.algebra.bound import MatrixSum
-from derive.algebra.nodes import T, t
-from derive.claims import directives as d
-from derive.claims import values as v
-from derive.claims.clock import Clock, NoIndex, Scope
-from derive.claims.equation import ORDER, Claim, NoClaim, Side, defined, has_tensors, read_claim
-from derive.claims.formula import Formula
-from derive.claims.judge import FALSE, Judge, Judgement, Outcome, Pair, fingerprint
-from derive.claims.parse import LatexError, parse
-from derive.claims.patterns import plain
+from derive.claims.assumptions import NotUnderstood
+from derive.claims.clock import NoIndex
+from derive.claims.equation import NoClaim
+from derive.claims.judge import FALSE, Judgement, Outcome
+from derive.claims.parse import LatexError
 from derive.claims.quantities import Unknown
-from derive.claims.readings import Choices, Misfit, search
-from derive.claims.source import Directive, Display, read_source
-from derive.claims.vocabulary import Vocabulary
-from derive.errors import DeriveError, ShapeError
+from derive.claims.reader import Reader
+from derive.claims.source import Directive, Display, Include, macros_of, read_source
+from derive.claims.stage import Loader, Stage, directed
+from derive.errors import DeriveError
 from derive.proof.prove import Prover
 
+MOST_FILES = 200
 
-class Loader(Protocol):
-    def __call__(self, path: str) -> Prover:
-        """The prover of a model that a directive names; raises a DeriveError if there is none."""
+
+class Opener(Protocol):
+    def __call__(self, path: str) -> str:
+        """The text of another file of the same paper; raises a DeriveError where it may not be read."""
         ...
 
 
@@ -38,7 +33,7 @@ class Result:
 
     Attributes:
         id: its label, else file:line.
-        model: the name of the model it is about.
+        model: the path or the name of the model it is about.
         expected_false: the author says that it is wrong.
         assumptions: what the verdict relies on.
     """
@@ -60,85 +55,77 @@ class Result:
         return self.judgement.outcome not in FALSE
 
 
-@dataclass
-class Stage:
-    """What the directives above a claim say."""
+@dataclass(frozen=True)
+class Source:
+    """A piece of a paper: a file's directives and displays, those of files it includes in their place."""
 
-    prover: Prover | None = None
-    model: str = ""
-    trouble: str = ""  # an error above, which makes what follows unreadable
-    clock: Clock = field(default_factory=Clock)
-    pending: list[d.Let | d.Where | d.Abstract] = field(default_factory=list)
-    convention: str = "ask"
-    layout: str = "ask"
-    assumptions: list[str] = field(default_factory=list)
-    unknown: str = ""  # a directive that is understood, and not supported
-    skip: bool = False
-    expect_false: bool = False
+    file: str
+    item: Directive | Display
 
 
-def verify_text(
-    text: str, file: str, load: Loader, given: Prover | None = None, progress: Callable[[], None] = lambda: None
+def read_paper(text: str, file: str, open_: Opener) -> list[Source]:
+    """The directives and displays of a paper, over all its files.
+
+    Raises:
+        DeriveError: a file that it includes cannot be read.
+    """
+    texts: dict[str, str] = {}
+
+    def collect(text: str, file: str) -> Iterator[str]:
+        if file in texts or len(texts) > MOST_FILES:
+            return
+        texts[file] = text
+        for item in read_source(text, file, macros_of()):
+            if isinstance(item, Include):
+                yield from collect(open_(item.path), item.path)
+
+    def walk(file: str, above: tuple[str, ...]) -> Iterator[Source]:
+        for item in read_source(texts[file], file, macros):
+            if not isinstance(item, Include):
+                yield Source(file, item)
+            elif item.path not in above:
+                yield from walk(item.path, (*above, item.path))
+
+    list(collect(text, file))
+    macros = macros_of(*texts.values())
+    return list(walk(file, (file,)))
+
+
+def verify(
+    sources: list[Source],
+    load: Loader,
+    given: Prover | None = None,
+    only: frozenset[str] = frozenset(),
+    progress: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
-    """The verdict on every display of a file.
+    """The verdict on every display.
 
     Args:
         given: the model of displays above the first `model` directive.
+        only: the ids of those that are judged; all if empty.
     """
     stage = Stage(given, given.subject.names.name if given is not None else "")
-    for item in read_source(text, file):
+    for source in sources:
+        item = source.item
         if isinstance(item, Directive):
-            stage = _directed(stage, item, load)
+            stage = directed(stage, item.text, item.line, load)
             continue
-        if stage.skip:
-            stage.skip = False
-            continue
-        expected, stage.expect_false = stage.expect_false, False
-        yield _result(stage, item, file, expected)
+        skip, expected = stage.skip, stage.expect_false
+        stage.skip = stage.expect_false = False
+        if not skip and (not only or item.id in only):
+            assumptions = tuple(stage.assumptions)
+            judgement = judge(stage, item.tex)
+            yield Result(item.id, source.file, item.line, item.tex, stage.model, judgement, expected, assumptions)
         progress()
 
 
-def count(text: str, file: str) -> int:
-    """How many displays there are."""
-    return sum(isinstance(item, Display) for item in read_source(text, file))
+def displays(sources: list[Source]) -> int:
+    """How many times `progress` is called."""
+    return sum(isinstance(s.item, Display) for s in sources)
 
 
-def _directed(stage: Stage, item: Directive, load: Loader) -> Stage:
-    try:
-        order = d.read_directive(item.text)
-        match order:
-            case d.UseModel(path):
-                stage = Stage(model=path)
-                stage.prover = load(path)
-            case d.Counting(first, last):
-                stage.clock = Clock.of(first, last)
-            case d.Let() | d.Where() | d.Abstract():
-                stage.pending.append(order)
-            case d.Choice("convention", value):
-                stage.convention = value
-            case d.Choice(_, value):
-                stage.layout = value
-            case d.Skip():
-                stage.skip = True
-            case d.ExpectFalse():
-                stage.expect_false = True
-            case d.Assume(tex):
-                stage.assumptions.append(tex)
-                stage.unknown = f"the assumption {tex} is not understood"
-            case _:
-                stage.unknown = f"the directive {item.text.split()[0]} is not supported yet"
-    except (DeriveError, LatexError) as error:
-        stage.trouble = f"line {item.line}: {error}"
-    return stage
-
-
-def _result(stage: Stage, display: Display, file: str, expected: bool) -> Result:
-    judgement = _judgement(stage, display)
-    assumptions = tuple(stage.assumptions)
-    return Result(display.id, file, display.line, display.tex, stage.model, judgement, expected, assumptions)
-
-
-def _judgement(stage: Stage, display: Display) -> Judgement:
+def judge(stage: Stage, tex: str) -> Judgement:
+    """The verdict on one formula."""
     if stage.trouble:
         return Judgement(Outcome.UNREADABLE, stage.trouble)
     if stage.prover is None:
@@ -146,77 +133,14 @@ def _judgement(stage: Stage, display: Display) -> Judgement:
     if stage.unknown:
         return Judgement(Outcome.OPEN, stage.unknown)
     try:
-        return Reader(stage.prover, stage).judged(display.tex)
+        return Reader(stage.prover, stage).judged(tex)
     except NoClaim as error:
         return Judgement(Outcome.ILL_FORMED, str(error))
     except LatexError as error:
         return Judgement(Outcome.UNREADABLE, error.message, at=error.at, help=error.help)
-    except Unknown as error:
+    except (Unknown, NotUnderstood) as error:
         return Judgement(Outcome.OPEN, str(error))
-    except NoIndex as error:
+    except (NoIndex, DeriveError) as error:
         return Judgement(Outcome.UNREADABLE, str(error))
-    except DeriveError as error:
-        return Judgement(Outcome.UNREADABLE, str(error))
-
-
-class Reader:
-    """Reads and judges the claims of one stage."""
-
-    def __init__(self, prover: Prover, stage: Stage):
-        self.prover, self.stage = prover, stage
-        self.judge = Judge(prover, stage.clock.single)
-
-    def vocabulary(self) -> Vocabulary:
-        """The model's names and the paper's."""
-        found = Vocabulary.of(self.prover.subject.reading, self.stage.clock)
-        for order in self.stage.pending:
-            match order:
-                case d.Let():
-                    found = found.let(order)
-                case d.Abstract():
-                    found = found.abstract(order)
-                case d.Where(left, right):
-                    found = found.defining(left, plain(parse(left)), plain(parse(right)))
-        return found
-
-    def judged(self, tex: str) -> Judgement:
-        """The verdict on a display; a chain is as good as its worst pair."""
-        row = plain(parse(tex))
-        claim = read_claim(row)
-        vocabulary = defined(self.vocabulary(), claim.definitions)
-        verdicts = [self._side(side, claim, vocabulary) for side in claim.sides]
-        return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
-
-    def _side(self, side: Side, claim: Claim, vocabulary: Vocabulary) -> Judgement:
-        if side.relation in ORDER:
-            return Judgement(Outcome.OPEN, "inequalities are not judged yet")
-        rows = (side.left, side.right, *(r for _, r in claim.definitions))
-        tensors = any(has_tensors(r, vocabulary) for r in rows)
-
-        def run(choices: Choices) -> Pair:
-            formula = Formula(
-                self.prover.subject, vocabulary, choices, self.stage.convention, self.stage.layout, tensors
-            )
-            try:
-                left, right = formula.sum(side.left, Scope()), formula.sum(side.right, Scope())
-            except ShapeError as error:
-                raise Misfit(str(error)) from None
-            if side.accumulates:
-                right = accumulated(v.as_array(right))
-            return v.sides(left, right, choices)
-
-        return self.judge.judge(search(run, fingerprint))
-
-
-STEP = Symbol("t'", integer=True)
-
-
-def accumulated(right: MatrixExpr) -> MatrixExpr:
-    """What is added in every step, over all steps."""
-    return MatrixSum(right.xreplace({t: STEP}), STEP, 0, T - 1) if t in right.free_symbols else right
-
-
-ORDER_OF_OUTCOMES = (
-    Outcome.UNREADABLE, Outcome.ILL_FORMED, Outcome.REFUTED, Outcome.OPEN, Outcome.CONDITIONAL, Outcome.CHECKED,
-    Outcome.PROVED,
-)  # fmt: skip
+    except RecursionError:
+        return Judgement(Outcome.UNREADABLE, "it is nested too deeply")

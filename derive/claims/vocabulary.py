@@ -2,99 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
-from sympy import Expr, MatrixExpr, Symbol
+from sympy import MatrixExpr, Symbol
 
 from derive.algebra.functions import FUNCTIONS
 from derive.algebra.names import Notation
 from derive.claims.clock import Clock, Scope, read_index
 from derive.claims.directives import Abstract, DirectiveError, IndexSet, Let, Quantity, Quotient
+from derive.claims.meanings import (
+    INDEX_LETTERS,
+    Components,
+    Definition,
+    Found,
+    Function,
+    FunctionName,
+    Meaning,
+    Named,
+    Ratio,
+    Size,
+    Word,
+    letters_of,
+    model_word,
+    quantities,
+    shown,
+    split_at,
+)
 from derive.claims.parse import parse
 from derive.claims.patterns import TIME, Match, Pattern, plain
-from derive.claims.tree import Group, Node, Row, is_leaf, leaves
+from derive.claims.tree import Group, Row, leaves
 from derive.program import Program
-
-FUNCTION_NAMES: Mapping[str, str] = {
-    "tanh": "tanh", "sigma": "sigmoid", "sigmoid": "sigmoid", "exp": "exp", "log": "log", "ln": "log", "sin": "sin",
-    "cos": "cos", "relu": "relu", "ReLU": "relu", "softplus": "softplus", "softmax": "softmax", "erf": "erf",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Named:
-    """A quantity of the model at a time and at components, both as the book counts; None where it has none."""
-
-    name: str
-    time: Expr | None = None
-    components: tuple[Expr, ...] = ()
-    copy: Expr | None = None
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """±d of/d by, along some paths only if `through` names any."""
-
-    of: Named
-    by: Named
-    sign: int = 1
-    through: tuple[Named, ...] = ()
-
-
-@dataclass(frozen=True)
-class FunctionName:
-    name: str
-
-
-@dataclass(frozen=True)
-class Size:
-    symbol: Symbol
-
-
-@dataclass(frozen=True)
-class Components:
-    """The values of an index set."""
-
-    size: Symbol
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A row, in which some letters stand for what they stand for where the name is used."""
-
-    row: Row
-    scope: Scope
-
-
-Meaning: TypeAlias = "Named | Ratio | FunctionName | Size | Components | Definition"
-INDEX_LETTERS = frozenset("tkjmnlrs")
-
-
-@dataclass(frozen=True)
-class Word:
-    """A name, and what is known of it: a meaning from a directive, or a row that defines it."""
-
-    tex: str
-    pattern: Pattern
-    meanings: tuple[object, ...]  # Quantity | Quotient | IndexSet | Row
-    own: bool = False  # of the model, not of the paper
-
-    @property
-    def names(self) -> set[str]:
-        """The quantities that it may stand for."""
-        return {m.name for m in self.meanings if isinstance(m, Quantity)}
-
-
-@dataclass(frozen=True)
-class Function:
-    """f(x_t, h_{t-1}, w): an equation of the model as a function of its arguments."""
-
-    name: Row
-    arguments: tuple[Row, ...]
-    letters: frozenset[str]
-    value: Quantity
 
 
 @dataclass(frozen=True)
@@ -114,13 +51,13 @@ class Vocabulary:
             if v.of:
                 continue
             if v.name == "loss" and v.timed:
-                words.append(_word("L_t", Quantity("loss", TIME)))
+                words.append(model_word("L_t", Quantity("loss", TIME)))
             elif v.name == program.total:
-                words.append(_word("L", Quantity(v.name)))
+                words.append(model_word("L", Quantity(v.name)))
             elif v.timed:
-                words.append(_word(notation.tex(v.name, Symbol(TIME)), Quantity(v.name, TIME)))
+                words.append(model_word(notation.tex(v.name, Symbol(TIME)), Quantity(v.name, TIME)))
             else:
-                words.append(_word(notation.tex(v.name), Quantity(v.name)))
+                words.append(model_word(notation.tex(v.name), Quantity(v.name)))
         return Vocabulary(program, clock, tuple(words))
 
     def adding(self, word: Word) -> Vocabulary:
@@ -134,10 +71,10 @@ class Vocabulary:
             DirectiveError: it names what the model has not.
         """
         for meaning in directive.meanings:
-            for quantity in _quantities(meaning):
+            for quantity in quantities(meaning):
                 self._check(quantity, directive.tex)
         row = plain(parse(directive.tex))
-        letters = frozenset(x for m in directive.meanings for x in _letters(m))
+        letters = frozenset(x for m in directive.meanings for x in letters_of(m))
         pattern = Pattern(row, letters & {x.text for x in leaves(row)})
         return self.adding(Word(directive.tex, pattern, directive.meanings))
 
@@ -160,7 +97,7 @@ class Vocabulary:
         if len(row) < 2 or not isinstance(row[-1], Group) or row[-1].open != "(":
             raise DirectiveError(f"fn {directive.tex}: a function has its arguments in brackets")
         arguments = tuple(split_at(row[-1].row, ","))
-        function = Function(row[:-1], arguments, frozenset(_letters(directive.meaning)), directive.meaning)
+        function = Function(row[:-1], arguments, frozenset(letters_of(directive.meaning)), directive.meaning)
         return replace(self, functions=(function, *self.functions))
 
     def called(self, row: Row, scope: Scope) -> tuple[Named, tuple[Row, ...]] | None:
@@ -230,7 +167,7 @@ class Vocabulary:
         bound = scope
         for letter, value in match.values.items():
             bound = bound.binding(letter, self.clock.value(value, scope))
-        return Found(word, match, {_shown(m): self._meaning(m, bound) for m in word.meanings})
+        return Found(word, match, {shown(m): self._meaning(m, bound) for m in word.meanings})
 
     def _meaning(self, m: object, scope: Scope) -> Meaning:
         match m:
@@ -274,61 +211,7 @@ class Vocabulary:
 
     def reference(self, named: Named) -> MatrixExpr:
         """The quantity in the model's own expressions, without its components."""
-        if named.time is None:
+        time = named.time if named.copy is None else named.copy
+        if time is None:
             return self.program.ref(named.name)
-        return self.program.at(named.name, self.clock.time(named.time))
-
-
-@dataclass(frozen=True)
-class Found:
-    """A name that was found, and its meanings."""
-
-    word: Word
-    match: Match
-    meanings: Mapping[str, Meaning]
-
-
-def _word(tex: str, *meanings: object) -> Word:
-    letters = frozenset(x for m in meanings for x in _letters(m))
-    return Word(tex, Pattern(plain(parse(tex)), letters), meanings, own=True)
-
-
-def split_at(row: Row, *marks: str) -> list[Row]:
-    """The parts of a row between commas."""
-    parts: list[list[Node]] = [[]]
-    for node in row:
-        if is_leaf(node, "sep", *marks):
-            parts.append([])
-        else:
-            parts[-1].append(node)
-    return [tuple(p) for p in parts]
-
-
-def _quantities(m: object) -> Iterator[Quantity | IndexSet]:
-    match m:
-        case Quantity() | IndexSet():
-            yield m
-        case Quotient(of, by, _, through):
-            yield from (of, by, *through)
-
-
-def _letters(m: object) -> Iterator[str]:
-    """The letters in a meaning's times and components."""
-    for q in _quantities(m):
-        if isinstance(q, Quantity):
-            for text in (q.time, q.copy, *q.components):
-                yield from (x.text for x in leaves(read_index(text)))
-
-
-def _shown(m: object) -> str:
-    """A meaning in the words of its directive."""
-    match m:
-        case Quantity(name, time, components, copy):
-            at = f"@{copy}" if copy else ""
-            return name + at + (f"[{time}]" if time else "") + (f"[{','.join(components)}]" if components else "")
-        case Quotient(of, by, sign, through):
-            tail = f" through {', '.join(map(_shown, through))}" if through else ""
-            return f"{'-' if sign < 0 else ''}d{_shown(of)}/d{_shown(by)}{tail}"
-        case IndexSet(size):
-            return f"range({size})"
-    return ""
+        return self.program.at(named.name, self.clock.time(time))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from sympy import Eq, Expr, MatrixExpr
 
-from derive.calculus.adjoint import Adjoint, adjoint
-from derive.calculus.normal import NormalBuilder, normalise
+from derive.calculus.adjoint import Adjoint, of_outputs
+from derive.calculus.normal import normalise
 from derive.errors import Diagnostic, InputError
 from derive.language import names, read, text
 from derive.language.source import MOST_BYTES, read_at_most
 from derive.model.derivation import Derivation, formula
 from derive.model.given import check_index, check_seconds, check_whole
-from derive.program import Program, Variable
+from derive.program import Program
 from derive.proof.budget import SECONDS
 from derive.proof.field.truth import Subject
 from derive.proof.prove import Prover
@@ -65,18 +65,7 @@ class Model:
 
         For a model without a loss: of anything that depends on its outputs, whose cotangents are given.
         """
-        return self._adjoint(None)
-
-    def _adjoint(self, wrt: list[str] | None) -> Adjoint:
-        if self.normal.total:
-            return adjoint(self.normal, wrt)
-        out = NormalBuilder(self.normal)
-        seeds = {}
-        for name in self.normal.outputs:
-            v = self.normal[name]
-            bar = out.declare(Variable(out.fresh(f"{name}_bar"), "cotangent", v.shape, v.axes, of=name))
-            seeds[name] = bar.name
-        return adjoint(out.program(), wrt, seeds)
+        return of_outputs(self.normal)
 
     def restricted(self, wrt: Iterable[str] | None) -> Model:
         """The model with an adjoint of these gradients only.
@@ -91,7 +80,7 @@ class Model:
         chosen = check_wrt(self.normal, wrt)
         flat = [i for n in chosen for i in (self.normal[n].initial if self.normal[n].role == "state" else (n,))]
         model = Model(self.program, self.origin, self.warnings)
-        model.__dict__["adjoint"] = self._adjoint([n for n in flat if n])
+        model.__dict__["adjoint"] = of_outputs(self.normal, [n for n in flat if n])
         return model
 
     def gradient(self, name: str) -> Derivation:

@@ -36,7 +36,8 @@ class Jacobian(Node):
 
     Matrices count row by row.  `kind` says what is held fixed: nothing ("total"), all values of
     other steps ("immediate", ∂⁺), or all but the named one ("partial": the derivative of the one
-    equation that defines `of`); and, whatever the kind, the values in `held`.
+    equation that defines `of`); and, whatever the kind, the values in `held`.  By W[k], for a W that all
+    steps share, is by the copy of it that step k uses.
     """
 
     def __new__(cls, of: MatrixExpr, by: MatrixExpr, kind: str | Str = "total", *held: MatrixExpr) -> Jacobian:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sympy import Integer
+
 from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Entry, Kronecker, Pad, Slice
 from derive.errors import UnsupportedError
 from derive.proof.field.domain import Rows
@@ -54,7 +56,8 @@ def _(node: Diag, run: Run, env: Env) -> Dual:
 
 @evaluate.register(Entry)
 def _(node: Entry, run: Run, env: Env) -> Dual:
-    row, col = run.time(node.row, env), run.time(node.col, env)
+    now = {s: Integer(n) for s, n in env.items()}  # i·n + j, the place of an entry in a row of all, has sizes in it
+    row, col = run.integer(node.row.xreplace(now)), run.integer(node.col.xreplace(now))
     rows, cols = sizes(node.arg, run)
     if not (0 <= row < rows and 0 <= col < cols):
         raise UnsupportedError(f"there is no entry ({row}, {col}) in a matrix of {rows} × {cols}")

@@ -145,7 +145,8 @@ class Truth:
         of, by, *held = (self._values.settle(self._values.key(r, env)) for r in (e.of, e.by, *e.held))
         key = (of, by, e.kind, *held)
         if key not in self._known:
-            self._known[key] = self._jacobian(of, by, e.kind, frozenset(held))
+            copy = by[1] is not None and not self.subject.names[by[0]].timed
+            self._known[key] = self._by_copy(of, by) if copy else self._jacobian(of, by, e.kind, frozenset(held))
         value = self._known[key]
         if not isinstance(e, Gradient):
             return value
@@ -162,6 +163,14 @@ class Truth:
         sweep = Sweep(self.world, program, {by: basis}, flows=lambda key: key not in held and reach(key))
         rows, cols = self._shape(of[0])
         return self._columns(sweep.get(of), [(i, j) for i in range(rows) for j in range(cols)], self._shape(by[0]))
+
+    def _by_copy(self, of: Key, by: Key) -> Dual:
+        """The derivative by what one step alone uses of a quantity that all steps share."""
+        name, step = by
+        edges = {(name, 0, step or 0): self._basis(self._shape(name))}
+        sweep = self._sweep(self._program(of[0], name), edges=edges)
+        rows, cols = self._shape(of[0])
+        return self._columns(sweep.get(of), [(i, j) for i in range(rows) for j in range(cols)], self._shape(name))
 
     def _step_gradient(self, name: str, step: int) -> Dual:
         shape = self._shape(name)

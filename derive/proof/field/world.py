@@ -160,7 +160,8 @@ class Sweep:
 
     Args:
         seeds: key → its tangents; the key then counts as given, whatever its equation says.
-        edges: (name, offset, step) → tangents added where an equation reads name[step + offset] at that step.
+        edges: (name, offset, step) → tangents added where an equation reads name[step + offset], or a name without
+            a time (offset 0), at that step.
         flows: does what comes through a key's equation count, or is it held fixed?
     """
 
@@ -241,8 +242,9 @@ class Sweep:
 
     def lookup(self, r: MatrixExpr, env: Env) -> Dual:
         value = self.get(self.key(r, env))
-        if self.edges and isinstance(r, Timed) and r.offset is not None:
-            extra = self.edges.get((r.name, r.offset, env[t]))
+        offset = r.offset if isinstance(r, Timed) else 0
+        if self.edges and t in env and offset is not None:
+            extra = self.edges.get((r.name, offset, env[t]))
             if extra is not None:
                 return self.matrices.add(value, Dual(self._nothing(value), extra))
         return value

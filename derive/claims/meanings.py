@@ -1,0 +1,149 @@
+"""What a name in a claim may mean, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sympy import Expr, Symbol
+
+from derive.claims.clock import Scope, read_index
+from derive.claims.directives import IndexSet, Quantity, Quotient
+from derive.claims.parse import parse
+from derive.claims.patterns import Match, Pattern, plain
+from derive.claims.tree import Node, Row, is_leaf, leaves
+
+FUNCTION_NAMES: Mapping[str, str] = {
+    "tanh": "tanh", "sigma": "sigmoid", "sigmoid": "sigmoid", "exp": "exp", "log": "log", "ln": "log", "sin": "sin",
+    "cos": "cos", "relu": "relu", "ReLU": "relu", "softplus": "softplus", "softmax": "softmax", "erf": "erf",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Named:
+    """A quantity of the model at a time and at components, both as the book counts; None where it has none."""
+
+    name: str
+    time: Expr | None = None
+    components: tuple[Expr, ...] = ()
+    copy: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """±d of/d by, along some paths only if `through` names any."""
+
+    of: Named
+    by: Named
+    sign: int = 1
+    through: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True)
+class FunctionName:
+    name: str
+
+
+@dataclass(frozen=True)
+class Size:
+    symbol: Symbol
+
+
+@dataclass(frozen=True)
+class Components:
+    """The values of an index set."""
+
+    size: Symbol
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A row, in which some letters stand for what they stand for where the name is used."""
+
+    row: Row
+    scope: Scope
+
+
+Meaning: TypeAlias = "Named | Ratio | FunctionName | Size | Components | Definition"
+INDEX_LETTERS = frozenset("tkjmnlrs")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A name, and what is known of it: a meaning from a directive, or a row that defines it."""
+
+    tex: str
+    pattern: Pattern
+    meanings: tuple[object, ...]  # Quantity | Quotient | IndexSet | Row
+    own: bool = False  # of the model, not of the paper
+
+    @property
+    def names(self) -> set[str]:
+        """The quantities that it may stand for."""
+        return {m.name for m in self.meanings if isinstance(m, Quantity)}
+
+
+@dataclass(frozen=True)
+class Function:
+    """f(x_t, h_{t-1}, w): an equation of the model as a function of its arguments."""
+
+    name: Row
+    arguments: tuple[Row, ...]
+    letters: frozenset[str]
+    value: Quantity
+
+
+@dataclass(frozen=True)
+class Found:
+    """A name that was found, and its meanings."""
+
+    word: Word
+    match: Match
+    meanings: Mapping[str, Meaning]
+
+
+def model_word(tex: str, *meanings: object) -> Word:
+    letters = frozenset(x for m in meanings for x in letters_of(m))
+    return Word(tex, Pattern(plain(parse(tex)), letters), meanings, own=True)
+
+
+def split_at(row: Row, *marks: str) -> list[Row]:
+    """The parts of a row between commas."""
+    parts: list[list[Node]] = [[]]
+    for node in row:
+        if is_leaf(node, "sep", *marks):
+            parts.append([])
+        else:
+            parts[-1].append(node)
+    return [tuple(p) for p in parts]
+
+
+def quantities(m: object) -> Iterator[Quantity | IndexSet]:
+    match m:
+        case Quantity() | IndexSet():
+            yield m
+        case Quotient(of, by, _, through):
+            yield from (of, by, *through)
+
+
+def letters_of(m: object) -> Iterator[str]:
+    """The letters in a meaning's times and components."""
+    for q in quantities(m):
+        if isinstance(q, Quantity):
+            for text in (q.time, q.copy, *q.components):
+                yield from (x.text for x in leaves(read_index(text)))
+
+
+def shown(m: object) -> str:
+    """A meaning in the words of its directive."""
+    match m:
+        case Quantity(name, time, components, copy):
+            at = f"@{copy}" if copy else ""
+            return name + at + (f"[{time}]" if time else "") + (f"[{','.join(components)}]" if components else "")
+        case Quotient(of, by, sign, through):
+            tail = f" through {', '.join(map(shown, through))}" if through else ""
+            return f"{'-' if sign < 0 else ''}d{shown(of)}/d{shown(by)}{tail}"
+        case IndexSet(size):
+            return f"range({size})"
+    return ""

@@ -1,0 +1,100 @@
+"""One claim, from its LaTeX to a verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+
+from sympy import MatrixExpr, Symbol
+
+from derive.algebra.bound import MatrixSum
+from derive.algebra.nodes import T, t
+from derive.claims import directives as d
+from derive.claims import values as v
+from derive.claims.assumptions import starting_at_zero, zero_state
+from derive.claims.clock import Scope
+from derive.claims.equation import ORDER, Claim, Side, defined, has_tensors, read_claim
+from derive.claims.formula import Formula
+from derive.claims.judge import Judge, Judgement, Outcome, Pair, fingerprint
+from derive.claims.parse import parse
+from derive.claims.patterns import plain
+from derive.claims.readings import Choices, Misfit, search
+from derive.claims.stage import Stage
+from derive.claims.vocabulary import Vocabulary
+from derive.errors import ShapeError
+from derive.proof.prove import Prover
+
+
+class Reader:
+    """Reads and judges the claims of one stage."""
+
+    def __init__(self, prover: Prover, stage: Stage):
+        self.stage = stage
+        zero = [zero_state(tex, self.vocabulary(prover)) for tex in stage.assumptions]
+        self.prover = starting_at_zero(prover, *zero) if zero else prover
+        self.judge = Judge(self.prover, stage.clock.single)
+
+    def vocabulary(self, prover: Prover) -> Vocabulary:
+        """The model's names and the paper's."""
+        found = Vocabulary.of(prover.subject.reading, self.stage.clock)
+        for order in self.stage.pending:
+            match order:
+                case d.Let():
+                    found = found.let(order)
+                case d.Abstract():
+                    found = found.abstract(order)
+                case d.Where(left, right):
+                    found = found.defining(left, plain(parse(left)), plain(parse(right)))
+        return found
+
+    def judged(self, tex: str) -> Judgement:
+        """The verdict on a display; a chain, or what holds for each of some symbols, is as good as its worst part."""
+        verdicts = []
+        for each in self._written_out(tex):
+            claim = read_claim(plain(parse(each)))
+            vocabulary = defined(self.vocabulary(self.prover), claim.definitions)
+            verdicts += [self._side(side, claim, vocabulary) for side in claim.sides]
+        return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
+
+    def _written_out(self, tex: str) -> Iterator[str]:
+        """The claim for each value of the symbols that stand for several."""
+        for values in product(*(o.values for o in self.stage.each)):
+            text = tex
+            for order, value in zip(self.stage.each, values, strict=True):
+                text = re.sub(re.escape(order.tex) + r"(?![A-Za-z])", f" {value} ".replace("\\", r"\\"), text)
+            yield text
+
+    def _side(self, side: Side, claim: Claim, vocabulary: Vocabulary) -> Judgement:
+        if side.relation in ORDER:
+            return Judgement(Outcome.OPEN, "inequalities are not judged yet")
+        rows = (side.left, side.right, *(r for _, r in claim.definitions))
+        tensors = any(has_tensors(r, vocabulary) for r in rows)
+
+        def run(choices: Choices) -> Pair:
+            formula = Formula(
+                self.prover.subject, vocabulary, choices, self.stage.convention, self.stage.layout, tensors
+            )
+            try:
+                left, right = formula.sum(side.left, Scope()), formula.sum(side.right, Scope())
+            except ShapeError as error:
+                raise Misfit(str(error)) from None
+            if side.accumulates:
+                right = accumulated(v.as_array(right))
+            return v.sides(left, right, choices)
+
+        return self.judge.judge(search(run, fingerprint))
+
+
+STEP = Symbol("t'", integer=True)
+
+
+def accumulated(right: MatrixExpr) -> MatrixExpr:
+    """What is added in every step, over all steps."""
+    return MatrixSum(right.xreplace({t: STEP}), STEP, 0, T - 1) if t in right.free_symbols else right
+
+
+ORDER_OF_OUTCOMES = (
+    Outcome.UNREADABLE, Outcome.ILL_FORMED, Outcome.REFUTED, Outcome.OPEN, Outcome.CONDITIONAL, Outcome.CHECKED,
+    Outcome.PROVED,
+)  # fmt: skip
