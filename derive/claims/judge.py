@@ -51,6 +51,34 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """The nearest true equation.
+
+    Attributes:
+        edits: what was changed, in words.
+        others: further ones that are as near.
+    """
+
+    latex: str
+    edits: tuple[str, ...]
+    outcome: Outcome
+    others: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "latex": self.latex,
+            "edits": list(self.edits),
+            "status": str(self.outcome),
+            "others": list(self.others),
+        }
+
+    def lines(self) -> list[str]:
+        """For readers."""
+        found = [f"nearest true equation ({self.outcome}): {self.latex}", f"edits: {'; '.join(self.edits)}"]
+        return found + [f"as near: {x}" for x in self.others]
+
+
+@dataclass(frozen=True)
 class Judgement:
     """The verdict on a claim.
 
@@ -65,6 +93,7 @@ class Judgement:
     reading: Mapping[str, str] = field(default_factory=dict)
     at: int = 0
     help: str = ""
+    repair: Repair | None = None
 
     @property
     def verdict(self) -> Verdict | None:

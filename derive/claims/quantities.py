@@ -16,7 +16,7 @@ from derive.claims.readings import Choices, Misfit
 from derive.claims.values import is_column
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
-from derive.program import Program
+from derive.program import Program, references
 from derive.proof.field.truth import Subject
 
 COLUMNS = {"columns": False, "rows": True}  # what is asked, and whether it is a row
@@ -123,7 +123,8 @@ class Quantities:
             return self._component(Jacobian(top, bottom, kind[0], *kind[1]), of, by)
         flat = not is_column(bottom) and not is_scalar(bottom.shape)
         if is_scalar(top.shape) and not (flat and self.flat):
-            value = self._gradient(of, by) if self.is_loss(of) else Gradient(top, bottom, b.ones(1), kind[0], *kind[1])
+            whole = self.is_loss(of) and kind == ("total", ())
+            value = self._gradient(of, by) if whole else Gradient(top, bottom, b.ones(1), kind[0], *kind[1])
             return self._laid(value, by)
         jacobian = Jacobian(top, bottom, kind[0], *kind[1])
         if is_scalar(top.shape):
@@ -163,13 +164,14 @@ class Quantities:
         return frozenset(e.prediction.name for e in losses if hasattr(e.prediction, "name"))
 
     def is_loss(self, named: Named) -> bool:
-        """Is it a scalar that no state depends on?"""
-        scalar = is_scalar(self.program[named.name].shape)
-        return scalar and named.name not in self._recurrent
+        """Is it the total loss, or what that is a sum of?"""
+        return named.name in self._losses
 
     @cached_property
-    def _recurrent(self) -> set[str]:
-        return self.program.live(v.name for v in self.program.states)
+    def _losses(self) -> set[str]:
+        total = self.program.equations.get(self.program.total)
+        summed = references(total) if total is not None else ()
+        return {self.program.total, "loss", *(r.name for r in summed if is_scalar(r.shape))}
 
     def _kind(self, of: Named, by: Named, mark: str) -> Kind:
         """Total or immediate, and what is held fixed besides."""

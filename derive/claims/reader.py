@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 
 from sympy import MatrixExpr, Symbol
@@ -16,10 +17,11 @@ from derive.claims.assumptions import starting_at_zero, zero_state
 from derive.claims.clock import Scope
 from derive.claims.equation import ORDER, Claim, Side, defined, has_tensors, read_claim
 from derive.claims.formula import Formula
-from derive.claims.judge import Judge, Judgement, Outcome, Pair, fingerprint
+from derive.claims.judge import FALSE, Judge, Judgement, Outcome, Pair, fingerprint
 from derive.claims.parse import parse
 from derive.claims.patterns import plain
-from derive.claims.readings import Choices, Misfit, search
+from derive.claims.readings import Choices, Misfit, Search, search
+from derive.claims.repair import Repairer
 from derive.claims.stage import Stage
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import ShapeError
@@ -29,8 +31,8 @@ from derive.proof.prove import Prover
 class Reader:
     """Reads and judges the claims of one stage."""
 
-    def __init__(self, prover: Prover, stage: Stage):
-        self.stage = stage
+    def __init__(self, prover: Prover, stage: Stage, repairs: bool = True):
+        self.stage, self.repairs = stage, repairs
         zero = [zero_state(tex, self.vocabulary(prover)) for tex in stage.assumptions]
         self.prover = starting_at_zero(prover, *zero) if zero else prover
         self.judge = Judge(self.prover, stage.clock.single)
@@ -71,10 +73,24 @@ class Reader:
         rows = (side.left, side.right, *(r for _, r in claim.definitions))
         tensors = any(has_tensors(r, vocabulary) for r in rows)
 
+        def make(choices: Choices) -> Formula:
+            stage = self.stage
+            return Formula(self.prover.subject, vocabulary, choices, stage.convention, stage.layout, tensors)
+
+        found = self._search(side, make)
+        judgement = self.judge.judge(found)
+        if not self.repairs or judgement.outcome not in FALSE:
+            return judgement
+        again = lambda row: self.judge.judge(self._search(replace(side, right=row), make))  # noqa: E731
+        repairer = Repairer(self.prover, vocabulary, make, again, self.stage.clock.single)
+        repair = repairer.repair(side.left, side.right, _plans(found))
+        return replace(judgement, repair=repair)
+
+    def _search(self, side: Side, make: Callable[[Choices], Formula]) -> Search[Pair]:
+        """The readings of one equation."""
+
         def run(choices: Choices) -> Pair:
-            formula = Formula(
-                self.prover.subject, vocabulary, choices, self.stage.convention, self.stage.layout, tensors
-            )
+            formula = make(choices)
             try:
                 left, right = formula.sum(side.left, Scope()), formula.sum(side.right, Scope())
             except ShapeError as error:
@@ -83,7 +99,15 @@ class Reader:
                 right = accumulated(v.as_array(right))
             return v.sides(left, right, choices)
 
-        return self.judge.judge(search(run, fingerprint))
+        return search(run, fingerprint)
+
+
+def _plans(found: Search[Pair]) -> list[Mapping[str, str]]:
+    """Readings in which a repair is looked for: those that make sense, else the usual ones."""
+    if found.readings:
+        return [r.choices for r in found.readings[:2]]
+    gradient = "gradients by a vector are"
+    return [{gradient: "columns"}, {gradient: "rows"}]
 
 
 STEP = Symbol("t'", integer=True)

@@ -97,12 +97,14 @@ def verify(
     given: Prover | None = None,
     only: frozenset[str] = frozenset(),
     progress: Callable[[], None] = lambda: None,
+    repairs: bool = True,
 ) -> Iterator[Result]:
     """The verdict on every display.
 
     Args:
         given: the model of displays above the first `model` directive.
         only: the ids of those that are judged; all if empty.
+        repairs: is the nearest true equation looked for?
     """
     stage = Stage(given, given.subject.names.name if given is not None else "")
     for source in sources:
@@ -114,7 +116,7 @@ def verify(
         stage.skip = stage.expect_false = False
         if not skip and (not only or item.id in only):
             assumptions = tuple(stage.assumptions)
-            judgement = judge(stage, item.tex)
+            judgement = judge(stage, item.tex, repairs)
             yield Result(item.id, source.file, item.line, item.tex, stage.model, judgement, expected, assumptions)
         progress()
 
@@ -124,7 +126,7 @@ def displays(sources: list[Source]) -> int:
     return sum(isinstance(s.item, Display) for s in sources)
 
 
-def judge(stage: Stage, tex: str) -> Judgement:
+def judge(stage: Stage, tex: str, repairs: bool = True) -> Judgement:
     """The verdict on one formula."""
     if stage.trouble:
         return Judgement(Outcome.UNREADABLE, stage.trouble)
@@ -133,7 +135,7 @@ def judge(stage: Stage, tex: str) -> Judgement:
     if stage.unknown:
         return Judgement(Outcome.OPEN, stage.unknown)
     try:
-        return Reader(stage.prover, stage).judged(tex)
+        return Reader(stage.prover, stage, repairs).judged(tex)
     except NoClaim as error:
         return Judgement(Outcome.ILL_FORMED, str(error))
     except LatexError as error:

@@ -1,6 +1,7 @@
 """The command line: data on standard output, progress and errors on standard error.
 
-Exit status: 0 fine; 1 a check failed; 2 bad input; 5 a tool is missing; 70 a bug of ours.
+Exit status: 0 fine; 1 a check failed or a claim is false; 2 bad input; 3 undecided claims only;
+5 a tool is missing; 70 a bug of ours.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+from derive.cli import claims  # noqa: F401 - registers its verbs
 from derive.cli.commands import cli
 from derive.cli.terminal import BAD_INPUT, BUG, error_json, print_json, report_error, status_of
 from derive.errors import DeriveError

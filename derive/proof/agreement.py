@@ -91,6 +91,10 @@ class Agreement:
         """The true values at one T and set of sizes, in the field."""
         return self._truth("bounded", self.sizes(shift), steps, 1, budget)
 
+    def field_at(self, steps: int, sizes: Mapping[str, int], budget: Budget) -> Truth:
+        """One random point of the field."""
+        return self._truth("field", sizes, steps, 1, budget)
+
     @staticmethod
     def _domain(kind: str, seed: int) -> Domain:
         if kind in ("field", "bounded"):

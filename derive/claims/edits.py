@@ -1,0 +1,252 @@
+"""Typed edits of a formula: what a slip of the pen changes, one at a time, each in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from derive.claims.library import Library, index_row
+from derive.claims.marks import is_transpose
+from derive.claims.outline import Factor, Outline, Term
+from derive.claims.patterns import TIME
+from derive.claims.printing import to_tex
+from derive.claims.tree import Group, Leaf, Node, Row, Scripted, is_leaf
+
+TOP = Leaf("symbol", "top")
+PLUS, MINUS = Leaf("op", "+"), Leaf("op", "-")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What replaces some nodes (by identity), and what that is in words."""
+
+    changes: Mapping[int, Row]
+    words: str
+    kept: tuple[Node, ...] = field(default=(), repr=False)  # so that no other object takes over an id
+
+
+def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]:
+    """Every edit of one kind at one place."""
+    for terms in outline.sums(row):
+        yield from _of_terms(terms)
+        for term in terms:
+            yield from _of_binders(term, library)
+            yield from _of_factors(term, library)
+
+
+# Terms
+
+
+def _of_terms(terms: list[Term]) -> Iterator[Edit]:
+    for n, term in enumerate(terms):
+        shown = to_tex(term.nodes)
+        if term.sign is not None:
+            other = MINUS if term.sign.text == "+" else PLUS
+            yield Edit({id(term.sign): (other,)}, f"the sign of {shown}")
+        else:
+            first = term.nodes[0]
+            yield Edit({id(first): (MINUS, first)}, f"the sign of {shown}", (first,))
+        if len(terms) > 1:
+            gone: dict[int, Row] = {id(x): () for x in term.nodes}
+            if term.sign is not None:
+                gone[id(term.sign)] = ()
+            elif terms[1].sign is not None and terms[1].sign.text == "+":
+                gone[id(terms[1].sign)] = ()
+            yield Edit(gone, f"without {shown}")
+        if n:
+            yield from _bracketed(terms[: n + 1])
+
+
+def _bracketed(terms: list[Term]) -> Iterator[Edit]:
+    """Brackets around a sum and a part of its last product: a + b c → (a + b) c; or of its first one."""
+    last, first = terms[-1].factors, terms[0]
+    for k in range(1, len(last)):
+        inside = tuple(x for t in terms[:-1] for x in _signed(t)) + _signed(terms[-1])[: _count(terms[-1], k)]
+        after = _signed(terms[-1])[_count(terms[-1], k) :]
+        new = (Group("(", inside), *after)
+        yield _regrouped(terms, new, f"brackets around the sum before {to_tex(after)}")
+    for k in range(1, len(first.factors)):
+        if first.binders:
+            break
+        before = _signed(first)[: _count(first, k)]
+        op = first.factors[k].op
+        inside = _signed(first)[_count(first, k) + (op is not None) :] + tuple(x for t in terms[1:] for x in _signed(t))
+        new = (*before, *((op,) if op else ()), Group("(", inside))
+        yield _regrouped(terms, new, f"brackets around the sum after {to_tex(before)}")
+
+
+def _signed(term: Term) -> Row:
+    return ((term.sign,) if term.sign is not None else ()) + term.nodes
+
+
+def _count(term: Term, k: int) -> int:
+    """How many nodes a term's sign, binders and first k factors are."""
+    nodes = sum(len(f.nodes) + (f.op is not None) for f in term.factors[:k])
+    return (term.sign is not None) + len(term.binders) + nodes
+
+
+def _regrouped(terms: list[Term], new: Row, words: str) -> Edit:
+    nodes = [x for t in terms for x in _signed(t)]
+    changes: dict[int, Row] = {id(x): () for x in nodes}
+    changes[id(nodes[0])] = new
+    return Edit(changes, words, tuple(nodes))
+
+
+# Binders
+
+
+def _of_binders(term: Term, library: Library) -> Iterator[Edit]:
+    binders = [*term.binders, *(f.binder for f in term.factors if f.binder is not None)]
+    for node in binders:
+        if not isinstance(node, Scripted) or not node.sub:
+            continue
+        equals = next((k for k, x in enumerate(node.sub) if is_leaf(x, "rel", "=")), None)
+        if equals is None:
+            continue
+        low, letter = node.sub[equals + 1 :], node.sub[:equals]
+        for new in (library.shifted(low, 1), library.shifted(low, -1)):
+            if new is not None:
+                words = f"the lower bound {to_tex(low)} → {to_tex(new)}"
+                yield _rescripted(node, (*letter, node.sub[equals], *new), node.sup, words)
+        for step in (1, -1):
+            high = library.shifted(node.sup or (), step)
+            if high is not None:
+                yield _rescripted(node, node.sub, high, f"the upper bound {to_tex(node.sup or ())} → {to_tex(high)}")
+        for name in library.free_letters:
+            if name != to_tex(letter):
+                new = (*index_row(name), node.sub[equals], *low)
+                yield _rescripted(node, new, node.sup, f"the index {to_tex(letter)} → {name}")
+
+
+def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) -> Edit:
+    return Edit({id(node): (replace(node, sub=sub, sup=sup),)}, words, (node,))
+
+
+# Factors
+
+
+def _of_factors(term: Term, library: Library) -> Iterator[Edit]:
+    factors = term.factors
+    for n, factor in enumerate(factors):
+        yield from _of_name(factor, library)
+        yield from _of_power(factor, library)
+        yield _transposed(factor)
+        yield from _of_sign(factor)
+        if len(factors) > 1:
+            yield _without(factors, n)
+            yield from _moved(factors, n)
+        yield from _inserted(factors, n, library)
+
+
+def _of_name(factor: Factor, library: Library) -> Iterator[Edit]:
+    """Another time, or another quantity of the same shape."""
+    found = factor.found
+    if found is None:
+        return
+    time = found.match.values.get(TIME)
+    shown = to_tex(factor.nodes)
+    if time:
+        for step in (1, -1):
+            new = library.shifted(time, step)
+            if new is not None:
+                changes: dict[int, Row] = {id(x): () for x in time}
+                changes[id(time[0])] = new
+                yield Edit(changes, f"the time of {shown}: {to_tex(time)} → {to_tex(new)}", factor.nodes)
+        for other in library.times:
+            if to_tex(other) != to_tex(time):
+                changes = {id(x): () for x in time}
+                changes[id(time[0])] = other
+                yield Edit(changes, f"the time of {shown}: {to_tex(time)} → {to_tex(other)}", factor.nodes)
+    for name in library.alike(found):
+        new = library.written(name, time, found.match.sup)
+        if new is not None:
+            gone: dict[int, Row] = {id(x): () for x in factor.nodes}
+            gone[id(factor.nodes[0])] = new
+            yield Edit(gone, f"{to_tex(new)} for {shown}", factor.nodes)
+
+
+def _transposed(factor: Factor) -> Edit:
+    """With a transpose above it, or without."""
+    last = factor.nodes[-1]
+    sup = last.sup or () if isinstance(last, Scripted) else ()
+    shown = to_tex(factor.nodes)
+    if sup and is_transpose(sup[-1:]):
+        assert isinstance(last, Scripted)
+        new: Node = replace(last, sup=sup[:-1] or None)
+        return Edit({id(last): (new,)}, f"{shown} without its transpose", (last,))
+    new = replace(last, sup=(*sup, TOP)) if isinstance(last, Scripted) else Scripted(last, sup=(TOP,))
+    return Edit({id(last): (new,)}, f"{shown} transposed", (last,))
+
+
+def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
+    """Squared or not; another exponent."""
+    last = factor.nodes[-1]
+    sup = last.sup or () if isinstance(last, Scripted) else ()
+    shown = to_tex(factor.nodes)
+    if isinstance(last, Scripted) and is_leaf(sup[-1] if sup else last.base, "number", "2"):
+        yield Edit({id(last): (replace(last, sup=sup[:-1] or None),)}, f"{shown} not squared", (last,))
+    elif not (sup and is_transpose(sup[-1:])):
+        two = Leaf("number", "2")
+        new = replace(last, sup=(*sup, two)) if isinstance(last, Scripted) else Scripted(last, sup=(two,))
+        yield Edit({id(last): (new,)}, f"{shown} squared", (last,))
+    own = factor.found is None or factor.found.match.sup == sup
+    if own and isinstance(last, Scripted) and len(sup) > 1 and any(is_leaf(x, "op", "+", "-") for x in sup):
+        for exponent in library.differences:
+            words = f"the exponent {to_tex(sup)} → {to_tex(exponent)}"
+            yield Edit({id(last): (replace(last, sup=exponent),)}, words, (last,))
+
+
+def _of_sign(factor: Factor) -> Iterator[Edit]:
+    """Another product sign."""
+    if factor.op is None:
+        return
+    for text in ("odot", "otimes", ""):
+        if text != factor.op.text:
+            new: Row = (Leaf("op", text),) if text else ()
+            shown = rf"\{text}" if text else "a matrix product"
+            yield Edit({id(factor.op): new}, f"{shown} before {to_tex(factor.nodes)}", (factor.op,))
+
+
+def _laid_out(factors: list[Factor]) -> Row:
+    out: list[Node] = []
+    for n, f in enumerate(factors):
+        out += ([f.op] if f.op is not None and n else []) + list(f.nodes)
+    return tuple(out)
+
+
+def _replaced(old: tuple[Factor, ...], new: list[Factor], words: str) -> Edit:
+    nodes = [x for f in old for x in ((f.op,) if f.op else ()) + f.nodes]
+    changes: dict[int, Row] = {id(x): () for x in nodes}
+    changes[id(nodes[0])] = _laid_out(new)
+    return Edit(changes, words, tuple(nodes))
+
+
+def _without(factors: tuple[Factor, ...], n: int) -> Edit:
+    new = [f for k, f in enumerate(factors) if k != n]
+    return _replaced(factors, new, f"without {to_tex(factors[n].nodes)}")
+
+
+def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
+    """One factor at another place."""
+    rest = [f for k, f in enumerate(factors) if k != n]
+    for place in range(len(factors)):
+        if place in (n, n + 1) and place != n + 1:
+            continue
+        new = [*rest[:place], factors[n], *rest[place:]]
+        if place != n:
+            where = "to the end" if place == len(rest) else f"before {to_tex(rest[place].nodes)}"
+            yield _replaced(factors, new, f"{to_tex(factors[n].nodes)} moved {where}")
+
+
+def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator[Edit]:
+    """A factor more, before one or at the end."""
+    ops = [f.op for f in factors if f.op is not None]
+    for nodes, elementwise in library.factors:
+        signs: list[Leaf | None] = [ops[0] if ops else Leaf("op", "odot")] if elementwise else [None]
+        for op in signs:
+            first = factors[n]
+            before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
+            words = f"{to_tex(nodes)} inserted before {to_tex(first.nodes)}"
+            yield _replaced(factors, [*before, *factors[n + 1 :]], words)
+            if n == len(factors) - 1:
+                yield _replaced(factors, [*factors, Factor(nodes, op)], f"{to_tex(nodes)} inserted at the end")

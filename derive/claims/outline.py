@@ -1,0 +1,130 @@
+"""The parts of a formula that a repair may change: terms, binders and factors, found without evaluating anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from derive.claims.clock import NoIndex, Scope
+from derive.claims.marks import binder_of, has_letter, is_quotient, is_slice, prefix_of
+from derive.claims.meanings import FUNCTION_NAMES, Found
+from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
+from derive.claims.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor, the sign before it, and what is known of its name."""
+
+    nodes: Row
+    op: Leaf | None = None
+    found: Found | None = None
+    binder: Scripted | None = None  # of a product over an index, whose body the other nodes are
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product, with the binders that stand before it and the sign before all."""
+
+    sign: Leaf | None
+    binders: tuple[Node, ...]
+    factors: tuple[Factor, ...]
+
+    @property
+    def nodes(self) -> Row:
+        """Without its sign."""
+        return (*self.binders, *(n for f in self.factors for n in ((f.op,) if f.op else ()) + f.nodes))
+
+
+@dataclass
+class Outline:
+    """Walks through a formula."""
+
+    vocabulary: Vocabulary
+    scope: Scope = field(default_factory=Scope)
+
+    def sums(self, row: Row) -> Iterator[list[Term]]:
+        """Every sum of products, the outermost first."""
+        own = self.terms(row)
+        yield own
+        for term in own:
+            for factor in term.factors:
+                if factor.binder is not None:
+                    yield from self.sums(factor.nodes[1:])
+                elif factor.found is None:
+                    for inner in _rows(factor.nodes):
+                        yield from self.sums(inner)
+
+    def terms(self, row: Row) -> list[Term]:
+        """The terms of one row."""
+        found, sign, start = list[Term](), None, 0
+        for at, node in enumerate((*row, None)):
+            if node is not None and not is_leaf(node, "op", "+", "-"):
+                continue
+            if at > start:
+                found.append(self._term(sign, row[start:at]))
+            sign, start = node if isinstance(node, Leaf) else None, at + 1
+        return found
+
+    def _term(self, sign: Leaf | None, row: Row) -> Term:
+        at = 0
+        while at < len(row) and (binder_of(row[at]) == "sum" or is_leaf(row[at], "sep")):
+            at += 1
+        return Term(sign, row[:at], tuple(self._factors(row, at)))
+
+    def _factors(self, row: Row, at: int) -> Iterator[Factor]:
+        op: Leaf | None = None
+        while at < len(row):
+            node = row[at]
+            if isinstance(node, Leaf) and node.kind == "op":
+                op, at = node, at + 1
+                continue
+            if is_leaf(node, "sep"):
+                at += 1
+                continue
+            end, found, binder = self._factor(row, at)
+            yield Factor(row[at:end], op, found, binder)
+            op, at = None, end
+
+    def _factor(self, row: Row, at: int) -> tuple[int, Found | None, Scripted | None]:
+        node = row[at]
+        if binder_of(node) and isinstance(node, Scripted):
+            letters = [x.text for x in node.sub or () if isinstance(x, Leaf) and x.kind in ("letter", "symbol")]
+            ends = [k for k in range(at + 1, len(row)) if letters and has_letter((row[k],), letters[0])]
+            end = len(row) if binder_of(node) == "sum" else max(ends, default=at + 1) + 1
+            return end, None, node
+        if is_quotient(node):
+            assert isinstance(node, Fraction)
+            return at + (2 if len(node.top) == 1 else 1), None, None
+        try:
+            found = self.vocabulary.find(row, at, self.scope)
+        except NoIndex:
+            found = None
+        if found is not None:
+            end = found.match.end
+            is_function = found.word.names & set(FUNCTION_NAMES.values())
+            end = end + 1 if is_function and end < len(row) else end
+            return (end + 1 if is_slice(row, end) else end), (None if is_function else found), None
+        if prefix_of(node):
+            return min(at + 2, len(row)), None, None
+        head = node.base if isinstance(node, Scripted) else node
+        called = isinstance(head, Leaf) and (head.text in FUNCTION_NAMES or head.text.lower() == "diag")
+        return (min(at + 2, len(row)) if called else at + 1), None, None
+
+
+def _rows(nodes: Row) -> Iterator[Row]:
+    """The rows inside the nodes of a factor."""
+    for node in nodes:
+        match node:
+            case Scripted(base):
+                yield from _rows((base,))
+            case Group() | Root():
+                yield node.row
+            case Fraction() if not is_quotient(node):
+                yield node.top
+                yield node.bottom
+            case Matrix(rows):
+                for cells in rows:
+                    yield from cells
+            case Accent() | Font() | Leaf() | Fraction():
+                pass
