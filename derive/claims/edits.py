@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from derive.claims.library import Library, index_row
 from derive.claims.marks import is_transpose
+from derive.claims.meanings import Found
 from derive.claims.outline import Factor, Outline, Term
 from derive.claims.patterns import TIME
 from derive.claims.printing import to_tex
@@ -27,10 +28,13 @@ class Edit:
 
 def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]:
     """Every edit of one kind at one place."""
+    for nodes, found in outline.names(row):
+        yield from _of_name(nodes, found, library)
     for terms in outline.sums(row):
         yield from _of_terms(terms)
         for term in terms:
-            yield from _of_binders(term, library)
+            yield from _in_time(term, outline, library)
+            yield from binder_edits(term, library)
             yield from _of_factors(term, library)
 
 
@@ -95,7 +99,7 @@ def _regrouped(terms: list[Term], new: Row, words: str) -> Edit:
 # Binders
 
 
-def _of_binders(term: Term, library: Library) -> Iterator[Edit]:
+def binder_edits(term: Term, library: Library) -> Iterator[Edit]:
     binders = [*term.binders, *(f.binder for f in term.factors if f.binder is not None)]
     for node in binders:
         if not isinstance(node, Scripted) or not node.sub:
@@ -128,54 +132,60 @@ def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) ->
 def _of_factors(term: Term, library: Library) -> Iterator[Edit]:
     factors = term.factors
     for n, factor in enumerate(factors):
-        yield from _of_name(factor, library)
         yield from _of_power(factor, library)
         yield _transposed(factor)
         yield from _of_sign(factor)
         if len(factors) > 1:
             yield _without(factors, n)
             yield from _moved(factors, n)
+            yield from _turned(factors, n)
         yield from _inserted(factors, n, library)
 
 
-def _of_name(factor: Factor, library: Library) -> Iterator[Edit]:
+def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
     """Another time, or another quantity of the same shape."""
-    found = factor.found
-    if found is None:
-        return
     time = found.match.values.get(TIME)
-    shown = to_tex(factor.nodes)
+    shown = to_tex(nodes)
     if time:
-        for step in (1, -1):
+        near = [new for step in (1, -1) if (new := library.shifted(time, step)) is not None]
+        texts = {to_tex(time), *map(to_tex, near)}
+        for new in (*near, *(other for other in library.times if to_tex(other) not in texts)):
+            yield Edit(_exchanged(time, new), f"the time of {shown}: {to_tex(time)} → {to_tex(new)}", nodes)
+    for word in library.alike(found):
+        written = library.written(word, time, found.match.sup)
+        if written is not None:
+            yield Edit(_exchanged(nodes, written), f"{to_tex(written)} for {shown}", nodes)
+
+
+def _exchanged(old: Row, new: Row) -> dict[int, Row]:
+    """A row in the place of some nodes that stand side by side."""
+    changes: dict[int, Row] = {id(x): () for x in old}
+    changes[id(old[0])] = new
+    return changes
+
+
+def _in_time(term: Term, outline: Outline, library: Library) -> Iterator[Edit]:
+    """All times of a term, one step later or earlier."""
+    times = [t for _, found in outline.names(term.nodes) if (t := found.match.values.get(TIME))]
+    if len(times) < 2:
+        return
+    for step, words in ((1, "later"), (-1, "earlier")):
+        changes: dict[int, Row] = {}
+        for time in times:
             new = library.shifted(time, step)
-            if new is not None:
-                changes: dict[int, Row] = {id(x): () for x in time}
-                changes[id(time[0])] = new
-                yield Edit(changes, f"the time of {shown}: {to_tex(time)} → {to_tex(new)}", factor.nodes)
-        for other in library.times:
-            if to_tex(other) != to_tex(time):
-                changes = {id(x): () for x in time}
-                changes[id(time[0])] = other
-                yield Edit(changes, f"the time of {shown}: {to_tex(time)} → {to_tex(other)}", factor.nodes)
-    for name in library.alike(found):
-        new = library.written(name, time, found.match.sup)
-        if new is not None:
-            gone: dict[int, Row] = {id(x): () for x in factor.nodes}
-            gone[id(factor.nodes[0])] = new
-            yield Edit(gone, f"{to_tex(new)} for {shown}", factor.nodes)
+            if new is None:
+                break
+            changes |= _exchanged(time, new)
+        else:
+            yield Edit(changes, f"every time in {to_tex(term.nodes)} one step {words}", term.nodes)
 
 
 def _transposed(factor: Factor) -> Edit:
     """With a transpose above it, or without."""
-    last = factor.nodes[-1]
-    sup = last.sup or () if isinstance(last, Scripted) else ()
-    shown = to_tex(factor.nodes)
-    if sup and is_transpose(sup[-1:]):
-        assert isinstance(last, Scripted)
-        new: Node = replace(last, sup=sup[:-1] or None)
-        return Edit({id(last): (new,)}, f"{shown} without its transpose", (last,))
-    new = replace(last, sup=(*sup, TOP)) if isinstance(last, Scripted) else Scripted(last, sup=(TOP,))
-    return Edit({id(last): (new,)}, f"{shown} transposed", (last,))
+    last, shown = factor.nodes[-1], to_tex(factor.nodes)
+    new = _with_transpose(last)
+    less = isinstance(last, Scripted) and is_transpose((last.sup or ())[-1:])
+    return Edit({id(last): new}, f"{shown} without its transpose" if less else f"{shown} transposed", (last,))
 
 
 def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
@@ -214,7 +224,7 @@ def _laid_out(factors: list[Factor]) -> Row:
     return tuple(out)
 
 
-def _replaced(old: tuple[Factor, ...], new: list[Factor], words: str) -> Edit:
+def rewritten_factors(old: tuple[Factor, ...], new: list[Factor], words: str) -> Edit:
     nodes = [x for f in old for x in ((f.op,) if f.op else ()) + f.nodes]
     changes: dict[int, Row] = {id(x): () for x in nodes}
     changes[id(nodes[0])] = _laid_out(new)
@@ -223,7 +233,7 @@ def _replaced(old: tuple[Factor, ...], new: list[Factor], words: str) -> Edit:
 
 def _without(factors: tuple[Factor, ...], n: int) -> Edit:
     new = [f for k, f in enumerate(factors) if k != n]
-    return _replaced(factors, new, f"without {to_tex(factors[n].nodes)}")
+    return rewritten_factors(factors, new, f"without {to_tex(factors[n].nodes)}")
 
 
 def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
@@ -235,7 +245,29 @@ def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
         new = [*rest[:place], factors[n], *rest[place:]]
         if place != n:
             where = "to the end" if place == len(rest) else f"before {to_tex(rest[place].nodes)}"
-            yield _replaced(factors, new, f"{to_tex(factors[n].nodes)} moved {where}")
+            yield rewritten_factors(factors, new, f"{to_tex(factors[n].nodes)} moved {where}")
+
+
+def _turned(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
+    """A ⊙ (W v) → (Wᵀ A) ⊙ v: a matrix that acts on the wrong factor, and should stand transposed."""
+    group = factors[n].nodes[0]
+    if len(factors[n].nodes) != 1 or not isinstance(group, Group) or len(group.row) < 2:
+        return
+    op = factors[n].op or next((f.op for f in factors if f.op is not None), None)
+    rest = _laid_out([f for k, f in enumerate(factors) if k != n])
+    matrix, vector = group.row[0], group.row[1:]
+    new: Row = (Group("(", (*_with_transpose(matrix), Group("[", rest))), *((op,) if op else ()), *vector)
+    words = f"{to_tex((matrix,))} transposed, acting on {to_tex(rest)}"
+    nodes = [x for f in factors for x in ((f.op,) if f.op else ()) + f.nodes]
+    yield Edit(_exchanged(tuple(nodes), new), words, tuple(nodes))
+
+
+def _with_transpose(node: Node) -> Row:
+    sup = node.sup or () if isinstance(node, Scripted) else ()
+    if sup and is_transpose(sup[-1:]):
+        assert isinstance(node, Scripted)
+        return (replace(node, sup=sup[:-1] or None),)
+    return (replace(node, sup=(*sup, TOP)) if isinstance(node, Scripted) else Scripted(node, sup=(TOP,)),)
 
 
 def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator[Edit]:
@@ -247,6 +279,6 @@ def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator
             first = factors[n]
             before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
             words = f"{to_tex(nodes)} inserted before {to_tex(first.nodes)}"
-            yield _replaced(factors, [*before, *factors[n + 1 :]], words)
+            yield rewritten_factors(factors, [*before, *factors[n + 1 :]], words)
             if n == len(factors) - 1:
-                yield _replaced(factors, [*factors, Factor(nodes, op)], f"{to_tex(nodes)} inserted at the end")
+                yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{to_tex(nodes)} inserted at the end")

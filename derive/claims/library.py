@@ -13,7 +13,7 @@ from derive.claims.meanings import Found, Named, Ratio, Word
 from derive.claims.parse import parse
 from derive.claims.patterns import TIME, is_index
 from derive.claims.rewrite import with_letter
-from derive.claims.tree import Group, Leaf, Node, Row, Scripted, leaves
+from derive.claims.tree import Fraction, Group, Leaf, Node, Row, Scripted, leaves
 from derive.claims.vocabulary import Vocabulary
 
 MOST_TIMES = 6
@@ -88,6 +88,15 @@ class Library:
             seen.add(repr(meaning))
             yield word
 
+    def derivatives(self) -> Iterator[tuple[Word, Row | None]]:
+        """The derivatives that the paper has names for, at each time in use."""
+        for word in self._words():
+            if isinstance(word.meanings[0], Quotient):
+                if TIME not in word.pattern.letters:
+                    yield word, None
+                else:
+                    yield from ((word, time) for time in self.times)
+
     def written(self, word: Word, time: Row | None, sup: Row = ()) -> Row | None:
         """A name at a time, with what stood above."""
         row = word.pattern.nodes
@@ -131,10 +140,23 @@ def library_for(vocabulary: Vocabulary, times: list[Row], bound: set[str], free:
                     continue
                 library.factors.append((written, True))
                 library.factors += [(slope, kind) for slope, kind in _slopes(vocabulary, meaning.name, written)]
-    library.factors.append(((Leaf("number", "2"),), False))
-    library.factors.append((parse(r"\frac{1}{2}"), False))
-    library.factors.append((parse(r"\frac{1}{T}"), False))
+    library.factors += [(row, False) for row in _coefficients(vocabulary)]
     return library
+
+
+def _coefficients(vocabulary: Vocabulary) -> Iterator[Row]:
+    """Numbers that losses bring: 2, 1/2, and means over the steps or over a size that has a name here."""
+    two, one = Leaf("number", "2"), Leaf("number", "1")
+    yield (two,)
+    yield (Fraction((one,), (two,)),)
+    if vocabulary.clock.letter:
+        yield (Fraction((one,), (_letter(vocabulary.clock.letter),)),)
+    sizes = {s.name for s in vocabulary.program.sizes}
+    for word in vocabulary.words:
+        meaning = word.meanings[0]
+        if isinstance(meaning, Quantity) and meaning.name in sizes:
+            yield (Fraction((one,), word.pattern.nodes),)
+            yield (Fraction((two,), word.pattern.nodes),)
 
 
 def _difference(a: str, b: str) -> Row:

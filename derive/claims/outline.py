@@ -55,6 +55,25 @@ class Outline:
                     for inner in _rows(factor.nodes):
                         yield from self.sums(inner)
 
+    def names(self, row: Row) -> Iterator[tuple[Row, Found]]:
+        """Every name in it, those in derivatives too."""
+        at = 0
+        while at < len(row):
+            found = self._find(row, at)
+            if found is not None and not binder_of(row[at]):
+                yield row[at : found.match.end], found
+                at = found.match.end
+                continue
+            for inner in _children(row[at]):
+                yield from self.names(inner)
+            at += 1
+
+    def _find(self, row: Row, at: int) -> Found | None:
+        try:
+            return self.vocabulary.find(row, at, self.scope)
+        except NoIndex:
+            return None
+
     def terms(self, row: Row) -> list[Term]:
         """The terms of one row."""
         found, sign, start = list[Term](), None, 0
@@ -96,10 +115,7 @@ class Outline:
         if is_quotient(node):
             assert isinstance(node, Fraction)
             return at + (2 if len(node.top) == 1 else 1), None, None
-        try:
-            found = self.vocabulary.find(row, at, self.scope)
-        except NoIndex:
-            found = None
+        found = self._find(row, at)
         if found is not None:
             end = found.match.end
             is_function = found.word.names & set(FUNCTION_NAMES.values())
@@ -110,6 +126,25 @@ class Outline:
         head = node.base if isinstance(node, Scripted) else node
         called = isinstance(head, Leaf) and (head.text in FUNCTION_NAMES or head.text.lower() == "diag")
         return (min(at + 2, len(row)) if called else at + 1), None, None
+
+
+def _children(node: Node) -> Iterator[Row]:
+    """The rows inside a node in which names may stand; not its scripts."""
+    match node:
+        case Scripted(base, sub, _, _) if sub is not None and prefix_of(node):
+            yield sub
+        case Scripted(base):
+            yield from _children(base)
+        case Fraction(top, bottom):
+            yield top
+            yield bottom
+        case Matrix(rows):
+            for cells in rows:
+                yield from cells
+        case Group() | Root() | Accent() | Font():
+            yield node.row
+        case Leaf():
+            pass
 
 
 def _rows(nodes: Row) -> Iterator[Row]:

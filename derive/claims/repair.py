@@ -2,196 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
 from time import monotonic
 
-from sympy import MatrixExpr
-
-from derive.claims import values as v
-from derive.claims.clock import NoIndex, Scope
-from derive.claims.domain import Domain, Env
+from derive.claims.bench import TROUBLE, Bench, Numbers
+from derive.claims.clock import NoIndex
 from derive.claims.edits import Edit, single_edits
 from derive.claims.formula import Formula
-from derive.claims.judge import TRUE, Judgement, Outcome, Repair
+from derive.claims.judge import Judgement, Outcome, Repair
 from derive.claims.library import Library, library_for
 from derive.claims.marks import binder_of
 from derive.claims.outline import Outline
 from derive.claims.parse import LatexError
 from derive.claims.patterns import TIME
 from derive.claims.printing import to_tex
-from derive.claims.readings import Choices, Misfit
+from derive.claims.readings import Choices
+from derive.claims.reassembly import reassemblies
 from derive.claims.rewrite import letters, rewritten
+from derive.claims.supplements import supplements
 from derive.claims.tree import Leaf, Node, Row, Scripted
-from derive.claims.values import Value
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
-from derive.proof.budget import Budget, OutOfBudget
-from derive.proof.field.domain import Rows
-from derive.proof.field.truth import Truth
 from derive.proof.prove import Prover
 
-SECONDS = 5.0
-MOST_FOUND = 4  # repairs that are judged
-STEPS = 4  # T at which candidates are compared: the order of a product of two factors shows from 3 on
-Judged = Callable[[Row], Judgement]
-
-
-class Remembering(Formula):
-    """A formula that knows the products it has seen: a candidate shares most of them with the claim."""
-
-    memory: dict[object, tuple[Row, Value]]
-
-    def product(self, row: Row, scope: Scope) -> Value:
-        key = (tuple(map(id, row)), tuple(scope.letters.items()))
-        known = self.memory.get(key)
-        if known is None:
-            known = self.memory[key] = (row, super().product(row, scope))
-        return known[1]
-
-
-@dataclass
-class Preset(Choices):
-    """Choices that are made already; the first option where one is not."""
-
-    preset: Mapping[str, str] = field(default_factory=dict)
-
-    def choose(self, question: str, options):  # type: ignore[no-untyped-def]
-        wanted = self.preset.get(question)
-        return options[wanted] if wanted in options else next(iter(options.values()))
-
-
-@dataclass
-class Bench:
-    """Compares candidates for one right side with the left one, at one place in the field."""
-
-    prover: Prover
-    make: Callable[[Choices], Formula]
-    left: Row
-    choices: Mapping[str, str]
-    single: bool
-    memory: dict[object, tuple[Row, Value]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.formula = self._formula()
-        self.left_value = v.as_array(self.formula.sum(self.left, Scope()))
-        agreement = self.prover.agreement
-        steps, sizes = 1 if self.single else STEPS, agreement.sizes(0)
-        self.domain = Domain(self.prover.subject.names, steps, sizes)
-        self.truth: Truth = agreement.field_at(steps, sizes, Budget(SECONDS))
-        self._lefts: dict[object, Rows] = {}
-
-    def _formula(self) -> Remembering:
-        formula = self.make(Preset(preset=self.choices))
-        formula.__class__ = Remembering
-        assert isinstance(formula, Remembering)
-        formula.memory = self.memory
-        return formula
-
-    def value(self, row: Row) -> MatrixExpr | None:
-        """What a candidate is; None where it has no meaning, or another shape than the left side."""
-        self.formula.used.clear()
-        try:
-            _, right = v.sides(self.left_value, self.formula.sum(row, Scope()), self.formula.choices)
-        except (DeriveError, LatexError, Misfit, NoIndex):
-            return None
-        return right
-
-    def agrees(self, right: MatrixExpr) -> bool:
-        """Is it equal to the left side, as far as one point of the field tells?"""
-        free = self.prover.agreement.free(self.left_value, right)
-        try:
-            envs = self.domain.envs(self.left_value, right, free)
-            return bool(envs) and all(self._same(right, env) for env in envs)
-        except (DeriveError, OutOfBudget, ZeroDivisionError, KeyError, TypeError):
-            return False
-
-    def _same(self, right: MatrixExpr, env: Env) -> bool:
-        key = tuple(sorted((str(s), n) for s, n in env.items()))
-        if key not in self._lefts:
-            self._lefts[key] = self.truth.value(self.left_value, env)  # type: ignore[index]
-        same = self.truth.world.matrices.same
-        return same(self._lefts[key], self.truth.value(right, env))  # type: ignore[index]
+SECONDS = 4.0
+MOST_HITS = 4  # candidates of one kind that are judged
+Candidate = tuple[Row, tuple[str, ...]]  # a right side, and the edits that lead to it
+ORDER = (Outcome.PROVED, Outcome.CHECKED, Outcome.CONDITIONAL)
 
 
 @dataclass
 class Repairer:
-    """Repairs one equation."""
+    """Repairs equations of one claim."""
 
     prover: Prover
     vocabulary: Vocabulary
     make: Callable[[Choices], Formula]
-    judged: Judged
+    judged: Callable[[Row], Judgement]
     single: bool = False
 
-    def repair(self, left: Row, right: Row, readings: list[Mapping[str, str]]) -> Repair | None:
+    def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
         """The nearest true equation that is found in time."""
         end = monotonic() + SECONDS
-        library = self._library(left, right)
-        edits = list(single_edits(right, Outline(self.vocabulary), library))
+        outline = Outline(self.vocabulary)
+        library = self._library(left, right, outline)
+        edits = list(single_edits(right, outline, library))
+        benches = []
         for choices in readings:
             try:
-                bench = Bench(self.prover, self.make, left, choices, self.single)
-            except (DeriveError, LatexError, NoIndex):
+                benches.append(Bench(self.prover, self.make, left, right, choices, self.single))
+            except (*TROUBLE, LatexError, NoIndex, DeriveError):
                 continue
-            for candidates in (self._singles(edits), self._pairs(edits)):
-                found = self._found(bench, left, right, candidates, end)
-                if found is not None:
-                    return found
+        stages: tuple[Callable[[Bench], Iterator[Candidate]], ...] = (
+            lambda bench: _singles(right, edits),
+            lambda bench: supplements(bench, right, outline, library),
+            lambda bench: _apart(bench, right, edits),
+            lambda bench: reassemblies(bench, right, outline, library),
+            lambda bench: _together(right, edits),
+        )
+        for stage in stages:
+            for bench in benches:
+                hits = list(islice(self._hits(bench, stage(bench), end), MOST_HITS))
+                if hits:
+                    return self._best(left, hits)
         return None
 
-    def _singles(self, edits: list[Edit]) -> Iterator[tuple[Edit, ...]]:
-        yield from ((e,) for e in edits)
-
-    def _pairs(self, edits: list[Edit]) -> Iterator[tuple[Edit, ...]]:
-        for pair in combinations(edits, 2):
-            if not set(pair[0].changes) & set(pair[1].changes):
-                yield pair
-
-    def _found(
-        self, bench: Bench, left: Row, right: Row, candidates: Iterator[tuple[Edit, ...]], end: float
-    ) -> Repair | None:
-        hits: list[tuple[Judgement, str, tuple[str, ...]]] = []
-        seen: set[object] = set()
-        for edits in candidates:
-            if monotonic() > end or len(hits) >= MOST_FOUND:
-                break
-            changes = {key: new for e in edits for key, new in e.changes.items()}
-            row = rewritten(right, changes)
+    def _hits(self, bench: Bench, candidates: Iterable[Candidate], end: float) -> Iterator[tuple[Judgement, Candidate]]:
+        """The candidates that are true."""
+        seen: set[str] = set()
+        for row, words in candidates:
+            if monotonic() > end:
+                return
             value = bench.value(row)
-            if value is None or value in seen or not bench.agrees(value):
+            if value is None or bench.numbers(value) != bench.wanted or not bench.agrees(value):
                 continue
-            seen.add(value)
+            tex = to_tex(row)
+            if tex in seen:
+                continue
+            seen.add(tex)
             judgement = self.judged(row)
-            if judgement.outcome in TRUE or judgement.outcome is Outcome.CONDITIONAL:
-                hits.append((judgement, f"{to_tex(left)} = {to_tex(row)}", tuple(e.words for e in edits)))
-        if not hits:
-            return None
-        order = (Outcome.PROVED, Outcome.CHECKED, Outcome.CONDITIONAL)
-        hits.sort(key=lambda h: (order.index(h[0].outcome), len(h[1])))
-        best = hits[0]
-        return Repair(best[1], best[2], best[0].outcome, tuple(h[1] for h in hits[1:]))
+            if judgement.outcome in ORDER:
+                yield judgement, (row, words)
 
-    def _library(self, left: Row, right: Row) -> Library:
-        """The times and letters of the claim."""
-        outline = Outline(self.vocabulary)
+    def _best(self, left: Row, hits: list[tuple[Judgement, Candidate]]) -> Repair:
+        """The one with the fewest edits, the shortest; a proof counts more than a check."""
+        shown = {id(h): f"{to_tex(left)} = {to_tex(h[1][0])}" for h in hits}
+        hits.sort(key=lambda h: (len(h[1][1]), ORDER.index(h[0].outcome), len(shown[id(h)])))
+        best = hits[0]
+        longest = NEAR * len(shown[id(best)])
+        near = [shown[id(h)] for h in hits[1:] if len(h[1][1]) == len(best[1][1]) and len(shown[id(h)]) <= longest]
+        return Repair(shown[id(best)], best[1][1], best[0].outcome, tuple(near))
+
+    def _library(self, left: Row, right: Row, outline: Outline) -> Library:
+        """What is at hand: the times and the letters of the claim."""
         times: dict[str, Row] = {}
-        bound: set[str] = set()
         for row in (right, left):
-            for terms in outline.sums(row):
-                for term in terms:
-                    binders = [*term.binders, *(f.binder for f in term.factors if f.binder is not None)]
-                    bound |= {x for b in binders for x in _index_of(b)}
-                    for factor in term.factors:
-                        time = factor.found.match.values.get(TIME) if factor.found is not None else None
-                        if time:
-                            times.setdefault(to_tex(time), time)
+            for _, found in outline.names(row):
+                time = found.match.values.get(TIME)
+                if time:
+                    times.setdefault(to_tex(time), time)
+        sums = [term for terms in outline.sums(right) for term in terms]
+        binders = [b for t in sums for b in (*t.binders, *(f.binder for f in t.factors if f.binder is not None))]
+        bound = {x for b in binders for x in _index_of(b)}
         for letter in sorted(bound):
             times.setdefault(letter, (Leaf("letter" if len(letter) == 1 else "symbol", letter),))
-        used = {x.text for x in letters(right)} & {x.text for t in times.values() for x in letters(t)}
+        used = {x.text for t in times.values() for x in letters(t)}
         free = sorted(used - bound - {self.vocabulary.clock.letter})
         return library_for(self.vocabulary, list(times.values()), bound, free)
+
+
+NEAR = 1.05  # times as long as the best: those are as near
+
+
+def _singles(right: Row, edits: list[Edit]) -> Iterator[Candidate]:
+    for e in edits:
+        yield rewritten(right, e.changes), (e.words,)
+
+
+def _together(right: Row, edits: list[Edit]) -> Iterator[Candidate]:
+    """Two edits at once, whichever."""
+    for a, b in combinations(edits, 2):
+        if not set(a.changes) & set(b.changes):
+            yield rewritten(right, {**a.changes, **b.changes}), (a.words, b.words)
+
+
+def _apart(bench: Bench, right: Row, edits: list[Edit]) -> Iterator[Candidate]:
+    """Two edits in different terms: what they change adds up to what is missing."""
+    base = bench.numbers(bench.base) if bench.base is not None else None
+    if base is None:
+        return
+    missing, changed = bench.minus(bench.wanted, base), dict[Numbers, list[Edit]]()
+    for e in edits:
+        value = bench.value(rewritten(right, e.changes))
+        numbers = bench.numbers(value) if value is not None else None
+        if numbers is None:
+            continue
+        own = bench.minus(numbers, base)
+        for other in changed.get(bench.minus(missing, own), ()):
+            if not set(e.changes) & set(other.changes):
+                yield rewritten(right, {**other.changes, **e.changes}), (other.words, e.words)
+        changed.setdefault(own, []).append(e)
 
 
 def _index_of(node: Node) -> list[str]:

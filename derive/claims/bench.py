@@ -1,0 +1,122 @@
+"""Candidates for the right side of an equation, compared with the left one at one random point of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sympy import MatrixExpr
+
+from derive.claims import values as v
+from derive.claims.clock import NoIndex, Scope
+from derive.claims.domain import Domain, Env
+from derive.claims.formula import Formula
+from derive.claims.parse import LatexError
+from derive.claims.readings import Choices, Misfit
+from derive.claims.tree import Row
+from derive.claims.values import Value
+from derive.errors import DeriveError
+from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.prove import Prover
+
+STEPS = 4  # T: the order of a product of two factors shows from 3 on
+SECONDS = 10.0
+Numbers = tuple[object, ...]
+Option = TypeVar("Option")
+TROUBLE = (DeriveError, OutOfBudget, ZeroDivisionError, KeyError, TypeError, RecursionError)
+
+
+class Remembering(Formula):
+    """A formula that knows the products it has seen: a candidate shares most of them with the claim."""
+
+    @property
+    def memory(self) -> dict[object, tuple[Row, Value]]:
+        return self.__dict__.setdefault("_memory", {})  # type: ignore[no-any-return]
+
+    def product(self, row: Row, scope: Scope) -> Value:
+        key = (tuple(map(id, row)), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = (row, super().product(row, scope))
+        return known[1]
+
+
+@dataclass
+class Preset(Choices):
+    """Choices that are made already; the first option where one is not."""
+
+    preset: Mapping[str, str] = field(default_factory=dict)
+
+    def choose(self, question: str, options: Mapping[str, Option]) -> Option:
+        wanted = self.preset.get(question, "")
+        return options[wanted] if wanted in options else next(iter(options.values()))
+
+
+class Bench:
+    """One reading of one equation, with its left side as it stands.
+
+    Raises:
+        DeriveError: the left side has no value in this reading.
+    """
+
+    def __init__(
+        self,
+        prover: Prover,
+        make: Callable[[Choices], Formula],
+        left: Row,
+        right: Row,
+        choices: Mapping[str, str],
+        single: bool,
+    ):
+        self.prover = prover
+        formula = make(Preset(preset=choices))
+        self.formula = Remembering(**{f: getattr(formula, f) for f in formula.__dataclass_fields__})
+        self.left = v.as_array(self.formula.sum(left, Scope()))
+        steps, sizes = 1 if single else STEPS, prover.agreement.sizes(0)
+        self.domain = Domain(prover.subject.names, steps, sizes)
+        self.truth = prover.agreement.field_at(steps, sizes, Budget(SECONDS))
+        self.base = self.value(right)
+        self.envs = self._envs(self.left if self.base is None else self.base)
+        self.env = self.envs[len(self.envs) // 2] if self.envs else {}
+        self.wanted = self._flat(self.left, self.env)
+
+    def _envs(self, right: MatrixExpr) -> list[Env]:
+        free = self.prover.agreement.free(self.left, right)
+        try:
+            return self.domain.envs(self.left, right, free)
+        except TROUBLE:
+            return []
+
+    def value(self, row: Row) -> MatrixExpr | None:
+        """What a candidate is; None where it has no meaning, or another shape than the left side."""
+        self.formula.used.clear()
+        try:
+            _, right = v.sides(self.left, self.formula.sum(row, Scope()), self.formula.choices)
+        except (*TROUBLE, LatexError, Misfit, NoIndex):
+            return None
+        return right
+
+    def numbers(self, right: MatrixExpr) -> Numbers | None:
+        """Its entries at the point, for one value of the free indices."""
+        try:
+            return self._flat(right, self.env) if self.domain.has_value(right, self.env) else None
+        except TROUBLE:
+            return None
+
+    def _flat(self, e: MatrixExpr, env: Env) -> Numbers:
+        return tuple(x for row in self.truth.value(e, env) for x in row)
+
+    def minus(self, a: Numbers, b: Numbers) -> Numbers:
+        """a - b."""
+        scalars = self.truth.world.matrices.scalars
+        return tuple(scalars.add(x, scalars.neg(y)) for x, y in zip(a, b, strict=True))
+
+    def agrees(self, right: MatrixExpr) -> bool:
+        """Is it equal to the left side for every value of the free indices?"""
+        same = self.truth.world.matrices.same
+        try:
+            envs: Sequence[Env] = self._envs(right)
+            return bool(envs) and all(same(self.truth.value(self.left, e), self.truth.value(right, e)) for e in envs)
+        except TROUBLE:
+            return False

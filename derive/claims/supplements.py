@@ -1,0 +1,65 @@
+"""Terms that may be missing in a sum: what the right side lacks is known as a number, so each is one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from derive.claims.bench import Bench
+from derive.claims.edits import PLUS, single_edits
+from derive.claims.library import Library
+from derive.claims.marks import is_quotient
+from derive.claims.outline import Outline, Term
+from derive.claims.printing import to_tex
+from derive.claims.rewrite import rewritten
+from derive.claims.tree import Fraction, Leaf, Row
+
+ODOT = Leaf("op", "odot")
+
+
+def supplements(bench: Bench, right: Row, outline: Outline, library: Library) -> Iterator[tuple[Row, tuple[str, ...]]]:
+    """The right side with a term more."""
+    base = bench.numbers(bench.base) if bench.base is not None else None
+    if base is None:
+        return
+    missing = bench.minus(bench.wanted, base)
+    terms = outline.terms(right)
+    for row in _terms(terms, outline, library):
+        value = bench.value(row)
+        if value is not None and bench.numbers(value) == missing:
+            yield (*right, PLUS, *row), (f"the term {to_tex(row)} added",)
+
+
+def _terms(terms: list[Term], outline: Outline, library: Library) -> Iterator[Row]:
+    """A parameter times a derivative, a path that leaves a node out, a term that is there changed."""
+    for derivative in _derivatives(outline, library):
+        for factor, is_vector in library.factors:
+            if is_vector:
+                yield (*factor, ODOT, *derivative)
+            else:
+                yield (*factor, *derivative)
+                yield (*derivative, *factor)
+        yield derivative
+    for term in terms:
+        yield from _contracted(term)
+    for term in terms:
+        for edit in single_edits(term.nodes, outline, library):
+            yield rewritten(term.nodes, edit.changes)
+
+
+def _derivatives(outline: Outline, library: Library) -> Iterator[Row]:
+    """The derivatives that have a name here, at each time in use."""
+    for word, time in library.derivatives():
+        written = library.written(word, time)
+        if written is not None:
+            yield written
+
+
+def _contracted(term: Term) -> Iterator[Row]:
+    """∂a/∂b ∂b/∂c → ∂a/∂c."""
+    nodes = term.nodes
+    for at, (a, b) in enumerate(pairwise(nodes)):
+        if is_quotient(a) and is_quotient(b):
+            assert isinstance(a, Fraction)
+            assert isinstance(b, Fraction)
+            yield (*nodes[:at], Fraction(a.top, b.bottom), *nodes[at + 2 :])
