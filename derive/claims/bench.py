@@ -12,6 +12,7 @@ from derive.claims import values as v
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.domain import Domain, Env
 from derive.claims.formula import Formula
+from derive.claims.marks import binder_of
 from derive.claims.parse import LatexError
 from derive.claims.readings import Choices, Misfit
 from derive.claims.tree import Row
@@ -40,6 +41,16 @@ class Remembering(Formula):
         if known is None:
             known = self.memory[key] = (row, super().product(row, scope))
         return known[1]
+
+    def bound(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        if binder_of(row[at]) == "sum":
+            return super().bound(row, at, scope)
+        end = self._reach(row, at + 1, self._range(row[at], scope).letter)
+        key = ("∏", tuple(map(id, row[at:end])), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = (row, super().bound(row, at, scope)[0])
+        return known[1], end
 
 
 @dataclass

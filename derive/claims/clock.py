@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import prod
 
 from sympy import Expr, Integer, Symbol
@@ -145,6 +146,7 @@ def _signed(row: Row) -> Iterator[tuple[int, list[Node]]]:
     yield sign, part
 
 
+@lru_cache(1000)
 def read_index(text: str) -> Row:
     """An index of a directive."""
     try:

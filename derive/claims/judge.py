@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sympy import MatrixExpr, Symbol
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
 
-from derive.algebra.build import transpose
-from derive.algebra.nodes import Delta, Entry, Jacobian, StepGradient, t
+from derive.algebra.build import add, hadamard, matmul, scale, transpose
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.domain import Domain, Env, whole_steps
 from derive.claims.readings import Search
 from derive.errors import UnsupportedError
@@ -56,6 +57,7 @@ class Repair:
 
     Attributes:
         edits: what was changed, in words.
+        reading: the choices under which it is true, where it has false readings too.
         others: further ones that are as near.
     """
 
@@ -63,6 +65,7 @@ class Repair:
     edits: tuple[str, ...]
     outcome: Outcome
     others: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -70,11 +73,13 @@ class Repair:
             "edits": list(self.edits),
             "status": str(self.outcome),
             "others": list(self.others),
+            "reading": dict(self.reading),
         }
 
     def lines(self) -> list[str]:
         """For readers."""
         found = [f"nearest true equation ({self.outcome}): {self.latex}", f"edits: {'; '.join(self.edits)}"]
+        found += [f"where {'; '.join(f'{q} {a}' for q, a in self.reading.items())}"] if self.reading else []
         return found + [f"as near: {x}" for x in self.others]
 
 
@@ -96,6 +101,11 @@ class Judgement:
     repair: Repair | None = None
 
     @property
+    def reading_needed(self) -> Mapping[str, str]:
+        """The choices without which it is false."""
+        return self.reading if self.outcome is Outcome.CONDITIONAL else {}
+
+    @property
     def verdict(self) -> Verdict | None:
         """Of the reading that decides."""
         return next((r.verdict for r in self.readings if r.outcome is self.outcome), None)
@@ -104,7 +114,23 @@ class Judgement:
 def fingerprint(pair: Pair) -> object:
     """The same for an equation and its transpose."""
     left, right = pair
-    return frozenset(((left, right), (transpose(left), transpose(right))))
+    return frozenset(((left, right), (turned(left), turned(right))))
+
+
+def turned(e: MatrixExpr) -> MatrixExpr:
+    """The transpose, inside functions that go entry by entry too."""
+    match e:
+        case Apply():
+            return Apply(e.name, *map(turned, e.matrices), *e.numbers)
+        case Scale():
+            return scale(e.coefficient, turned(e.arg))
+        case MatAdd():
+            return add(*map(turned, e.args))
+        case HadamardProduct():
+            return hadamard(*map(turned, e.args))
+        case MatMul():
+            return matmul(*map(turned, reversed(e.args)))
+    return transpose(e)
 
 
 @dataclass
@@ -123,6 +149,10 @@ class Judge:
             return Judgement(Outcome.ILL_FORMED, reason, at=found.misfit.at if found.misfit else 0)
         judged = [Judged(r.choices, self._equation(*r.result)) for r in found.readings]
         return combined(judged, found.complete)
+
+    def equation(self, left: MatrixExpr, right: MatrixExpr) -> Judged:
+        """The verdict on one equation."""
+        return Judged({}, self._equation(left, right))
 
     def _equation(self, left: MatrixExpr, right: MatrixExpr) -> Verdict:
         try:
@@ -245,10 +275,10 @@ def combined(judged: list[Judged], complete: bool) -> Judgement:
 
 
 def told_apart(true: Judged, false: list[Judged]) -> dict[str, str]:
-    """The choices of a true reading that false ones make otherwise."""
-    found = {
-        question: answer
-        for question, answer in true.choices.items()
-        if any(f.choices.get(question, answer) != answer for f in false)
-    }
-    return found or dict(true.choices)
+    """The fewest choices of a true reading that no false one shares, those that are asked last first."""
+    kept = dict(true.choices)
+    for question in list(kept):
+        fewer = {q: a for q, a in kept.items() if q != question}
+        if not any(all(f.choices.get(q, a) == a for q, a in fewer.items()) for f in false):
+            kept = fewer
+    return kept

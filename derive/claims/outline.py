@@ -163,3 +163,10 @@ def _rows(nodes: Row) -> Iterator[Row]:
                     yield from cells
             case Accent() | Font() | Leaf() | Fraction():
                 pass
+
+
+def index_of(node: Node) -> list[str]:
+    """The letter of a binder's index."""
+    if binder_of(node) is None or not isinstance(node, Scripted):
+        return []
+    return [x.text for x in node.sub or () if isinstance(x, Leaf) and x.kind in ("letter", "symbol")][:1]

@@ -48,6 +48,20 @@ class Pattern:
         return max(found, key=lambda m: (m.end, -len(m.sup)), default=None)
 
 
+def head_of(node: Node) -> object:
+    """What a name begins with, the same however its scripts and times are written."""
+    match node:
+        case Leaf(kind, text):
+            return kind, text
+        case Scripted(base):
+            return head_of(base)
+        case Accent(name, row) if row:
+            return name, head_of(row[0])
+        case Group(open_):
+            return "group", open_
+    return type(node).__name__
+
+
 def plain(row: Row) -> Row:
     """The row without fonts and without braces that print nothing."""
     out: list[Node] = []

@@ -82,7 +82,7 @@ class Reader:
         if not self.repairs or judgement.outcome not in FALSE:
             return judgement
         again = lambda row: self.judge.judge(self._search(replace(side, right=row), make))  # noqa: E731
-        repairer = Repairer(self.prover, vocabulary, make, again, self.stage.clock.single)
+        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.equation, self.stage.clock.single)
         repair = repairer.repair(side.left, side.right, _plans(found))
         return replace(judgement, repair=repair)
 
@@ -105,11 +105,12 @@ class Reader:
 def _plans(found: Search[Pair]) -> list[Mapping[str, str]]:
     """Readings in which a repair is looked for: those that make sense, else the usual ones."""
     if found.readings:
-        return [r.choices for r in found.readings[:2]]
+        return [r.choices for r in found.readings[:MOST_PLANS]]
     gradient = "gradients by a vector are"
     return [{gradient: "columns"}, {gradient: "rows"}]
 
 
+MOST_PLANS = 4
 STEP = Symbol("t'", integer=True)
 
 

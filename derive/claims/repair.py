@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 from time import monotonic
 
+from sympy import MatrixExpr
+
 from derive.claims.bench import TROUBLE, Bench, Numbers
 from derive.claims.clock import NoIndex
+from derive.claims.derived import WORDS, derived, shown
 from derive.claims.edits import Edit, single_edits
 from derive.claims.formula import Formula
-from derive.claims.judge import Judgement, Outcome, Repair
+from derive.claims.judge import TRUE, Judged, Judgement, Outcome, Repair
 from derive.claims.library import Library, library_for
-from derive.claims.marks import binder_of
-from derive.claims.outline import Outline
+from derive.claims.outline import Outline, index_of
 from derive.claims.parse import LatexError
 from derive.claims.patterns import TIME
 from derive.claims.printing import to_tex
@@ -22,7 +24,7 @@ from derive.claims.readings import Choices
 from derive.claims.reassembly import reassemblies
 from derive.claims.rewrite import letters, rewritten
 from derive.claims.supplements import supplements
-from derive.claims.tree import Leaf, Node, Row, Scripted
+from derive.claims.tree import Leaf, Row
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
 from derive.proof.prove import Prover
@@ -40,7 +42,8 @@ class Repairer:
     prover: Prover
     vocabulary: Vocabulary
     make: Callable[[Choices], Formula]
-    judged: Callable[[Row], Judgement]
+    judged_row: Callable[[Row], Judgement]
+    judged: Callable[[MatrixExpr, MatrixExpr], Judged]
     single: bool = False
 
     def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
@@ -67,6 +70,15 @@ class Repairer:
                 hits = list(islice(self._hits(bench, stage(bench), end), MOST_HITS))
                 if hits:
                     return self._best(left, hits)
+        return self._derived(benches)
+
+    def _derived(self, benches: Sequence[Bench]) -> Repair | None:
+        """The left side with what is derived for it."""
+        for bench in benches:
+            for left, right in derived(bench.left, self.prover.subject):
+                judgement = self.judged(left, right)
+                if judgement.outcome in TRUE:
+                    return Repair(shown(left, right, self.prover.subject), (WORDS,), judgement.outcome)
         return None
 
     def _hits(self, bench: Bench, candidates: Iterable[Candidate], end: float) -> Iterator[tuple[Judgement, Candidate]]:
@@ -82,7 +94,7 @@ class Repairer:
             if tex in seen:
                 continue
             seen.add(tex)
-            judgement = self.judged(row)
+            judgement = self.judged_row(row)
             if judgement.outcome in ORDER:
                 yield judgement, (row, words)
 
@@ -93,7 +105,7 @@ class Repairer:
         best = hits[0]
         longest = NEAR * len(shown[id(best)])
         near = [shown[id(h)] for h in hits[1:] if len(h[1][1]) == len(best[1][1]) and len(shown[id(h)]) <= longest]
-        return Repair(shown[id(best)], best[1][1], best[0].outcome, tuple(near))
+        return Repair(shown[id(best)], best[1][1], _as_true(best[0]), tuple(near), best[0].reading_needed)
 
     def _library(self, left: Row, right: Row, outline: Outline) -> Library:
         """What is at hand: the times and the letters of the claim."""
@@ -105,12 +117,20 @@ class Repairer:
                     times.setdefault(to_tex(time), time)
         sums = [term for terms in outline.sums(right) for term in terms]
         binders = [b for t in sums for b in (*t.binders, *(f.binder for f in t.factors if f.binder is not None))]
-        bound = {x for b in binders for x in _index_of(b)}
+        bound = {x for b in binders for x in index_of(b)}
         for letter in sorted(bound):
             times.setdefault(letter, (Leaf("letter" if len(letter) == 1 else "symbol", letter),))
         used = {x.text for t in times.values() for x in letters(t)}
         free = sorted(used - bound - {self.vocabulary.clock.letter})
         return library_for(self.vocabulary, list(times.values()), bound, free)
+
+
+def _as_true(judgement: Judgement) -> Outcome:
+    """What is known of the reading in which it is true."""
+    if judgement.outcome is not Outcome.CONDITIONAL:
+        return judgement.outcome
+    outcomes = {r.outcome for r in judgement.readings}
+    return Outcome.PROVED if Outcome.PROVED in outcomes else Outcome.CHECKED
 
 
 NEAR = 1.05  # times as long as the best: those are as near
@@ -144,9 +164,3 @@ def _apart(bench: Bench, right: Row, edits: list[Edit]) -> Iterator[Candidate]:
             if not set(e.changes) & set(other.changes):
                 yield rewritten(right, {**other.changes, **e.changes}), (other.words, e.words)
         changed.setdefault(own, []).append(e)
-
-
-def _index_of(node: Node) -> list[str]:
-    if binder_of(node) is None or not isinstance(node, Scripted):
-        return []
-    return [x.text for x in letters(node.sub or ())][:1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sympy import MatrixExpr, Symbol
 
@@ -29,7 +31,7 @@ from derive.claims.meanings import (
     split_at,
 )
 from derive.claims.parse import parse
-from derive.claims.patterns import TIME, Match, Pattern, plain
+from derive.claims.patterns import TIME, Match, Pattern, head_of, plain
 from derive.claims.tree import Group, Row, leaves
 from derive.program import Program
 
@@ -152,10 +154,18 @@ class Vocabulary:
         inside = {x.text for x in leaves(right)}
         return self.adding(Word(tex, Pattern(row, frozenset(names & inside)), (right,)))
 
+    @cached_property
+    def _by_head(self) -> Mapping[object, list[Word]]:
+        """The names by what they begin with: most do not begin like what stands there."""
+        found: dict[object, list[Word]] = {}
+        for word in self.words:
+            found.setdefault(head_of(word.pattern.nodes[0]), []).append(word)
+        return found
+
     def find(self, row: Row, at: int, scope: Scope) -> Found | None:
         """The name at a place of a row: the longest one, the latest where two are equally long."""
         best: tuple[Word, Match] | None = None
-        for word in self.words:
+        for word in self._by_head.get(head_of(row[at]), ()) if at < len(row) else ():
             match = word.pattern.match(row, at)
             if match is None:
                 continue

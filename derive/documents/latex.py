@@ -25,6 +25,7 @@ from derive.algebra.nodes import (
     Diag,
     DiagPart,
     Entry,
+    Gradient,
     Jacobian,
     Kronecker,
     LogSoftmax,
@@ -126,6 +127,10 @@ class MatrixPrinter(LossPrinter):
         if not e.held:
             return tex
         return rf"\left.{tex}\right|_{{{', '.join(self._print(a) for a in e.held)}}}"
+
+    def _print_Gradient(self, e: Gradient) -> str:
+        weight = "" if isinstance(e.weight, OneMatrix) else rf"\left({self._print(e.weight)}\right)^\top "
+        return weight + self._print_Jacobian(e)
 
     def _print_Entry(self, e: Entry) -> str:
         col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
