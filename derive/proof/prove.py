@@ -20,7 +20,7 @@ from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
-from derive.proof.wellformed import is_delicate, is_far, least_steps, problems, reach
+from derive.proof.wellformed import is_delicate, is_far, least_steps, may_be_undefined, problems, reach
 from derive.proof.words.expand import first_difference
 from derive.proof.words.items import NotInClass
 from derive.proof.words.reading import Reader
@@ -77,6 +77,7 @@ class _Case:
         self.subject, self.reader, self.agreement = prover.subject, prover.reader, prover.agreement
         self.thorough, self.least = thorough, max(least, self.agreement.least)
         self.left, self.right, self.budget = left, right, budget
+        self.undefined = may_be_undefined(left, right)
         self.tried: list[str] = []
         self.instances: list[Instance] = []
 
@@ -88,6 +89,8 @@ class _Case:
             return self._open(str(limit))
         except RecursionError:
             return self._open("it is nested too deeply")
+        except OverflowError:
+            return self._open("a number is too large to be worked with")
         except ZeroDivisionError:
             return self._open("a side divides by zero, whatever the values")
         except UnsupportedError as error:
@@ -116,6 +119,9 @@ class _Case:
             unlike = self._really(self.instances[:1], DRAWS)
             if unlike is not None:
                 return unlike
+        if self.undefined:
+            self.tried.append("automata: they do not know where what is divided by, or a logarithm is of, is zero")
+            return self._checked(least)
         found = self._proof(least)
         if isinstance(found, Found) and isinstance(found.result, Equal):
             if late > LATEST:
@@ -240,7 +246,7 @@ class _Case:
                     continue
                 if not self._agrees(steps, shift):
                     return self._refute(steps)
-            expands = self.thorough and least <= EXPANDED and self._expands(least)
+            expands = self.thorough and not self.undefined and least <= EXPANDED and self._expands(least)
         except OutOfBudget as limit:  # what was found so far stands
             self.tried.append(f"more steps and sizes: {limit}")
             expands = False

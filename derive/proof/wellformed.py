@@ -5,11 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sympy import Expr, HadamardPower, MatMul, MatrixExpr, MatrixSymbol, Pow, Symbol
+from sympy import (
+    Expr,
+    HadamardPower,
+    HadamardProduct,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    OneMatrix,
+    Pow,
+    Symbol,
+    Transpose,
+)
 
 from derive.algebra.bound import Bound
 from derive.algebra.functions import Apply
-from derive.algebra.nodes import NONEMPTY, Delta, Jacobian, Scale, StepGradient, T, Timed, is_reference, t
+from derive.algebra.nodes import (
+    NONEMPTY,
+    Delta,
+    Diag,
+    Jacobian,
+    Scale,
+    Softmax,
+    StepGradient,
+    T,
+    Timed,
+    is_reference,
+    t,
+)
 from derive.algebra.shapes import same, shape_text
 from derive.algebra.text import unicode_text
 from derive.errors import UnsupportedError
@@ -35,8 +59,8 @@ def _taken(program: Program) -> set[Symbol]:
 def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
     if is_reference(e):
         yield from _name(e, program)
-    if isinstance(e, Bound) and (e.index in _taken(program) or not INDEX.fullmatch(e.index.name)):
-        yield f"{e.index} is no name for the index of a sum"
+    if isinstance(e, Bound):
+        yield from _index(e, program)
     if isinstance(e, StepGradient):
         yield from _name(MatrixSymbol(e.name, *e.shape), program)
     for r in (e.of, e.by) if isinstance(e, Jacobian) else ():
@@ -47,6 +71,15 @@ def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
             yield f"{time} is no time and no bound: only sums of indices, T and whole numbers are"
     for a in operands(e):
         yield from _names(a, program)
+
+
+def _index(e: Bound, program: Program) -> Iterator[str]:
+    """What is printed must say what is meant: no two symbols of one name."""
+    name = e.index.name
+    if name in {s.name for s in _taken(program)} or not INDEX.fullmatch(name):
+        yield f"{name} is no name for the index of a sum"
+    if any(s.name == name and s != e.index for s in e.free_symbols | e.body.free_symbols if isinstance(s, Symbol)):
+        yield f"two indices are called {name}"
 
 
 def reach(e: MatrixExpr) -> int:
@@ -80,6 +113,31 @@ def _partial(e: MatrixExpr) -> Iterator[MatrixExpr]:
             yield x.arg
         elif power is not None and power.could_extract_minus_sign():
             yield x.base if isinstance(x, HadamardPower) else x.arg
+
+
+POSITIVE = frozenset(("exp", "sigmoid", "softplus"))
+
+
+def may_be_undefined(*sides: MatrixExpr) -> bool:
+    """Is something divided by, or a logarithm or a root taken, of what is not known to be positive?
+
+    Then v / v = 1 may have no value at some T or size, whatever the values: n[t] = n[t-1] - 1 counts down to 0.
+    """
+    return any(not _is_positive(x) for e in sides for x in _partial(e))
+
+
+def _is_positive(e: MatrixExpr) -> bool:
+    """For all values of what is in it."""
+    match e:
+        case Apply():
+            return e.name in POSITIVE
+        case Softmax() | OneMatrix():
+            return True
+        case Scale():
+            return bool(e.coefficient.is_positive) and _is_positive(e.arg)
+        case MatAdd() | HadamardProduct() | Transpose() | Diag():
+            return all(map(_is_positive, operands(e)))
+    return False
 
 
 def is_delicate(program: Program, *sides: MatrixExpr) -> bool:

@@ -162,7 +162,7 @@ def test_what_is_divided_by_is_not_cancelled_unseen() -> None:
     )
     w = cell.symbol("v")
     verdict = cell.prove(hadamard(apply("power", Scale(T, w), -1), Scale(T, w)), ones(w.shape[0]))
-    assert (verdict.status, verdict.least) == (Status.PROVED, 1)
+    assert (verdict.status, verdict.least) == (Status.CHECKED, 1)  # w may be zero: no proof covers that
 
 
 def test_the_gradient_of_an_initial_state_has_one_value() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import mpmath
 
+from derive.proof.budget import OutOfBudget
 from derive.proof.field.domain import Scalar
 
 DIGITS = 50
+LARGEST = 4096  # bits of the integer part of an argument: its sine takes as many digits, its exponential has as many
 NEAR_A_KINK = mpmath.mpf("1e-6")
 NEAR = mpmath.mpf("1e-45")
 _RELATIONS: dict[str, Callable[[Scalar, Scalar], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le, "!=": ne}
@@ -79,6 +81,8 @@ class Reals:
         return all(_RELATIONS[relation](x, bound) for x in values)
 
     def primitive(self, name: str, z: Scalar) -> Scalar:
+        if z and self.context.mag(z) > LARGEST:
+            raise OutOfBudget(f"{name} of a number of more than {LARGEST} bits")
         return self._functions[name](z)
 
     def relate_log(self, a: Scalar, log: Scalar) -> None:

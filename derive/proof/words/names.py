@@ -178,6 +178,8 @@ class Names:
         v = self.program.variables.get(name.rstrip("'"))
         if v is None:
             return None
+        if v.role == "adjoint":  # of a matrix: that of a column ends its word
+            return self.cotangent_ranges(v.name, time)[0]
         known = 0
         while known < len(v.initial) and v.initial[known]:
             known += 1
