@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sympy import MatrixExpr
 
 from derive.claims import values as v
+from derive.claims.binders import Range
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.domain import Domain, Env
 from derive.claims.formula import Formula
 from derive.claims.marks import binder_of
+from derive.claims.outline import Outline
 from derive.claims.parse import LatexError
 from derive.claims.readings import Choices, Misfit
-from derive.claims.tree import Row
+from derive.claims.tree import Node, Row
 from derive.claims.values import Value
 from derive.errors import DeriveError
 from derive.proof.budget import Budget, OutOfBudget
@@ -32,8 +34,15 @@ class Remembering(Formula):
     """A formula that knows the products it has seen: a candidate shares most of them with the claim."""
 
     @property
-    def memory(self) -> dict[object, tuple[Row, Value]]:
+    def memory(self) -> dict[object, tuple[Row, Any]]:
         return self.__dict__.setdefault("_memory", {})  # type: ignore[no-any-return]
+
+    def _range(self, node: Node, scope: Scope) -> Range:
+        key = ("range", id(node), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = ((node,), super()._range(node, scope))
+        return known[1]  # type: ignore[return-value]
 
     def product(self, row: Row, scope: Scope) -> Value:
         key = (tuple(map(id, row)), tuple(scope.letters.items()))
@@ -79,6 +88,7 @@ class Bench:
         right: Row,
         choices: Mapping[str, str],
         single: bool,
+        outline: Outline,
     ):
         self.prover = prover
         formula = make(Preset(preset=choices))
@@ -87,6 +97,7 @@ class Bench:
         steps, sizes = 1 if single else STEPS, prover.agreement.sizes(0)
         self.domain = Domain(prover.subject.names, steps, sizes)
         self.truth = prover.agreement.field_at(steps, sizes, Budget(SECONDS))
+        self.closed = self.is_closed(right, outline)
         self.base = self.value(right)
         self.envs = self._envs(self.left if self.base is None else self.base)
         self.env = self.envs[len(self.envs) // 2] if self.envs else {}
@@ -98,6 +109,11 @@ class Bench:
             return self.domain.envs(self.left, right, free)
         except TROUBLE:
             return []
+
+    def is_closed(self, row: Row, outline: Outline) -> bool:
+        """Are its indices bound, or free on the left side too?"""
+        own = {str(s) for s in self.prover.agreement.free(self.left, self.left)} | {self.formula.clock.letter}
+        return outline.time_letters(row) <= own | outline.bound_letters(row)
 
     def value(self, row: Row) -> MatrixExpr | None:
         """What a candidate is; None where it has no meaning, or another shape than the left side."""

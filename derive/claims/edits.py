@@ -24,6 +24,7 @@ class Edit:
     changes: Mapping[int, Row]
     words: str
     kept: tuple[Node, ...] = field(default=(), repr=False)  # so that no other object takes over an id
+    indices: bool = False  # does it change an index or a time?
 
 
 def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]:
@@ -123,7 +124,7 @@ def binder_edits(term: Term, library: Library) -> Iterator[Edit]:
 
 
 def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) -> Edit:
-    return Edit({id(node): (replace(node, sub=sub, sup=sup),)}, words, (node,))
+    return Edit({id(node): (replace(node, sub=sub, sup=sup),)}, words, (node,), indices=True)
 
 
 # Factors
@@ -150,7 +151,9 @@ def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
         near = [new for step in (1, -1) if (new := library.shifted(time, step)) is not None]
         texts = {to_tex(time), *map(to_tex, near)}
         for new in (*near, *(other for other in library.times if to_tex(other) not in texts)):
-            yield Edit(_exchanged(time, new), f"the time of {shown}: {to_tex(time)} → {to_tex(new)}", nodes)
+            yield Edit(
+                _exchanged(time, new), f"the time of {shown}: {to_tex(time)} → {to_tex(new)}", nodes, indices=True
+            )
     for word in library.alike(found):
         written = library.written(word, time, found.match.sup)
         if written is not None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import binder_of, has_letter, is_quotient, is_slice, prefix_of
 from derive.claims.meanings import FUNCTION_NAMES, Found
+from derive.claims.patterns import TIME
+from derive.claims.rewrite import letters
 from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 from derive.claims.vocabulary import Vocabulary
 
@@ -29,6 +31,11 @@ class Term:
     sign: Leaf | None
     binders: tuple[Node, ...]
     factors: tuple[Factor, ...]
+
+    @property
+    def all_binders(self) -> list[Node]:
+        """Those before it, and those of its products over an index."""
+        return [*self.binders, *(f.binder for f in self.factors if f.binder is not None)]
 
     @property
     def nodes(self) -> Row:
@@ -54,6 +61,16 @@ class Outline:
                 elif factor.found is None:
                     for inner in _rows(factor.nodes):
                         yield from self.sums(inner)
+
+    def bound_letters(self, row: Row) -> set[str]:
+        """The letters that some sum or product in it binds."""
+        terms = (term for terms in self.sums(row) for term in terms)
+        return {x for term in terms for node in term.all_binders for x in index_of(node)}
+
+    def time_letters(self, row: Row) -> set[str]:
+        """The letters in the times of its names."""
+        times = (found.match.values.get(TIME, ()) for _, found in self.names(row))
+        return {x.text for time in times for x in letters(time)}
 
     def names(self, row: Row) -> Iterator[tuple[Row, Found]]:
         """Every name in it, those in derivatives too."""

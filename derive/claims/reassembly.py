@@ -14,13 +14,12 @@ from derive.claims.bench import TROUBLE, Bench
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.edits import binder_edits, rewritten_factors
 from derive.claims.library import Library
-from derive.claims.outline import Factor, Outline, Term, index_of
+from derive.claims.outline import Factor, Outline, Term
 from derive.claims.parse import LatexError
-from derive.claims.patterns import TIME
 from derive.claims.printing import to_tex
 from derive.claims.readings import Misfit
-from derive.claims.rewrite import letters, rewritten
-from derive.claims.tree import Node, Row, is_leaf
+from derive.claims.rewrite import rewritten
+from derive.claims.tree import Row, is_leaf
 
 MOST_FACTORS, MOST_NEW = 5, 2
 Candidate = tuple[Row, tuple[str, ...]]
@@ -39,13 +38,14 @@ def reassemblies(bench: Bench, right: Row, outline: Outline, library: Library) -
     """The right side with one of its products put together anew, those with few new factors first."""
     extra = [Factor(nodes) for nodes, is_vector in library.factors if not is_vector]
     pieces = [p for f in extra if (p := _piece(bench, f)) is not None and not is_scalar(p.shape)]
-    starts = [(row, words) for row, words in _renamed(right, outline, library) if _is_closed(bench, row, outline)]
-    for count in range(MOST_NEW + 1):
-        for renamed, words in starts:
-            for terms in outline.sums(renamed):
-                for term in terms:
-                    for row, more in _put_together(bench, renamed, term, pieces, count):
-                        yield row, (*words, *more)
+    starts = [(row, words) for row, words in _renamed(right, outline, library) if bench.is_closed(row, outline)]
+    places = [(r, w, term) for r, w in starts for term in outline.terms(r)]
+    inside = [(r, w, term) for r, w in starts for n, terms in enumerate(outline.sums(r)) if n for term in terms]
+    for chosen in (places, inside):
+        for count in range(MOST_NEW + 1):
+            for renamed, words, term in chosen:
+                for row, more in _put_together(bench, renamed, term, pieces, count):
+                    yield row, (*words, *more)
 
 
 def _renamed(right: Row, outline: Outline, library: Library) -> Iterator[Candidate]:
@@ -56,22 +56,6 @@ def _renamed(right: Row, outline: Outline, library: Library) -> Iterator[Candida
             for edit in binder_edits(term, library):
                 if edit.words.startswith("the index"):
                     yield rewritten(right, edit.changes), (edit.words,)
-
-
-def _is_closed(bench: Bench, row: Row, outline: Outline) -> bool:
-    """Are its indices bound, or free on the left side too?"""
-    binders = {x for terms in outline.sums(row) for t in terms for b in _binders(t) for x in index_of(b)}
-    known = (
-        binders
-        | {str(s) for s in bench.prover.agreement.free(bench.left, bench.left)}
-        | {outline.vocabulary.clock.letter}
-    )
-    used = {x.text for _, found in outline.names(row) for x in letters(found.match.values.get(TIME, ()))}
-    return used <= known
-
-
-def _binders(term: Term) -> list[Node]:
-    return [*term.binders, *(f.binder for f in term.factors if f.binder is not None)]
 
 
 def _piece(bench: Bench, factor: Factor) -> Piece | None:

@@ -16,7 +16,7 @@ from derive.claims.edits import Edit, single_edits
 from derive.claims.formula import Formula
 from derive.claims.judge import TRUE, Judged, Judgement, Outcome, Repair
 from derive.claims.library import Library, library_for
-from derive.claims.outline import Outline, index_of
+from derive.claims.outline import Outline
 from derive.claims.parse import LatexError
 from derive.claims.patterns import TIME
 from derive.claims.printing import to_tex
@@ -55,11 +55,11 @@ class Repairer:
         benches = []
         for choices in readings:
             try:
-                benches.append(Bench(self.prover, self.make, left, right, choices, self.single))
+                benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline))
             except (*TROUBLE, LatexError, NoIndex, DeriveError):
                 continue
         stages: tuple[Callable[[Bench], Iterator[Candidate]], ...] = (
-            lambda bench: _singles(right, edits),
+            lambda bench: _singles(right, edits, bench.closed),
             lambda bench: supplements(bench, right, outline, library),
             lambda bench: _apart(bench, right, edits),
             lambda bench: reassemblies(bench, right, outline, library),
@@ -83,11 +83,11 @@ class Repairer:
 
     def _hits(self, bench: Bench, candidates: Iterable[Candidate], end: float) -> Iterator[tuple[Judgement, Candidate]]:
         """The candidates that are true."""
-        seen: set[str] = set()
+        seen, outline = set[str](), Outline(self.vocabulary)
         for row, words in candidates:
             if monotonic() > end:
                 return
-            value = bench.value(row)
+            value = bench.value(row) if bench.closed or bench.is_closed(row, outline) else None
             if value is None or bench.numbers(value) != bench.wanted or not bench.agrees(value):
                 continue
             tex = to_tex(row)
@@ -115,13 +115,11 @@ class Repairer:
                 time = found.match.values.get(TIME)
                 if time:
                     times.setdefault(to_tex(time), time)
-        sums = [term for terms in outline.sums(right) for term in terms]
-        binders = [b for t in sums for b in (*t.binders, *(f.binder for f in t.factors if f.binder is not None))]
-        bound = {x for b in binders for x in index_of(b)}
-        for letter in sorted(bound):
-            times.setdefault(letter, (Leaf("letter" if len(letter) == 1 else "symbol", letter),))
+        bound = outline.bound_letters(right)
         used = {x.text for t in times.values() for x in letters(t)}
         free = sorted(used - bound - {self.vocabulary.clock.letter})
+        for letter in (*free, *sorted(bound)):
+            times.setdefault(letter, (Leaf("letter" if len(letter) == 1 else "symbol", letter),))
         return library_for(self.vocabulary, list(times.values()), bound, free)
 
 
@@ -136,8 +134,9 @@ def _as_true(judgement: Judgement) -> Outcome:
 NEAR = 1.05  # times as long as the best: those are as near
 
 
-def _singles(right: Row, edits: list[Edit]) -> Iterator[Candidate]:
-    for e in edits:
+def _singles(right: Row, edits: list[Edit], closed: bool) -> Iterator[Candidate]:
+    """One edit; of an index or a time where an index is free that should not be."""
+    for e in edits if closed else (e for e in edits if e.indices):
         yield rewritten(right, e.changes), (e.words,)
 
 
