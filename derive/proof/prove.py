@@ -77,7 +77,7 @@ class _Case:
         self.subject, self.reader, self.agreement = prover.subject, prover.reader, prover.agreement
         self.thorough, self.least = thorough, max(least, self.agreement.least)
         self.left, self.right, self.budget = left, right, budget
-        self.undefined = may_be_undefined(left, right)
+        self.undefined = may_be_undefined(self.subject.reading, left, right)
         self.tried: list[str] = []
         self.instances: list[Instance] = []
 

@@ -24,7 +24,6 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import (
     NONEMPTY,
     Delta,
-    Diag,
     Jacobian,
     Scale,
     Softmax,
@@ -118,25 +117,27 @@ def _partial(e: MatrixExpr) -> Iterator[MatrixExpr]:
 POSITIVE = frozenset(("exp", "sigmoid", "softplus"))
 
 
-def may_be_undefined(*sides: MatrixExpr) -> bool:
+def may_be_undefined(program: Program, *sides: MatrixExpr) -> bool:
     """Is something divided by, or a logarithm or a root taken, of what is not known to be positive?
 
     Then v / v = 1 may have no value at some T or size, whatever the values: n[t] = n[t-1] - 1 counts down to 0.
     """
-    return any(not _is_positive(x) for e in sides for x in _partial(e))
+    return any(not _is_positive(x, program) for e in sides for x in _partial(e))
 
 
-def _is_positive(e: MatrixExpr) -> bool:
+def _is_positive(e: MatrixExpr, program: Program) -> bool:
     """For all values of what is in it."""
+    if is_reference(e) and e.name in program.equations:
+        e = program.equations[e.name]
     match e:
         case Apply():
             return e.name in POSITIVE
         case Softmax() | OneMatrix():
             return True
         case Scale():
-            return bool(e.coefficient.is_positive) and _is_positive(e.arg)
-        case MatAdd() | HadamardProduct() | Transpose() | Diag():
-            return all(map(_is_positive, operands(e)))
+            return bool(e.coefficient.is_positive) and _is_positive(e.arg, program)
+        case MatAdd() | HadamardProduct() | Transpose():
+            return all(_is_positive(a, program) for a in operands(e))
     return False
 
 
