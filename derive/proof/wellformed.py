@@ -127,8 +127,9 @@ def may_be_undefined(program: Program, *sides: MatrixExpr) -> bool:
 
 def _is_positive(e: MatrixExpr, program: Program) -> bool:
     """For all values of what is in it."""
-    if is_reference(e) and e.name in program.equations:
-        e = program.equations[e.name]
+    if is_reference(e):
+        root = program.equations.get(e.name)
+        return isinstance(root, Softmax) or (isinstance(root, Apply) and root.name in POSITIVE)
     match e:
         case Apply():
             return e.name in POSITIVE
