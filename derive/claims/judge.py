@@ -16,7 +16,7 @@ from derive.claims.readings import Search
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
-from derive.proof.verdict import Instance, Status, Verdict
+from derive.proof.verdict import Counterexample, Instance, Status, Verdict
 
 PLACES = ((3, 0), (4, 1), (2, 1), (1, 0))  # T, and the order of the sizes
 SECONDS = 8.0  # for one reading
@@ -99,6 +99,21 @@ class Judgement:
     at: int = 0
     help: str = ""
     repair: Repair | None = None
+
+    @property
+    def status(self) -> Outcome:
+        """What is said of the claim."""
+        return self.outcome
+
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """Values at which the sides differ, where it is refuted."""
+        return self.verdict.counterexample if self.verdict is not None else None
+
+    @property
+    def certificate(self) -> str | None:
+        """The proof, as JSON, where it is proved."""
+        return self.verdict.certificate if self.verdict is not None else None
 
     @property
     def reading_needed(self) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from derive.claims.judge import FALSE, Judgement, Outcome
 from derive.claims.verify import Result
+from derive.proof.verdict import Counterexample
 
 LEVELS: Mapping[Outcome, str] = {
     Outcome.PROVED: "none", Outcome.CHECKED: "none", Outcome.CONDITIONAL: "note", Outcome.REFUTED: "error",
@@ -19,6 +20,7 @@ RULES: Mapping[str, str] = {
     "conditional": "The equation is true under some readings and false under others.",
     "expected-false": "The equation is marked as false, and was not found to be.",
 }
+MOST_READINGS, SHOWN = 6, 14  # readings of a conditional claim, digits of a number
 LONGEST = 160  # characters of an equation that a terminal shows
 
 
@@ -120,19 +122,44 @@ def text(r: Result) -> list[tuple[str, str]]:
     return lines
 
 
+USUAL = {"vectors are": "columns"}
+
+
+def _telling(j: Judgement) -> list[str]:
+    """The readings of a conditional claim, by the choices that differ, those that agree in them once."""
+    questions = list(dict.fromkeys(q for x in j.readings for q in x.choices))
+    varied = [q for q in questions if len({x.choices.get(q) for x in j.readings}) > 1 or q in j.reading]
+    lines = [
+        f"{x.outcome}: {chosen({q: x.choices[q] for q in varied if q in x.choices}) or 'as it stands'}"
+        for x in j.readings
+    ]
+    lines = sorted(dict.fromkeys(lines), key=lambda line: line.startswith(str(Outcome.REFUTED)))
+    return lines[:MOST_READINGS] + ([f"… and {len(lines) - MOST_READINGS} more"] if len(lines) > MOST_READINGS else [])
+
+
+def _numbers(example: Counterexample) -> str:
+    """A counterexample with as many digits as a reader wants; JSON has all."""
+    left, right = (x[:SHOWN] if "e" not in x else x for x in (example.left, example.right))
+    at = "" if example.t is None else f", t = {example.t}"
+    sizes = "".join(f", {name} = {n}" for name, n in example.sizes.items())
+    row, col = example.entry
+    place = f"at T = {example.T}{at}{sizes}, seed {example.seed}"
+    return f"{place}: entry ({row}, {col}) is {left} on the left, {right} on the right"
+
+
 def _more(j: Judgement) -> list[str]:
     """The counterexample, the readings, the repair."""
     lines = []
     verdict = j.verdict
     if verdict is not None and verdict.counterexample is not None:
-        lines.append(str(verdict.counterexample))
+        lines.append(_numbers(verdict.counterexample))
     if j.outcome is Outcome.CONDITIONAL:
-        lines += [f"{x.outcome}: {chosen(x.choices) or 'as it stands'}" for x in j.readings]
+        lines += _telling(j)
     elif len(j.readings) > 1 and j.outcome in FALSE:
         lines.append(f"false in all {len(j.readings)} readings that make sense")
     elif len(j.readings) > 1 and j.outcome in (Outcome.PROVED, Outcome.CHECKED):
         lines.append(f"true in all {len(j.readings)} readings that make sense")
-    elif j.reading and j.outcome in (Outcome.PROVED, Outcome.CHECKED):
+    elif dict(j.reading) != USUAL and j.reading and j.outcome in (Outcome.PROVED, Outcome.CHECKED):
         lines.append(f"read so: {chosen(j.reading)}")
     if verdict is not None:
         lines += [f"assumed: {a}" for a in verdict.assumptions]

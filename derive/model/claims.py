@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from derive.claims import verify as room
-from derive.claims.judge import Judgement
 from derive.claims.source import Display
-from derive.claims.stage import Stage
 from derive.claims.verify import Result, Source
 from derive.errors import InputError
 from derive.language.source import read_at_most
@@ -85,8 +83,3 @@ class Paper:
     def size(self) -> int:
         """How many times `progress` is called."""
         return room.displays(self.sources)
-
-
-def judge(model: Model, tex: str) -> Judgement:
-    """The verdict on one equation about a model."""
-    return room.judge(Stage(model.prover, model.name), tex)

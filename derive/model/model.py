@@ -25,6 +25,7 @@ from derive.proof.prove import Prover
 from derive.proof.verdict import Verdict
 
 if TYPE_CHECKING:
+    from derive.claims.judge import Judgement
     from derive.kernels.options import Options
     from derive.kernels.report import Report
     from derive.kernels.runtime import Kernel
@@ -138,6 +139,31 @@ class Model:
             InputError: a side is no formula.
         """
         return self.prover.prove(formula("left", left), formula("right", right), check_seconds(seconds))
+
+    def verify(self, tex: str, directives: Iterable[str] = (), repair: bool = True) -> Judgement:
+        """Is a printed equation true of the model?
+
+        Args:
+            tex: the equation, as LaTeX.
+            directives: what the names in it mean, as in the comments of a claims file: "let g_t = dL/da[t]",
+                "time 1..T", "convention row" (see docs/claims.md).
+            repair: look for the nearest true equation where it is false.
+
+        Returns:
+            `.status`, `.reason`, `.reading`, `.readings`, `.counterexample`, `.repair`, `.certificate`.
+
+        Raises:
+            InputError: a directive is not understood.
+        """
+        from derive.claims.stage import Stage, directed
+        from derive.claims.verify import judge
+
+        stage = Stage(self.prover, self.name)
+        for n, line in enumerate(directives, 1):
+            stage = directed(stage, line, n, lambda path: load(path).prover)
+            if stage.trouble:
+                raise InputError("directives", "directives of a claims file (docs/claims.md)", stage.trouble)
+        return judge(stage, tex, repair)
 
     def options(
         self,
