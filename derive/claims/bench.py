@@ -54,7 +54,7 @@ class Remembering(Formula):
     def bound(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
         if binder_of(row[at]) == "sum":
             return super().bound(row, at, scope)
-        end = self._reach(row, at + 1, self._range(row[at], scope).letter)
+        end = self._end(row, at + 1, self._range(row[at], scope).letter, scope)
         key = ("∏", tuple(map(id, row[at:end])), tuple(scope.letters.items()))
         known = self.memory.get(key)
         if known is None:

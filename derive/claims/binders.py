@@ -8,11 +8,11 @@ from sympy import Expr, Integer, MatrixExpr, Symbol
 
 from derive.algebra import build as b
 from derive.algebra.bound import MatrixSum, OrderedProduct
-from derive.algebra.nodes import Entry, T
+from derive.algebra.nodes import Entry, Pad, T
 from derive.claims import values as v
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import binder_of, has_letter
-from derive.claims.meanings import Components
+from derive.claims.meanings import Components, Named
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Quantities
 from derive.claims.readings import Misfit
@@ -46,7 +46,7 @@ class Binders(Quantities):
         """The sum or product whose sign stands at a place of a row."""
         node, kind = row[at], binder_of(row[at])
         found = self._range(node, scope)
-        end = self._reach(row, at + 1, found.letter) if kind != "sum" else len(row)
+        end = self._end(row, at + 1, found.letter, scope) if kind != "sum" else len(row)
         if at + 1 >= end:
             raise LatexError("a sum or a product of nothing", node.at)
         s = self._fresh(found.letter)
@@ -98,6 +98,21 @@ class Binders(Quantities):
         """A product ends with the last factor that contains its index; without one, with its first factor."""
         last = max((k for k in range(at, len(row)) if has_letter((row[k],), letter)), default=at)
         return last + 1
+
+    def _end(self, row: Row, at: int, letter: str, scope: Scope) -> int:
+        """Where a product ends: what follows and has no time of its own, the W of ∏ D_m W, may belong to it."""
+        last = end = self._reach(row, at, letter)
+        while end < len(row) and self._is_constant(row, end, scope):
+            end += 1
+        if end == last:
+            return last
+        options = {"with its last factor that has the index": last, "with the constant factors behind it": end}
+        return self.choices.choose(f"the product over {letter} ends", options)
+
+    def _is_constant(self, row: Row, at: int, scope: Scope) -> bool:
+        found = self.vocabulary.find(row, at, scope)
+        meaning = next(iter(found.meanings.values())) if found is not None else None
+        return found is not None and found.match.end == at + 1 and isinstance(meaning, Named) and meaning.time is None
 
     def open_letters(self, row: Row) -> list[str]:
         """The indices of the sums of a term, which go on to its end."""
@@ -200,6 +215,10 @@ def _strict(sign: Leaf) -> int:
 
 def _entries(body: MatrixExpr, s: Symbol) -> tuple[Expr, Expr] | None:
     """The range of an index that counts entries."""
+    for e in body.atoms(Pad):
+        rest = (e.low - s).expand()
+        if rest.is_Integer:
+            return -rest, e.shape[0] - 1 - rest
     for e in body.atoms(Entry):
         for place, size in ((e.row, e.arg.shape[0]), (e.col, e.arg.shape[1])):
             rest = (place - s).expand()

@@ -11,7 +11,7 @@ from itertools import product
 from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol
 
 from derive.algebra.bound import Bound, OrderedProduct
-from derive.algebra.nodes import Delta, Entry, Gradient, Jacobian, Scale, StepGradient, T, Timed, t
+from derive.algebra.nodes import Delta, Entry, Gradient, Jacobian, Pad, Scale, StepGradient, T, Timed, t
 from derive.program import Program, operands
 
 Env = dict[Symbol, int]
@@ -73,6 +73,9 @@ class Domain:
                 if isinstance(e, OrderedProduct) and high < low - 1:
                     return False  # more than empty: the range makes no sense
                 return all(self.has_value(e.body, {**env, e.index: k}) for k in range(low, high + 1))
+            case Pad():
+                low = self.integer(e.low, env)
+                return 0 <= low < self.integer(e.shape[0], env) and self.has_value(e.arg, env)
             case Entry():
                 i, j = self.integer(e.row, env), self.integer(e.col, env)
                 rows, cols = (self.integer(n, env) for n in e.arg.shape)
@@ -114,6 +117,8 @@ def _entry_indices(e: MatrixExpr) -> set[Symbol]:
     found: set[Symbol] = set()
     for x in e.atoms(Entry):
         found |= x.row.free_symbols | x.col.free_symbols
+    for x in e.atoms(Pad):
+        found |= x.low.free_symbols
     for x in e.atoms(Delta):
         found |= x.at.free_symbols | x.time.free_symbols
     return found

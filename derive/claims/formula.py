@@ -8,13 +8,23 @@ from dataclasses import dataclass
 from sympy import Expr, Integer, Rational
 
 from derive.algebra import build as b
-from derive.algebra.nodes import Concat, Delta
+from derive.algebra.nodes import Concat, Delta, Entry
 from derive.claims import values as v
 from derive.claims.applications import Applications
 from derive.claims.binders import Binders
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
-from derive.claims.meanings import Components, Definition, FunctionName, Meaning, Named, Ratio, Size, split_at
+from derive.claims.meanings import (
+    ENTRY_LETTERS,
+    Components,
+    Definition,
+    FunctionName,
+    Meaning,
+    Named,
+    Ratio,
+    Size,
+    split_at,
+)
 from derive.claims.parse import LatexError
 from derive.claims.readings import Misfit
 from derive.claims.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
@@ -158,6 +168,10 @@ class Formula(Applications, Binders):
         if isinstance(node, Scripted):
             if self._is_delta(node):
                 return self._delta(node, scope), at + 1
+            if self._is_indicator(node):
+                return self._indicator(node, scope), at + 1
+            if node.sub is not None and not node.primes and isinstance(node.base, (Group, Scripted)):
+                return self._part(node, scope), at + 1
             if node.sub is not None or node.primes:
                 raise self.unknown(node)
             return self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at), at + 1
@@ -245,6 +259,34 @@ class Formula(Applications, Binders):
         i, j = (self.clock.value((x,), scope) for x in names)
         return Delta(b.ones(1), i, j)
 
+    def _part(self, node: Scripted, scope: Scope) -> Value:
+        """An entry of what stands in brackets: (h_t)_i, [∇L]_{ij}."""
+        whole, _ = self.factor((node.base,), 0, scope)
+        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
+        letters = [x.text for x in names if isinstance(x, Leaf)]
+        wanted = 1 if v.is_vector(whole) else 2
+        if len(letters) != len(names) or len(names) != wanted or not set(letters) <= ENTRY_LETTERS:
+            raise self.unknown(node)
+        places = [self.clock.value((x,), scope) - 1 for x in names]
+        array = v.as_array(whole)
+        entry = Entry(array, 0, places[0]) if v.is_row(whole) else Entry(array, *places)
+        return self.scripted(entry, node.sup or (), scope, node.at)
+
+    def _is_indicator(self, node: Scripted) -> bool:
+        return is_leaf(node.base, "number", "1") and bool(node.sub) and node.sup is None
+
+    def _indicator(self, node: Scripted, scope: Scope) -> Value:
+        """1_{i = y_t}: the entry i of a target that is a class, one-hot."""
+        parts = [p for p in split_at(node.sub or (), ",", "=") if p]
+        if len(parts) == 1:
+            parts = _around_equals(parts[0])
+        for index, rest in (parts, parts[::-1]) if len(parts) == 2 else ():
+            found = self.vocabulary.find(rest, 0, scope)
+            meaning = next(iter(found.meanings.values())) if found is not None else None
+            if isinstance(meaning, Named) and self.program[meaning.name].role == "target" and len(index) == 1:
+                return Entry(self.vocabulary.reference(meaning), self.clock.value(index, scope) - 1)
+        raise self.unknown(node)
+
     # What stands above
 
     def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
@@ -275,6 +317,11 @@ class Formula(Applications, Binders):
             else:
                 found.append((sign, term))
         return found
+
+
+def _around_equals(row: Row) -> list[Row]:
+    at = next((k for k, x in enumerate(row) if is_leaf(x, "rel", "=")), -1)
+    return [row[:at], row[at + 1 :]] if at > 0 else [row]
 
 
 def _trimmed(row: Row) -> Row:

@@ -11,8 +11,8 @@ from sympy import Expr, Symbol
 from derive.claims.clock import Scope, read_index
 from derive.claims.directives import IndexSet, Quantity, Quotient
 from derive.claims.parse import parse
-from derive.claims.patterns import Match, Pattern, plain
-from derive.claims.tree import Node, Row, is_leaf, leaves
+from derive.claims.patterns import TIME, Match, Pattern, plain
+from derive.claims.tree import Group, Leaf, Node, Row, Scripted, is_leaf, leaves
 
 FUNCTION_NAMES: Mapping[str, str] = {
     "tanh": "tanh", "sigma": "sigmoid", "sigmoid": "sigmoid", "exp": "exp", "log": "log", "ln": "log", "sin": "sin",
@@ -66,6 +66,7 @@ class Definition:
 
 
 Meaning: TypeAlias = "Named | Ratio | FunctionName | Size | Components | Definition"
+ENTRY_LETTERS = frozenset("ijklmnpqrs")
 INDEX_LETTERS = frozenset("tkjmnlrs")
 
 
@@ -77,6 +78,12 @@ class Word:
     pattern: Pattern
     meanings: tuple[object, ...]  # Quantity | Quotient | IndexSet | Row
     own: bool = False  # of the model, not of the paper
+    entries: frozenset[str] = frozenset()  # letters of the pattern that stand for an index of an entry
+
+    def fits(self, match: Match) -> bool:
+        """Are the indices of its entries letters that indices have: W_{ij}, not W_{hh}?"""
+        found = (match.values.get(x, ()) for x in self.entries)
+        return all(len(row) == 1 and isinstance(row[0], Leaf) and row[0].text in ENTRY_LETTERS for row in found)
 
     @property
     def names(self) -> set[str]:
@@ -106,6 +113,34 @@ class Found:
 def model_word(tex: str, *meanings: object) -> Word:
     letters = frozenset(x for m in meanings for x in letters_of(m))
     return Word(tex, Pattern(plain(parse(tex)), letters), meanings, own=True)
+
+
+def copy_word(tex: str, name: str) -> Word:
+    """W^{(t)}: the copy of a weight that step t uses."""
+    *before, last = plain(parse(tex))
+    symbol = last if isinstance(last, Scripted) else Scripted(last)
+    time = Group("(", (Leaf("letter", TIME),))
+    row = (*before, Scripted(symbol.base, symbol.sub, (*(symbol.sup or ()), time), symbol.primes))
+    return Word(f"{tex}, a copy", Pattern(row, frozenset((TIME,))), (Quantity(name, copy=TIME),), own=True)
+
+
+def entry_words(tex: str, q: Quantity, matrix: bool) -> Iterator[Word]:
+    """The entries of a vector or a matrix: h_{t,i}, h_i^{(t)}, W_{ij}."""
+    *before, last = plain(parse(tex))
+    symbol = last if isinstance(last, Scripted) else Scripted(last)
+    own = tuple(x for x in symbol.sub or () if not (q.time and is_leaf(x, "letter", TIME)))
+    own = own[:-1] if own and is_leaf(own[-1], "sep") else own
+    i, j, comma = Leaf("letter", "i"), Leaf("letter", "j"), Leaf("sep", ",")
+    head = (*own, comma) if own else ()
+    indices = ((i, j), (i, comma, j)) if matrix else ((i,),)
+    for places in indices:
+        sub = (*head, *places, comma, Leaf("letter", TIME)) if q.time else (*head, *places)
+        letters = frozenset("ij" if matrix else "i")
+        pattern = Pattern(
+            (*before, Scripted(symbol.base, sub, symbol.sup, symbol.primes)), letters | ({TIME} if q.time else set())
+        )
+        meaning = Quantity(q.name, q.time, ("i", "j") if matrix else ("i",))
+        yield Word(f"{tex}, an entry", pattern, (meaning,), own=True, entries=letters)
 
 
 def split_at(row: Row, *marks: str) -> list[Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 
 from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 
@@ -31,21 +32,29 @@ class Pattern:
 
     Args:
         letters: those that do; `TIME` for a whole time, each other one for a single symbol.
+        exact: must the time stand where it does here?
     """
 
     nodes: Row
     letters: frozenset[str]
+    exact: bool = False
 
     @cached_property
     def variants(self) -> tuple[Row, ...]:
         """The ways in which the name is written: its time below, above, or behind it in brackets."""
         own = plain(self.nodes)
-        return tuple(dict.fromkeys((own, *_placed(own)))) if TIME in self.letters else (own,)
+        return tuple(dict.fromkeys((own, *_placed(own)))) if TIME in self.letters and not self.exact else (own,)
 
     def match(self, row: Row, at: int) -> Match | None:
         """The pattern at a place of a row; the longest way in which it fits."""
-        found = [m for v in self.variants if (m := _matched(v, self.letters, row, at)) is not None]
-        return max(found, key=lambda m: (m.end, -len(m.sup)), default=None)
+        return max(self.matches(row, at), key=lambda m: (m.end, -len(m.sup)), default=None)
+
+    def matches(self, row: Row, at: int) -> Iterator[Match]:
+        """The pattern at a place of a row, in each way in which it fits."""
+        for variant in self.variants:
+            match = _matched(variant, self.letters, row, at)
+            if match is not None:
+                yield match
 
 
 def head_of(node: Node) -> object:
@@ -63,11 +72,41 @@ def head_of(node: Node) -> object:
 
 
 def plain(row: Row) -> Row:
-    """The row without fonts and without braces that print nothing."""
+    """The row without fonts and without braces that print nothing; functions that are spelled out are one word."""
     out: list[Node] = []
     for node in row:
         out += _plain(node)
+    return _spelled(out)
+
+
+def _is_simple(above: Row | None) -> bool:
+    """A transpose or a number."""
+    return bool(above) and len(above or ()) == 1 and isinstance((above or ())[0], Leaf)
+
+
+SPELLED = ("softmax", "sigmoid", "diag", "tanh", "relu", "exp", "log")
+
+
+def _spelled(nodes: list[Node]) -> Row:
+    """diag(…) for d i a g (…): letters that stand close together before a bracket."""
+    out: list[Node] = []
+    at = 0
+    while at < len(nodes):
+        for word in SPELLED:
+            end = at + len(word)
+            run = nodes[at:end]
+            if end < len(nodes) and isinstance(nodes[end], Group) and all(map(_spells, run, word, count(run[0].at))):
+                out.append(Leaf("word", word, run[0].at))
+                at = end
+                break
+        else:
+            out.append(nodes[at])
+            at += 1
     return tuple(out)
+
+
+def _spells(node: Node, letter: str, at: int) -> bool:
+    return is_leaf(node, "letter", letter) and node.at == at
 
 
 def _plain(node: Node) -> Row:
@@ -97,6 +136,9 @@ def _plain(node: Node) -> Row:
             elif isinstance(inner[0], Scripted) and not (inner[0].sub and below) and not (inner[0].sup and above):
                 one = inner[0]  # braces around a symbol with scripts print nothing
                 return (Scripted(one.base, one.sub or below, one.sup or above, one.primes + primes),)
+            elif isinstance(inner[0], Scripted) and not (inner[0].sub and below) and _is_simple(above):
+                one = inner[0]  # {h^{(t)}}^\top is h^{(t)\top}
+                return (Scripted(one.base, one.sub or below, (*(one.sup or ()), *(above or ())), one.primes + primes),)
             else:
                 base = inner[0]
             return (Scripted(base, below, above, primes),)

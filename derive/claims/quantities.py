@@ -8,7 +8,7 @@ from functools import cached_property
 from sympy import Expr, MatrixExpr, S
 
 from derive.algebra import build as b
-from derive.algebra.nodes import Entry, Gradient, Jacobian, Loss
+from derive.algebra.nodes import Entry, Gradient, Jacobian, Loss, Pad
 from derive.algebra.shapes import is_scalar
 from derive.claims.clock import Clock
 from derive.claims.meanings import Named, Ratio
@@ -119,6 +119,9 @@ class Quantities:
 
     def _derivative(self, of: Named, by: Named, kind: Kind) -> MatrixExpr:
         top, bottom = (self.vocabulary.reference(n) for n in (of, by))
+        if of.components and not by.components and not is_scalar(bottom.shape):
+            unit = Pad(b.ones(1), self._entry(top, of.components, of.name).row, top.shape[0])
+            return self._laid(Gradient(top, bottom, unit, kind[0], *kind[1]), by)
         if of.components or (by.components and not is_scalar(top.shape)):
             return self._component(Jacobian(top, bottom, kind[0], *kind[1]), of, by)
         flat = not is_column(bottom) and not is_scalar(bottom.shape)

@@ -24,6 +24,8 @@ from derive.claims.meanings import (
     Ratio,
     Size,
     Word,
+    copy_word,
+    entry_words,
     letters_of,
     model_word,
     quantities,
@@ -48,7 +50,7 @@ class Vocabulary:
     @staticmethod
     def of(program: Program, clock: Clock) -> Vocabulary:
         """The model's own names: L is the loss, L_t that of a step, every other has its TeX and its time."""
-        notation, words = Notation(program.variables), []
+        notation, words, entries = Notation(program.variables), list[Word](), list[Word]()
         for v in program.variables.values():
             if v.of:
                 continue
@@ -57,10 +59,18 @@ class Vocabulary:
             elif v.name == program.total:
                 words.append(model_word("L", Quantity(v.name)))
             elif v.timed:
-                words.append(model_word(notation.tex(v.name, Symbol(TIME)), Quantity(v.name, TIME)))
+                tex, quantity = notation.tex(v.name, Symbol(TIME)), Quantity(v.name, TIME)
+                words.append(model_word(tex, quantity))
+                if v.shape[1] == 1 and v.shape[0] != 1:
+                    entries += entry_words(tex, quantity, matrix=False)
             else:
-                words.append(model_word(notation.tex(v.name), Quantity(v.name)))
-        return Vocabulary(program, clock, tuple(words))
+                tex, quantity = notation.tex(v.name), Quantity(v.name)
+                words.append(model_word(tex, quantity))
+                if v.role == "param" and v.shape[0] != 1:
+                    entries += entry_words(tex, quantity, matrix=v.shape[1] != 1)
+                if v.role == "param":
+                    entries.append(copy_word(tex, v.name))
+        return Vocabulary(program, clock, (*words, *entries))
 
     def adding(self, word: Word) -> Vocabulary:
         """With a name that goes before those that are known."""
@@ -166,11 +176,10 @@ class Vocabulary:
         """The name at a place of a row: the longest one, the latest where two are equally long."""
         best: tuple[Word, Match] | None = None
         for word in self._by_head.get(head_of(row[at]), ()) if at < len(row) else ():
-            match = word.pattern.match(row, at)
-            if match is None:
-                continue
-            if best is None or (match.end, -len(match.sup)) > (best[1].end, -len(best[1].sup)):
-                best = word, match
+            for match in word.pattern.matches(row, at):
+                longer = best is None or (match.end, -len(match.sup)) > (best[1].end, -len(best[1].sup))
+                if longer and word.fits(match):
+                    best = word, match
         if best is None:
             return None
         word, match = best

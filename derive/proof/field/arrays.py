@@ -33,7 +33,8 @@ def _(node: Slice, run: Run, env: Env) -> Dual:
 
 @evaluate.register(Pad)
 def _(node: Pad, run: Run, env: Env) -> Dual:
-    low, (rows, cols), zero = run.integer(node.low), sizes(node, run), run.matrices.domain.zero
+    low = run.integer(node.low.xreplace({s: Integer(n) for s, n in env.items()}))
+    (rows, cols), zero = sizes(node, run), run.matrices.domain.zero
 
     def pad(a: Rows) -> Rows:
         after = rows - low - len(a)
