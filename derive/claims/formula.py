@@ -172,6 +172,9 @@ class Formula(Applications, Binders):
                 return self._indicator(node, scope), at + 1
             if node.sub is not None and not node.primes and isinstance(node.base, (Group, Scripted)):
                 return self._part(node, scope), at + 1
+            if isinstance(node.base, Scripted) and not node.primes:
+                value, _ = self.factor((node.base,), 0, scope)
+                return self.scripted(value, node.sup or (), scope, node.at), at + 1
             if node.sub is not None or node.primes:
                 raise self.unknown(node)
             return self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at), at + 1

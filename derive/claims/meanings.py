@@ -121,7 +121,8 @@ def copy_word(tex: str, name: str) -> Word:
     symbol = last if isinstance(last, Scripted) else Scripted(last)
     time = Group("(", (Leaf("letter", TIME),))
     row = (*before, Scripted(symbol.base, symbol.sub, (*(symbol.sup or ()), time), symbol.primes))
-    return Word(f"{tex}, a copy", Pattern(row, frozenset((TIME,))), (Quantity(name, copy=TIME),), own=True)
+    pattern = Pattern(row, frozenset((TIME,)), exact=True)
+    return Word(f"{tex}, a copy", pattern, (Quantity(name, copy=TIME),), own=True)
 
 
 def entry_words(tex: str, q: Quantity, matrix: bool) -> Iterator[Word]:

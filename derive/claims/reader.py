@@ -13,11 +13,11 @@ from derive.algebra.bound import MatrixSum
 from derive.algebra.nodes import T, t
 from derive.claims import directives as d
 from derive.claims import values as v
-from derive.claims.assumptions import starting_at_zero, zero_state
+from derive.claims.assumptions import initial_states, starting_at_zero, zero_state
 from derive.claims.clock import Scope
 from derive.claims.equation import ORDER, Claim, Side, defined, has_tensors, read_claim
 from derive.claims.formula import Formula
-from derive.claims.judge import FALSE, Judge, Judgement, Outcome, Pair, fingerprint
+from derive.claims.judge import FALSE, TRUE, Judge, Judgement, Outcome, Pair, fingerprint
 from derive.claims.parse import parse
 from derive.claims.patterns import plain
 from derive.claims.readings import Choices, Misfit, Search, search
@@ -33,6 +33,7 @@ class Reader:
 
     def __init__(self, prover: Prover, stage: Stage, repairs: bool = True):
         self.stage, self.repairs = stage, repairs
+        self._zero: Reader | None = None
         zero = [zero_state(tex, self.vocabulary(prover)) for tex in stage.assumptions]
         self.prover = starting_at_zero(prover, *zero) if zero else prover
         self.judge = Judge(self.prover, stage.clock.single)
@@ -79,12 +80,30 @@ class Reader:
 
         found = self._search(side, make)
         judgement = self.judge.judge(found)
+        if judgement.outcome is Outcome.REFUTED:
+            judgement = self._from_zero(side, claim, judgement)
         if not self.repairs or judgement.outcome not in FALSE:
             return judgement
         again = lambda row: self.judge.judge(self._search(replace(side, right=row), make))  # noqa: E731
         repairer = Repairer(self.prover, vocabulary, make, again, self.judge.equation, self.stage.clock.single)
         repair = repairer.repair(side.left, side.right, _plans(found))
         return replace(judgement, repair=repair)
+
+    def _from_zero(self, side: Side, claim: Claim, judgement: Judgement) -> Judgement:
+        """A false equation that is true of sequences that start at zero is true under that condition."""
+        names = initial_states(self.prover.subject.reading)
+        if not names or self.stage.clock.single:
+            return judgement
+        if self._zero is None:
+            self._zero = Reader(starting_at_zero(self.prover, *names), replace(self.stage, assumptions=[]), False)
+        vocabulary = defined(self._zero.vocabulary(self._zero.prover), claim.definitions)
+        other = self._zero._side(side, claim, vocabulary)
+        if other.outcome not in TRUE:
+            return judgement
+        question = f"the state before the first step ({', '.join(f'{n}[-1]' for n in names)}) is"
+        true = [replace(r, choices={question: "zero", **r.choices}) for r in other.readings]
+        false = [replace(r, choices={question: "any", **r.choices}) for r in judgement.readings]
+        return Judgement(Outcome.CONDITIONAL, f"true where {question} zero", (*true, *false), {question: "zero"})
 
     def _search(self, side: Side, make: Callable[[Choices], Formula]) -> Search[Pair]:
         """The readings of one equation."""

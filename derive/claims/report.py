@@ -122,7 +122,12 @@ def text(r: Result) -> list[tuple[str, str]]:
     return lines
 
 
-USUAL = {"vectors are": "columns"}
+USUAL = {
+    "vectors are": "columns",
+    "gradients by a vector are": "columns",
+    "the layout of Jacobians is": "numerator",
+    "⊗ is": "an outer product",
+}
 
 
 def _telling(j: Judgement) -> list[str]:
@@ -159,8 +164,9 @@ def _more(j: Judgement) -> list[str]:
         lines.append(f"false in all {len(j.readings)} readings that make sense")
     elif len(j.readings) > 1 and j.outcome in (Outcome.PROVED, Outcome.CHECKED):
         lines.append(f"true in all {len(j.readings)} readings that make sense")
-    elif dict(j.reading) != USUAL and j.reading and j.outcome in (Outcome.PROVED, Outcome.CHECKED):
-        lines.append(f"read so: {chosen(j.reading)}")
+    elif j.outcome in (Outcome.PROVED, Outcome.CHECKED):
+        unusual = {q: a for q, a in j.reading.items() if USUAL.get(q) != a}
+        lines += [f"read so: {chosen(unusual)}"] if unusual else []
     if verdict is not None:
         lines += [f"assumed: {a}" for a in verdict.assumptions]
     if j.repair is not None:
