@@ -308,7 +308,7 @@ ABSTRACT = {"Unary": "base", "FusedLoss": "base", "Bound": "base"}
 REFERENCE = "a reference: handled by the default rule"
 SYMBOL = "a symbol for a derivative: only the field knows its value"
 CLOSED_FORM = "a closed form for readers, never in a program"
-COMPONENT = "a component that a claim speaks of, never in a program"
+COMPONENT = "of claims, never in a program"
 EXEMPT: dict[str, dict[str, str]] = {
     "pullback": {
         **ABSTRACT,
@@ -317,6 +317,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "Gradient": SYMBOL,
         "Jacobian": SYMBOL,
         "Entry": COMPONENT,
+        "Reshape": COMPONENT,
         "Kronecker": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
@@ -332,6 +333,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "Gradient": SYMBOL,
         "Jacobian": SYMBOL,
         "Entry": COMPONENT,
+        "Reshape": COMPONENT,
         "Kronecker": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,
@@ -346,6 +348,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "Gradient": SYMBOL,
         "Jacobian": SYMBOL,
         "Entry": COMPONENT,
+        "Reshape": COMPONENT,
         "Kronecker": CLOSED_FORM,
         "MatrixSum": CLOSED_FORM,
         "OrderedProduct": CLOSED_FORM,

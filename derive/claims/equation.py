@@ -15,6 +15,7 @@ from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
 
+CONNECTIVES = ("where", "with", "and", "for", "if", "so", "i.e.", "thus", "hence", "since", "let")
 EQUAL = ("=", ":=", "equiv", "triangleq", "coloneqq", "approx", "simeq", "leftarrow")
 ORDER = ("le", "leq", "leqslant", "<", "ge", "geq", "geqslant", ">", "ll", "gg")
 
@@ -110,7 +111,7 @@ def _begins_with(right: Row, left: Row) -> bool:
 def _tidy(row: Row) -> Row:
     """Without spaces at its ends, and without words of text at its end."""
     start, end = 0, len(row)
-    while start < end and is_leaf(row[start], "sep"):
+    while start < end and (is_leaf(row[start], "sep") or is_leaf(row[start], "word", *CONNECTIVES)):
         start += 1
     while end > start and is_leaf(row[end - 1], "sep"):
         end -= 1

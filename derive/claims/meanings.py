@@ -121,7 +121,7 @@ def copy_word(tex: str, name: str) -> Word:
     symbol = last if isinstance(last, Scripted) else Scripted(last)
     time = Group("(", (Leaf("letter", TIME),))
     row = (*before, Scripted(symbol.base, symbol.sub, (*(symbol.sup or ()), time), symbol.primes))
-    pattern = Pattern(row, frozenset((TIME,)), exact=True)
+    pattern = Pattern(row, frozenset((TIME,)), times="exactly")
     return Word(f"{tex}, a copy", pattern, (Quantity(name, copy=TIME),), own=True)
 
 
@@ -137,9 +137,8 @@ def entry_words(tex: str, q: Quantity, matrix: bool) -> Iterator[Word]:
     for places in indices:
         sub = (*head, *places, comma, Leaf("letter", TIME)) if q.time else (*head, *places)
         letters = frozenset("ij" if matrix else "i")
-        pattern = Pattern(
-            (*before, Scripted(symbol.base, sub, symbol.sup, symbol.primes)), letters | ({TIME} if q.time else set())
-        )
+        nodes = (*before, Scripted(symbol.base, sub, symbol.sup, symbol.primes))
+        pattern = Pattern(nodes, letters | ({TIME} if q.time else set()), times="bracketed")
         meaning = Quantity(q.name, q.time, ("i", "j") if matrix else ("i",))
         yield Word(f"{tex}, an entry", pattern, (meaning,), own=True, entries=letters)
 

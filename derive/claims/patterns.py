@@ -32,18 +32,20 @@ class Pattern:
 
     Args:
         letters: those that do; `TIME` for a whole time, each other one for a single symbol.
-        exact: must the time stand where it does here?
+        times: where a time may stand: anywhere, not bare above (h_i^2 is a square), or exactly where it does here.
     """
 
     nodes: Row
     letters: frozenset[str]
-    exact: bool = False
+    times: str = "anywhere"
 
     @cached_property
     def variants(self) -> tuple[Row, ...]:
         """The ways in which the name is written: its time below, above, or behind it in brackets."""
         own = plain(self.nodes)
-        return tuple(dict.fromkeys((own, *_placed(own)))) if TIME in self.letters and not self.exact else (own,)
+        if TIME not in self.letters or self.times == "exactly":
+            return (own,)
+        return tuple(dict.fromkeys((own, *_placed(own, self.times == "anywhere"))))
 
     def match(self, row: Row, at: int) -> Match | None:
         """The pattern at a place of a row; the longest way in which it fits."""
@@ -146,7 +148,7 @@ def _plain(node: Node) -> Row:
             return (node,)
 
 
-def _placed(nodes: Row) -> Iterator[Row]:
+def _placed(nodes: Row, bare_above: bool) -> Iterator[Row]:
     """The last symbol of a name with its time in every place."""
     *before, last = nodes
     called = isinstance(last, Group) and last.open == "(" and _is_time(last.row)
@@ -167,7 +169,7 @@ def _placed(nodes: Row) -> Iterator[Row]:
     if symbol.sub:
         yield (*rest, replace(symbol, sub=(*time, Leaf("sep", ","), *symbol.sub)))
     above = symbol.sup or ()
-    for bracketed in ((Group("(", time),), (Group("<", time),), time if not above else ()):
+    for bracketed in ((Group("(", time),), (Group("<", time),), time if bare_above and not above else ()):
         if bracketed:
             yield (*rest, replace(symbol, sup=(*above, *bracketed)))
     bare = symbol if symbol.sub or symbol.sup or symbol.primes else symbol.base

@@ -13,7 +13,7 @@ from sympy import Expr, Identity, Integer, MatrixExpr, S, Symbol, Transpose
 from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
-from derive.algebra.nodes import Softmax, T
+from derive.algebra.nodes import Gradient, Jacobian, Reshape, Softmax, T
 from derive.algebra.shapes import is_scalar, same, shape_text
 from derive.claims.readings import Choices, Misfit
 from derive.errors import ShapeError
@@ -98,9 +98,20 @@ def _alike(x: Value, y: Value, choices: Choices) -> tuple[Value, Value]:
 def sides(x: Value, y: Value, choices: Choices) -> tuple[MatrixExpr, MatrixExpr]:
     """Both sides of an equation."""
     x, y = _alike(x, y, choices)
+    if _holds_entries(x, y):
+        x = Reshape(x, *shape_of(y))
+    elif _holds_entries(y, x):
+        y = Reshape(y, *shape_of(x))
     if not same(shape_of(x), shape_of(y)):
         raise Misfit(f"the left side is {shape_text(shape_of(x))}, the right side {shape_text(shape_of(y))}", 1_000_000)
     return as_array(x), as_array(y)
+
+
+def _holds_entries(x: Value, y: Value) -> bool:
+    """Is x a vector of the entries of a matrix y?"""
+    if not is_vector(x) or not isinstance(y, MatrixExpr) or 1 in y.shape:
+        return False
+    return bool((_length(as_array(x)) - _length(y)).expand() == 0)
 
 
 def matrix_product(x: Value, y: Value, choices: Choices, at: int) -> Value:
@@ -116,7 +127,14 @@ def matrix_product(x: Value, y: Value, choices: Choices, at: int) -> Value:
             return b.matmul(diagonal(x), y)
         if is_vector(y) and same((x.shape[1], S.One), (_length(y), S.One)) and not is_vector(x):
             return b.matmul(x, diagonal(y))
+        if is_column(x) and _is_jacobian(y) and same((x.shape[0], S.One), (y.shape[0], S.One)):
+            return b.matmul(b.transpose(x), y)  # ∂L/∂a ∂a/∂W, whichever way ∂L/∂a lies
     raise Misfit(f"a product of {shape_text(x.shape)} and {shape_text(y.shape)}", at)
+
+
+def _is_jacobian(v: MatrixExpr) -> bool:
+    inner = v.arg if isinstance(v, Transpose) else v
+    return isinstance(inner, Jacobian) and not isinstance(inner, Gradient)
 
 
 def _length(v: MatrixExpr) -> Expr:

@@ -177,8 +177,7 @@ class Vocabulary:
         best: tuple[Word, Match] | None = None
         for word in self._by_head.get(head_of(row[at]), ()) if at < len(row) else ():
             for match in word.pattern.matches(row, at):
-                longer = best is None or (match.end, -len(match.sup)) > (best[1].end, -len(best[1].sup))
-                if longer and word.fits(match):
+                if word.fits(match) and (best is None or _is_better(word, match, best[1])):
                     best = word, match
         if best is None:
             return None
@@ -234,3 +233,10 @@ class Vocabulary:
         if time is None:
             return self.program.ref(named.name)
         return self.program.at(named.name, self.clock.time(time))
+
+
+def _is_better(word: Word, match: Match, best: Match) -> bool:
+    """Longer, or with less above it; an entry (h_i^2) only where what stands above is a time: h_i^{(t)}."""
+    if match.end == best.end and word.entries and not (best.sup and isinstance(best.sup[0], Group)):
+        return False
+    return (match.end, -len(match.sup)) > (best.end, -len(best.sup))

@@ -1,6 +1,6 @@
 """The matrix expressions that equations are made of; with `bound`, all that knows SymPy's internals."""
 
-from derive.algebra.nodes.arrays import Blocks, Concat, Diag, DiagPart, Entry, Pad, Slice
+from derive.algebra.nodes.arrays import Blocks, Concat, Diag, DiagPart, Entry, Pad, Reshape, Slice
 from derive.algebra.nodes.core import (
     NONEMPTY,
     B,
@@ -45,6 +45,7 @@ __all__ = [
     "Loss",
     "Node",
     "Pad",
+    "Reshape",
     "Scale",
     "SigmoidCrossEntropy",
     "Slice",

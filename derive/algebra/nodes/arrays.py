@@ -100,6 +100,26 @@ class Entry(Node):
         return f"{printer._print(self.arg)}[{self.row}, {self.col}]"
 
 
+class Reshape(Node):
+    """Its entries, row by row, in another shape."""
+
+    def __new__(cls, a: MatrixExpr, rows: Any, cols: Any) -> Reshape:
+        rows, cols = number(rows), number(cols)
+        if (rows * cols - a.shape[0] * a.shape[1]).expand() != 0:
+            raise ShapeError(f"{shape_text(a.shape)} has not as many entries as {shape_text((rows, cols))}")
+        return Basic.__new__(cls, a, rows, cols)
+
+    arg = property(lambda self: self.args[0])
+    shape = property(lambda self: self.args[1:])
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        place, width = i * self.args[2] + j, self.arg.shape[1]
+        return self.arg[place // width, place % width]
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"reshape({printer._print(self.arg)}, {self.args[1]}, {self.args[2]})"
+
+
 class Diag(Unary):
     """A column vector as a diagonal matrix."""
 

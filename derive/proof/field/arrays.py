@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sympy import Integer
 
-from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Entry, Kronecker, Pad, Slice
+from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Entry, Kronecker, Pad, Reshape, Slice
 from derive.errors import UnsupportedError
 from derive.proof.field.domain import Rows
 from derive.proof.field.duals import Dual
@@ -43,6 +43,17 @@ def _(node: Pad, run: Run, env: Env) -> Dual:
         return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
 
     return run.matrices.linear(pad, run.part(node.arg, env))
+
+
+@evaluate.register(Reshape)
+def _(node: Reshape, run: Run, env: Env) -> Dual:
+    rows, cols = sizes(node, run)
+
+    def fold(a: Rows) -> Rows:
+        flat = [x for row in a for x in row]
+        return [flat[i * cols : (i + 1) * cols] for i in range(rows)]
+
+    return run.matrices.linear(fold, run.part(node.arg, env))
 
 
 @evaluate.register(Diag)
