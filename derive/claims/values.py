@@ -122,13 +122,14 @@ def matrix_product(x: Value, y: Value, choices: Choices, at: int) -> Value:
         return _times_scalar(x, y)
     if same((x.shape[1], S.One), (y.shape[0], S.One)):
         return b.matmul(x, y)
-    if choices.resort:  # diag left out
+    if choices.resort:
+        if is_column(x) and _is_jacobian(y) and same((x.shape[0], S.One), (y.shape[0], S.One)):
+            return b.matmul(b.transpose(x), y)  # ∂L/∂a ∂a/∂W, whichever way ∂L/∂a lies
+        # diag left out:
         if is_vector(x) and same((y.shape[0], S.One), (_length(x), S.One)) and not is_vector(y):
             return b.matmul(diagonal(x), y)
         if is_vector(y) and same((x.shape[1], S.One), (_length(y), S.One)) and not is_vector(x):
             return b.matmul(x, diagonal(y))
-        if is_column(x) and _is_jacobian(y) and same((x.shape[0], S.One), (y.shape[0], S.One)):
-            return b.matmul(b.transpose(x), y)  # ∂L/∂a ∂a/∂W, whichever way ∂L/∂a lies
     raise Misfit(f"a product of {shape_text(x.shape)} and {shape_text(y.shape)}", at)
 
 
