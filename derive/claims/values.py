@@ -90,7 +90,7 @@ def _alike(x: Value, y: Value, choices: Choices) -> tuple[Value, Value]:
                 x = b.scale(x, b.ones(*y.shape)) if x != 0 else b.zeros(y.shape)
             elif choices.resort:
                 x = b.scale(x, Identity(y.shape[0]))
-        if choices.resort and is_vector(x) and is_square(y):
+        if choices.resort and is_vector(x) and is_square(y) and _length(as_array(x)) == shape_of(y)[0]:
             x = diagonal(x)
     return x, y
 
