@@ -109,7 +109,11 @@ class Domain:
         if isinstance(e, (MatMul, HadamardProduct)):
             return any(self._is_zero(a, env) for a in operands(e))
         arguments = operands(e)
-        return len(arguments) == 1 and type(e).__name__ in ("Transpose", "Diag") and self._is_zero(arguments[0], env)
+        return (
+            len(arguments) == 1
+            and type(e).__name__ in ("Transpose", "Diag", "Entry", "Reshape")
+            and self._is_zero(arguments[0], env)
+        )
 
 
 def _entry_indices(e: MatrixExpr) -> set[Symbol]:

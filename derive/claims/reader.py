@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 
-from sympy import MatrixExpr, Symbol
+from sympy import MatAdd, MatrixExpr, Symbol
 
 from derive.algebra.bound import MatrixSum
-from derive.algebra.nodes import T, t
+from derive.algebra.build import add
+from derive.algebra.nodes import Entry, T, t
 from derive.claims import directives as d
 from derive.claims import values as v
 from derive.claims.assumptions import initial_states, starting_at_zero, zero_state
@@ -89,6 +90,20 @@ class Reader:
         repair = repairer.repair(side.left, side.right, _plans(found))
         return replace(judgement, repair=repair)
 
+    def _summed(self, left: MatrixExpr, right: MatrixExpr) -> MatrixExpr:
+        """The right side with a sum over every index that is repeated in a term and is not on the left.
+
+        Raises:
+            Misfit: an index is free.
+        """
+        free = self.prover.agreement.free
+        for s in sorted(free(right, right) - free(left, left) - {t}, key=str):
+            summed = repeated(right, s)
+            if summed is None:
+                raise Misfit(f"the index {s} is free: no sum binds it, and it is not on the left side", 1_000_001)
+            right = summed
+        return right
+
     def _from_zero(self, side: Side, claim: Claim, judgement: Judgement) -> Judgement:
         """A false equation that is true of sequences that start at zero is true under that condition."""
         names = initial_states(self.prover.subject.reading)
@@ -116,9 +131,22 @@ class Reader:
                 raise Misfit(str(error)) from None
             if side.accumulates:
                 right = accumulated(v.as_array(right))
-            return v.sides(left, right, choices)
+            left, right = v.sides(left, right, choices)
+            return left, self._summed(left, right)
 
         return search(run, fingerprint)
+
+
+def repeated(e: MatrixExpr, s: Symbol) -> MatrixExpr | None:
+    """The sum over an index of entries, term by term, where it occurs twice or more; None where it occurs once."""
+    if isinstance(e, MatAdd):
+        parts = [repeated(a, s) if s in a.free_symbols else a for a in e.args]
+        return None if any(p is None for p in parts) else add(*parts)  # type: ignore[arg-type]
+    places = [(x.arg.shape[k], p) for x in e.atoms(Entry) for k, p in enumerate((x.row, x.col)) if s in p.free_symbols]
+    if len(places) < 2 or (places[0][1] - s).expand().free_symbols:
+        return None
+    low = -(places[0][1] - s).expand()
+    return MatrixSum(e, s, low, (low + places[0][0] - 1).expand())
 
 
 def _plans(found: Search[Pair]) -> list[Mapping[str, str]]:
