@@ -16,7 +16,7 @@ from derive.claims.marks import denominator, mark_of, prefix_of
 from derive.claims.meanings import FUNCTION_NAMES, Found, FunctionName, Meaning, Named, split_at
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Quantities, Unknown
-from derive.claims.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
+from derive.claims.tree import Accent, Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 from derive.claims.values import Value
 
 
@@ -208,8 +208,10 @@ class Applications(Quantities):
         if function is not None:
             return self._of_function(function, bottom, scope, at)
         of, sign = self._target(top, scope, at)
-        by, other = self._target(bottom, scope, at)
-        value = self.derivative(of, by, mark)
+        entries = len(bottom) == 1 and isinstance(bottom[0], Accent) and bottom[0].name == "vec"
+        entries = entries and self.vocabulary.find(bottom, 0, scope) is None
+        by, other = self._target(bottom[0].row if entries else bottom, scope, at)  # type: ignore[union-attr]
+        value = self.derivative(of, by, mark, entries)
         return b.negative(value) if sign * other < 0 else value
 
     def _target(self, row: Row, scope: Scope, at: int) -> tuple[Named, int]:
@@ -230,7 +232,7 @@ class Applications(Quantities):
             by = next((a for a in arguments if self._is_called(a, bottom[0])), None)
         if by is None:
             by, _ = self._target(bottom, scope, at)
-        return self.partial(of, by, arguments)
+        return self.of_equation(of, by, arguments)
 
     def _is_called(self, named: Named, node: Node) -> bool:
         """Is it the name of this quantity without its time?"""

@@ -2,7 +2,7 @@ r"""\sum and \prod: their index, its range in all the ways it is printed, how fa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Expr, Integer, MatrixExpr, Symbol
 
@@ -11,7 +11,7 @@ from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.nodes import Entry, Pad, T
 from derive.claims import values as v
 from derive.claims.clock import NoIndex, Scope
-from derive.claims.marks import binder_of, has_letter
+from derive.claims.marks import binder_of, direction_of, has_letter
 from derive.claims.meanings import Components, Named
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Quantities
@@ -31,6 +31,7 @@ class Range:
     high: Expr | None = None
     size: Symbol | None = None  # of an index set
     falling: bool = False  # printed from the last value to the first
+    arrow: str = ""  # what an arrow over the sign says of the order of factors
 
 
 class Binders(Quantities):
@@ -57,6 +58,8 @@ class Binders(Quantities):
         low, high = self._bounds(found, s, shift, v.as_array(value), node.at)
         if kind == "sum":
             return MatrixSum(v.as_array(value), s, low, high), end
+        arrow = direction_of(node)
+        found = replace(found, arrow=arrow or "")
         return self._product(v.as_array(value), s, low, high, found, node.at), end
 
     def _counts_entries(self, found: Range) -> bool:
@@ -73,6 +76,11 @@ class Binders(Quantities):
         return Symbol(name, integer=True)
 
     @property
+    def enclosed(self) -> list[Node]:
+        """The nodes that stand first in brackets."""
+        return self.__dict__.setdefault("_enclosed", [])  # type: ignore[no-any-return]
+
+    @property
     def used(self) -> set[str]:
         return self.__dict__.setdefault("_used", set())  # type: ignore[no-any-return]
 
@@ -84,8 +92,8 @@ class Binders(Quantities):
         if not v.is_square(body) and not v.is_single(body):
             raise Misfit(f"a product of factors that are no square matrices: {body.shape[0]} x {body.shape[1]}", at)
         options = {"from the first to the last": "ascending", "from the last to the first": "descending"}
-        if found.falling:
-            direction = "descending"
+        if found.arrow or found.falling:
+            direction = found.arrow or "descending"
         elif v.is_single(body):
             direction = "ascending"
         else:
@@ -101,6 +109,8 @@ class Binders(Quantities):
 
     def _end(self, row: Row, at: int, letter: str, scope: Scope) -> int:
         """Where a product ends: what follows and has no time of its own, the W of ∏ D_m W, may belong to it."""
+        if any(node is row[at - 1] for node in self.enclosed):
+            return len(row)  # (∏ D_m W): all that stands in the brackets
         last = end = self._reach(row, at, letter)
         while end < len(row) and self._is_constant(row, end, scope):
             end += 1

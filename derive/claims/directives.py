@@ -88,7 +88,7 @@ class Counting:
 
 @dataclass(frozen=True)
 class Choice:
-    """convention row | column | ask, layout numerator | denominator | ask."""
+    """convention row | column | ask, layout numerator | denominator | ask, partial total | immediate | local | ask."""
 
     kind: str
     value: str
@@ -134,7 +134,11 @@ _NAME = r"[A-Za-z][A-Za-z0-9_]*"
 _INDEX = r"\[[^\[\]]*\]"
 _QUANTITY = re.compile(rf"({_NAME})(?:@([^\[\]/|]+?))?((?:{_INDEX})*)")
 _QUOTIENT = re.compile(rf"(-?)\s*d({_NAME}(?:{_INDEX})*)\s*/\s*d({_NAME}(?:@[^\[\]/|]+?)?(?:{_INDEX})*)")
-_CHOICES = {"convention": ("row", "column", "ask"), "layout": ("numerator", "denominator", "ask")}
+_CHOICES = {
+    "convention": ("row", "column", "ask"),
+    "layout": ("numerator", "denominator", "ask"),
+    "partial": ("total", "immediate", "local", "ask"),
+}
 
 
 def read_directive(text: str) -> Order:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol
+from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol, Transpose
 
 from derive.algebra.bound import Bound, OrderedProduct
-from derive.algebra.nodes import Delta, Entry, Gradient, Jacobian, Pad, Scale, StepGradient, T, Timed, t
+from derive.algebra.nodes import Delta, Diag, Entry, Gradient, Jacobian, Pad, Reshape, Scale, StepGradient, T, Timed, t
 from derive.program import Program, operands
 
 Env = dict[Symbol, int]
+LINEAR = (Transpose, Diag, Entry, Reshape)  # of one operand
 MOST = 240  # values of all free indices together
 
 
@@ -109,11 +110,7 @@ class Domain:
         if isinstance(e, (MatMul, HadamardProduct)):
             return any(self._is_zero(a, env) for a in operands(e))
         arguments = operands(e)
-        return (
-            len(arguments) == 1
-            and type(e).__name__ in ("Transpose", "Diag", "Entry", "Reshape")
-            and self._is_zero(arguments[0], env)
-        )
+        return isinstance(e, LINEAR) and self._is_zero(arguments[0], env)
 
 
 def _entry_indices(e: MatrixExpr) -> set[Symbol]:

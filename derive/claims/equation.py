@@ -52,9 +52,21 @@ def read_claim(row: Row) -> Claim:
     parts = [p for p in _parts(plain(row)) if _has_relation(p)]
     if not parts or not _has_relation(_first(plain(row))):
         raise NoClaim("an expression, which claims nothing: there is no relation sign in it")
+    for p in _parts(plain(row)):
+        if not _has_relation(p) and not _is_silent(p):
+            raise LatexError("this is no equation, and no remark that is understood", p[0].at)
     chain = list(_chain(parts[0]))
     definitions = tuple((s.left, s.right) for p in parts[1:] for s in list(_chain(p))[:1] if s.relation in EQUAL)
     return Claim(tuple(chain), definitions)
+
+
+SHORT = 2  # nodes of what may stand between commas: 2, …, T
+
+
+def _is_silent(part: Row) -> bool:
+    """May it be left out: words, a number of an equation, the end of a list, "for all t"?"""
+    inner = _tidy(part)
+    return len(inner) <= SHORT or all(is_leaf(x, "word") for x in inner) or is_leaf(inner[0], "symbol", "forall")
 
 
 def _first(row: Row) -> Row:
@@ -63,18 +75,29 @@ def _first(row: Row) -> Row:
 
 def _parts(row: Row) -> Iterator[Row]:
     """What stands between commas, semicolons and wide spaces; brackets around an equation are a remark."""
-    part: list[Node] = []
+    found: list[list[Node]] = [[]]
     for node in row:
-        if is_leaf(node, "sep", ",", ";", "quad", "qquad", "."):
-            yield tuple(part)
-            part = []
+        if is_leaf(node, "sep", ",", ";", "quad", "qquad", ".") or _is_text(node):
+            found.append([])
         elif isinstance(node, Group) and node.open in ("(", "[") and _is_remark(node.row):
-            yield tuple(part)
-            yield from _parts(node.row)
-            part = []
-        else:
-            part.append(node)
-    yield tuple(part)
+            found += [*map(list, _parts(node.row)), []]
+        elif found[-1] or not _goes_on(node) or len(found) == 1:
+            found[-1].append(node)
+        else:  # a sign behind a wide space goes on with what stood before
+            found.pop()
+            while len(found) > 1 and not found[-1]:
+                found.pop()
+            found[-1].append(node)
+    yield from map(tuple, found)
+
+
+def _goes_on(node: Node) -> bool:
+    return isinstance(node, Leaf) and (node.kind == "op" or is_leaf(node, "rel", "="))
+
+
+def _is_text(node: Node) -> bool:
+    """Several words between the formulas."""
+    return isinstance(node, Leaf) and node.kind == "word" and " " in node.text
 
 
 def _is_remark(row: Row) -> bool:

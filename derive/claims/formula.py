@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sympy import Expr, Integer, Rational
+from sympy import Expr, Integer, MatrixExpr, Rational
 
 from derive.algebra import build as b
-from derive.algebra.nodes import Concat, Delta, Entry
+from derive.algebra.nodes import Concat, Delta, Entry, Kronecker
 from derive.claims import values as v
 from derive.claims.applications import Applications
 from derive.claims.binders import Binders
@@ -131,6 +131,8 @@ class Formula(Applications, Binders):
 
     def _tensor(self, x: Value, y: Value, at: int) -> Value:
         if not (v.is_vector(x) and v.is_vector(y)):
+            if isinstance(x, MatrixExpr) and isinstance(y, MatrixExpr) and not (v.is_single(x) or v.is_single(y)):
+                return Kronecker(x, y)
             return v.outer(x, y, at)
         options: Mapping[str, Callable[[], Value]] = {
             "an outer product": lambda: v.outer(x, y, at),
@@ -227,6 +229,7 @@ class Formula(Applications, Binders):
     def _bracketed(self, row: Row, scope: Scope, at: int) -> Value:
         parts = split_at(row, ",", ";")
         if len(parts) == 1:
+            self.enclosed.extend(row[:1])
             return self.sum(row, scope)
         return self._stacked([self.sum(p, scope) for p in parts], at, len(parts))
 

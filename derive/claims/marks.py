@@ -2,7 +2,7 @@ r"""The syntax of derivatives and binders: which nodes say d, ∂, ∂⁺, \sum 
 
 from __future__ import annotations
 
-from derive.claims.tree import Fraction, Group, Leaf, Row, Scripted, is_leaf, leaves
+from derive.claims.tree import Accent, Fraction, Group, Leaf, Row, Scripted, is_leaf, leaves
 
 BINDERS = {"sum": "sum", "prod": "product", "bigodot": "elementwise"}
 TRANSPOSES = ("top", "intercal")
@@ -60,8 +60,27 @@ def prefix_of(node: object) -> str | None:
 
 def binder_of(node: object) -> str | None:
     """sum, product or elementwise."""
-    base = node.base if isinstance(node, Scripted) else node
+    base = _without_arrow(node.base if isinstance(node, Scripted) else node)
     return BINDERS.get(base.text) if isinstance(base, Leaf) and base.kind == "symbol" else None
+
+
+ARROWS = {"overrightarrow": "ascending", "overleftarrow": "descending"}
+
+
+def direction_of(node: object) -> str | None:
+    """The order of factors that an arrow over ∏ says: the way the index grows."""
+    base = node.base if isinstance(node, Scripted) else node
+    while isinstance(base, Group) and len(base.row) == 1:
+        base = base.row[0]
+    return ARROWS.get(base.name) if isinstance(base, Accent) else None
+
+
+def _without_arrow(base: object) -> object:
+    while isinstance(base, (Accent, Group)) and len(base.row) == 1:
+        if isinstance(base, Accent) and base.name not in ARROWS:
+            break
+        base = base.row[0]
+    return base
 
 
 def is_transpose(row: Row) -> bool:

@@ -33,6 +33,7 @@ class Quantities:
 
     Attributes:
         convention, layout: how vectors and Jacobians lie: row or column, numerator or denominator, or ask.
+        partial: what ∂ means: total, immediate, local (of the one equation that defines the quantity), or ask.
         tensors: does the claim differentiate a vector by a matrix?  Then gradients by one may be rows of entries.
     """
 
@@ -41,6 +42,7 @@ class Quantities:
     choices: Choices
     convention: str = "ask"
     layout: str = "ask"
+    partial: str = "ask"
     tensors: bool = False
 
     @property
@@ -108,16 +110,20 @@ class Quantities:
 
     # Derivatives
 
-    def derivative(self, of: Named, by: Named, mark: str) -> MatrixExpr:
-        """d of/d by; `mark` is total, immediate, or any (∂, which may be either)."""
-        return self._derivative(of, by, self._kind(of, by, mark))
+    def derivative(self, of: Named, by: Named, mark: str, entries: bool = False) -> MatrixExpr:
+        """d of/d by; `mark` is total, immediate, or any (∂, which may be either).
 
-    def partial(self, of: Named, by: Named, arguments: tuple[Named, ...]) -> MatrixExpr:
+        Args:
+            entries: by the entries of a matrix in a row, whatever the claim does elsewhere.
+        """
+        return self._derivative(of, by, self._kind(of, by, mark), entries)
+
+    def of_equation(self, of: Named, by: Named, arguments: tuple[Named, ...]) -> MatrixExpr:
         """The derivative of an equation as a function of its arguments, by one of them."""
         held = tuple(self.vocabulary.reference(a) for a in arguments if a != by)
         return self._derivative(of, by, ("total" if by.time is not None else "immediate", held))
 
-    def _derivative(self, of: Named, by: Named, kind: Kind) -> MatrixExpr:
+    def _derivative(self, of: Named, by: Named, kind: Kind, entries: bool = False) -> MatrixExpr:
         top, bottom = (self.vocabulary.reference(n) for n in (of, by))
         if of.components and not by.components and not is_scalar(bottom.shape):
             unit = Pad(b.ones(1), self._entry(top, of.components, of.name).row, top.shape[0])
@@ -125,7 +131,7 @@ class Quantities:
         if of.components or (by.components and not is_scalar(top.shape)):
             return self._component(Jacobian(top, bottom, kind[0], *kind[1]), of, by)
         flat = not is_column(bottom) and not is_scalar(bottom.shape)
-        if is_scalar(top.shape) and not (flat and self.flat):
+        if is_scalar(top.shape) and not (flat and (entries or self.flat)):
             whole = self.is_loss(of) and kind == ("total", ())
             value = self._gradient(of, by) if whole else Gradient(top, bottom, b.ones(1), kind[0], *kind[1])
             return self._laid(value, by)
@@ -182,6 +188,8 @@ class Quantities:
             return mark, ()
         if by.copy is not None or self.is_loss(of) or (by.time is not None and of.time == by.time):
             return "total", ()
+        if self.partial != "ask":
+            return {"local": "partial"}.get(self.partial, self.partial), ()
         options: dict[str, Kind] = {"the total derivative": ("total", ()), "the immediate one": ("immediate", ())}
         held = tuple(self._others(of, by))
         if held:

@@ -41,7 +41,7 @@ class Reader:
 
     def vocabulary(self, prover: Prover) -> Vocabulary:
         """The model's names and the paper's."""
-        found = Vocabulary.of(prover.subject.reading, self.stage.clock)
+        found = Vocabulary.of(prover.subject.reading, self.stage.clock).knowing(prover.subject.names.variables)
         for order in self.stage.pending:
             match order:
                 case d.Let():
@@ -77,7 +77,9 @@ class Reader:
 
         def make(choices: Choices) -> Formula:
             stage = self.stage
-            return Formula(self.prover.subject, vocabulary, choices, stage.convention, stage.layout, tensors)
+            return Formula(
+                self.prover.subject, vocabulary, choices, stage.convention, stage.layout, stage.partial, tensors
+            )
 
         found = self._search(side, make)
         judgement = self.judge.judge(found)

@@ -19,7 +19,8 @@ _OPEN = re.compile(
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _SILENT = re.compile(
     r"\\(?:tag\*?|intertext|shortintertext)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
-    r"|\\(?:nonumber|notag|allowdisplaybreaks)(?![A-Za-z])"
+    r"|\\(?:eq|auto|c|C)?ref\s*\{[^{}]*\}"
+    r"|\\(?:nonumber|notag|allowdisplaybreaks|derive(?:proved|exact|open|markhere))(?![A-Za-z])"
 )
 _SPACE = r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ])*"
 _CONTINUES = re.compile(_SPACE + r"(?:[-+=]|\\(?:cdot|times|odot|otimes)(?![A-Za-z]))")

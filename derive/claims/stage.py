@@ -29,6 +29,7 @@ class Stage:
     pending: list[d.Let | d.Where | d.Abstract] = field(default_factory=list)
     convention: str = "ask"
     layout: str = "ask"
+    partial: str = "ask"  # what ∂ is, without a +
     assumptions: list[str] = field(default_factory=list)
     each: list[d.ForAll] = field(default_factory=list)
     unknown: str = ""  # a directive that is understood, and not supported
@@ -50,8 +51,10 @@ def directed(stage: Stage, text: str, line: int, load: Loader) -> Stage:
                 stage.pending.append(order)
             case d.Choice("convention", value):
                 stage.convention = value
-            case d.Choice(_, value):
+            case d.Choice("layout", value):
                 stage.layout = value
+            case d.Choice(_, value):
+                stage.partial = value
             case d.Skip():
                 stage.skip = True
             case d.ExpectFalse():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 from sympy import MatrixExpr, Symbol
 
@@ -35,7 +36,7 @@ from derive.claims.meanings import (
 from derive.claims.parse import parse
 from derive.claims.patterns import TIME, Match, Pattern, head_of, plain
 from derive.claims.tree import Group, Row, leaves
-from derive.program import Program
+from derive.program import Program, Variable
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,19 @@ class Vocabulary:
                 if v.role == "param":
                     entries.append(copy_word(tex, v.name))
         return Vocabulary(program, clock, (*words, *entries))
+
+    def knowing(self, variables: Mapping[str, Variable]) -> Vocabulary:
+        """With names that are not the user's: those that the normal form gives to parts of equations."""
+        known, words = dict(self.program.variables), []
+        notation = Notation(variables)
+        for v in variables.values():
+            if v.name in known or v.role in ("adjoint", "carry", "cotangent", "initial"):
+                continue
+            known[v.name] = v
+            tex = notation.tex(v.name, Symbol(TIME)) if v.timed else notation.tex(v.name)
+            words.append(model_word(tex, Quantity(v.name, TIME if v.timed else "")))
+        program = replace(self.program, variables=MappingProxyType(known))
+        return replace(self, program=program, words=(*self.words, *words))
 
     def adding(self, word: Word) -> Vocabulary:
         """With a name that goes before those that are known."""
