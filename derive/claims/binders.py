@@ -77,8 +77,7 @@ class Binders(Quantities):
 
     @property
     def enclosed(self) -> list[Node]:
-        """The nodes that stand first in brackets."""
-        return self.__dict__.setdefault("_enclosed", [])  # type: ignore[no-any-return]
+        raise NotImplementedError
 
     @property
     def used(self) -> set[str]:

@@ -122,12 +122,17 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class Define:
+    """From here on, an equation whose left side is a symbol that nothing else explains defines it."""
+
+
+@dataclass(frozen=True)
 class ExpectFalse:
     """The next claim is known to be wrong."""
 
 
 Order: TypeAlias = (
-    "UseModel | Let | Where | Abstract | Counting | Choice | Assume | ForAll | Operator | Skip | ExpectFalse"
+    "UseModel | Let | Where | Abstract | Counting | Choice | Assume | ForAll | Operator | Skip | Define | ExpectFalse"
 )
 
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
@@ -167,6 +172,8 @@ def read_directive(text: str) -> Order:
         return Assume(rest)
     if word in _CHOICES and rest in _CHOICES[word]:
         return Choice(word, rest)
+    if (word, rest) == ("define", ""):
+        return Define()
     if word in ("skip", "expect"):
         return _single(word, rest, text)
     counting = re.fullmatch(r"(-?[0-9]+)\s*\.\.\s*(\S.*)", rest) if word == "time" else None

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sympy import Expr, Integer, MatrixExpr, Rational
+from sympy import MatrixExpr
 
-from derive.algebra import build as b
-from derive.algebra.nodes import Concat, Delta, Entry, Kronecker
+from derive.algebra.nodes import Kronecker
 from derive.claims import values as v
-from derive.claims.applications import Applications
+from derive.claims.atoms import Atoms
 from derive.claims.binders import Binders
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
 from derive.claims.meanings import (
-    ENTRY_LETTERS,
     Components,
     Definition,
     FunctionName,
@@ -23,11 +21,9 @@ from derive.claims.meanings import (
     Named,
     Ratio,
     Size,
-    split_at,
 )
 from derive.claims.parse import LatexError
-from derive.claims.readings import Misfit
-from derive.claims.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
+from derive.claims.tree import Fraction, Leaf, Node, Row, Scripted, is_leaf
 from derive.claims.values import Value
 
 SKIPPED = ("sep",)  # commas and spaces inside a product
@@ -44,7 +40,7 @@ class Operand:
     at: int
 
 
-class Formula(Applications, Binders):
+class Formula(Atoms, Binders):
     """The values of rows in one run."""
 
     depth = 0
@@ -168,12 +164,9 @@ class Formula(Applications, Binders):
         if called is not None:
             return called
         if isinstance(node, Scripted):
-            if self._is_delta(node):
-                return self._delta(node, scope), at + 1
-            if self._is_indicator(node):
-                return self._indicator(node, scope), at + 1
-            if node.sub is not None and not node.primes and isinstance(node.base, (Group, Scripted)):
-                return self._part(node, scope), at + 1
+            special = self.special(node, scope)
+            if special is not None:
+                return special, at + 1
             if isinstance(node.base, Scripted) and not node.primes:
                 value, _ = self.factor((node.base,), 0, scope)
                 return self.scripted(value, node.sup or (), scope, node.at), at + 1
@@ -201,97 +194,6 @@ class Formula(Applications, Binders):
             case Components():
                 raise LatexError("an index set stands where a value is expected", node.at)
         raise LatexError("a function without arguments", node.at)
-
-    def atom(self, node: Node, scope: Scope) -> Value:
-        """A number, brackets, a fraction, a root or a stack."""
-        match node:
-            case Leaf("number", text):
-                return Rational(text) if len(text) < 12 else Integer(0) / 0
-            case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
-                return self._index(node, scope)
-            case Group("(" | "[" | "{", inner):
-                return self._bracketed(inner, scope, node.at)
-            case Group("<", inner):
-                return self._angle(inner, scope, node.at)
-            case Fraction(top, bottom):
-                return v.divided(self.sum(top, scope), self.sum(bottom, scope), node.at)
-            case Root(inner):
-                return v.applied("sqrt", self.sum(inner, scope), node.at)
-            case Matrix(rows):
-                return self._stacked([self.sum(cell, scope) for cells in rows for cell in cells], node.at, len(rows))
-            case Group("‖", inner):
-                raise LatexError("norms are compared, not equal to something that is known", node.at)
-        raise self.unknown(node)
-
-    def _index(self, node: Node, scope: Scope) -> Expr:
-        return self.clock.value((node,), scope)
-
-    def _bracketed(self, row: Row, scope: Scope, at: int) -> Value:
-        parts = split_at(row, ",", ";")
-        if len(parts) == 1:
-            self.enclosed.extend(row[:1])
-            return self.sum(row, scope)
-        return self._stacked([self.sum(p, scope) for p in parts], at, len(parts))
-
-    def _stacked(self, parts: list[Value], at: int, rows: int) -> Value:
-        """[a, b]: vectors one after another, whichever way they lie."""
-        arrays = [v.as_array(p) for p in parts]
-        if all(v.is_column(p) or v.is_single(p) for p in arrays) and not self.rows:
-            return Concat(*arrays)
-        if all(v.is_row(p) or v.is_single(p) for p in arrays):
-            stacked = Concat(*(b.transpose(p) for p in arrays))
-            return b.transpose(stacked)
-        raise Misfit("a stack of what are no vectors of one kind", at)
-
-    def _angle(self, row: Row, scope: Scope, at: int) -> Value:
-        parts = split_at(row, ",", ";")
-        if len(parts) != 2:
-            raise LatexError("angle brackets around two vectors are a product", at)
-        x, y = (self.sum(p, scope) for p in parts)
-        options: Mapping[str, Callable[[], Value]] = {
-            "an outer product": lambda: v.outer(x, y, at),
-            "a scalar product": lambda: v.inner(x, y, at),
-        }
-        return self.choices.choose("⟨·,·⟩ is", options)()
-
-    def _is_delta(self, node: Scripted) -> bool:
-        return is_leaf(node.base, "symbol", "delta") and node.sup is None and len(node.sub or ()) in (2, 3)
-
-    def _delta(self, node: Scripted, scope: Scope) -> Value:
-        """Kronecker's δ_ij."""
-        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
-        if len(names) != 2:
-            raise self.unknown(node)
-        i, j = (self.clock.value((x,), scope) for x in names)
-        return Delta(b.ones(1), i, j)
-
-    def _part(self, node: Scripted, scope: Scope) -> Value:
-        """An entry of what stands in brackets: (h_t)_i, [∇L]_{ij}."""
-        whole, _ = self.factor((node.base,), 0, scope)
-        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
-        letters = [x.text for x in names if isinstance(x, Leaf)]
-        wanted = 1 if v.is_vector(whole) else 2
-        if len(letters) != len(names) or len(names) != wanted or not set(letters) <= ENTRY_LETTERS:
-            raise self.unknown(node)
-        places = [self.clock.value((x,), scope) - 1 for x in names]
-        array = v.as_array(whole)
-        entry = Entry(array, 0, places[0]) if v.is_row(whole) else Entry(array, *places)
-        return self.scripted(entry, node.sup or (), scope, node.at)
-
-    def _is_indicator(self, node: Scripted) -> bool:
-        return is_leaf(node.base, "number", "1") and bool(node.sub) and node.sup is None
-
-    def _indicator(self, node: Scripted, scope: Scope) -> Value:
-        """1_{i = y_t}: the entry i of a target that is a class, one-hot."""
-        parts = [p for p in split_at(node.sub or (), ",", "=") if p]
-        if len(parts) == 1:
-            parts = _around_equals(parts[0])
-        for index, rest in (parts, parts[::-1]) if len(parts) == 2 else ():
-            found = self.vocabulary.find(rest, 0, scope)
-            meaning = next(iter(found.meanings.values())) if found is not None else None
-            if isinstance(meaning, Named) and self.program[meaning.name].role == "target" and len(index) == 1:
-                return Entry(self.vocabulary.reference(meaning), self.clock.value(index, scope) - 1)
-        raise self.unknown(node)
 
     # What stands above
 
@@ -323,11 +225,6 @@ class Formula(Applications, Binders):
             else:
                 found.append((sign, term))
         return found
-
-
-def _around_equals(row: Row) -> list[Row]:
-    at = next((k for k, x in enumerate(row) if is_leaf(x, "rel", "=")), -1)
-    return [row[:at], row[at + 1 :]] if at > 0 else [row]
 
 
 def _trimmed(row: Row) -> Row:

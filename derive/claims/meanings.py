@@ -66,7 +66,7 @@ class Definition:
 
 
 Meaning: TypeAlias = "Named | Ratio | FunctionName | Size | Components | Definition"
-ENTRY_LETTERS = frozenset("ijklmnpqrs")
+ENTRY_LETTERS = frozenset("ijklmnpq")
 INDEX_LETTERS = frozenset("tkjmnlrs")
 
 
@@ -182,3 +182,14 @@ def shown(m: object) -> str:
         case IndexSet(size):
             return f"range({size})"
     return ""
+
+
+def split_at_op(row: Row, *signs: str) -> list[Row]:
+    """The parts of a row between some signs."""
+    parts: list[list[Node]] = [[]]
+    for node in row:
+        if is_leaf(node, "op", *signs):
+            parts.append([])
+        else:
+            parts[-1].append(node)
+    return [tuple(p) for p in parts]

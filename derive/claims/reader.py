@@ -16,14 +16,16 @@ from derive.claims import directives as d
 from derive.claims import values as v
 from derive.claims.assumptions import initial_states, starting_at_zero, zero_state
 from derive.claims.clock import Scope
-from derive.claims.equation import ORDER, Claim, Side, defined, has_tensors, read_claim
+from derive.claims.equation import EQUAL, ORDER, Claim, Side, defined, has_tensors, read_claim
 from derive.claims.formula import Formula
 from derive.claims.judge import FALSE, TRUE, Judge, Judgement, Outcome, Pair, fingerprint
 from derive.claims.parse import parse
 from derive.claims.patterns import plain
+from derive.claims.printing import to_tex
 from derive.claims.readings import Choices, Misfit, Search, search
 from derive.claims.repair import Repairer
-from derive.claims.stage import Stage
+from derive.claims.stage import Definition, Stage
+from derive.claims.tree import Fraction
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import ShapeError
 from derive.proof.prove import Prover
@@ -50,7 +52,20 @@ class Reader:
                     found = found.abstract(order)
                 case d.Where(left, right):
                     found = found.defining(left, plain(parse(left)), plain(parse(right)))
+                case Definition(tex, left_row, right_row):
+                    found = found.defining(tex, left_row, right_row)
         return found
+
+    def definition(self, tex: str) -> Definition | None:
+        """The equation, if its left side is a symbol that nothing explains."""
+        claim = read_claim(plain(parse(tex)))
+        side = claim.sides[0]
+        if len(claim.sides) != 1 or side.relation not in EQUAL or side.accumulates or len(side.left) != 1:
+            return None
+        known = self.vocabulary(self.prover).find(side.left, 0, Scope())
+        if isinstance(side.left[0], Fraction) or (known is not None and not known.match.sup):
+            return None
+        return Definition(to_tex(side.left), side.left, side.right)
 
     def judged(self, tex: str) -> Judgement:
         """The verdict on a display; a chain, or what holds for each of some symbols, is as good as its worst part."""

@@ -114,11 +114,22 @@ def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str,
         plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
         if found["env"] == "alignat":
             plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
-        tex = macros.expand(plain.replace("&", " ")) if found["env"] in (*ROWS, "multline") else macros.expand(plain)
+        tex = macros.expand(_unaligned(plain) if found["env"] in (*ROWS, "multline") else plain)
         if found["env"] == "multline":
             tex = tex.replace(r"\\", " ")
         if tex.strip(" \n\t.,;"):
             yield Display(tex.strip(), label[1].strip() if label else f"{file}:{line}", line)
+
+
+def _unaligned(row: str) -> str:
+    """Without the & of the alignment; those of matrices stay."""
+    out, inner, at = [], 0, 0
+    for token in re.finditer(r"\\begin\b|\\end\b|\\.|&", row):
+        inner += (token.group() == r"\begin") - (token.group() == r"\end")
+        if token.group() == "&" and inner == 0:
+            out.append(row[at : token.start()] + " ")
+            at = token.end()
+    return "".join(out) + row[at:]
 
 
 def _rows(body: str) -> list[tuple[int, str]]:

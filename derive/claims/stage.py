@@ -8,6 +8,7 @@ from typing import Protocol
 from derive.claims import directives as d
 from derive.claims.clock import Clock
 from derive.claims.parse import LatexError
+from derive.claims.tree import Row
 from derive.errors import DeriveError
 from derive.proof.prove import Prover
 
@@ -18,6 +19,15 @@ class Loader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Definition:
+    """An equation of the paper that defines its left side."""
+
+    tex: str
+    left: Row
+    right: Row
+
+
 @dataclass
 class Stage:
     """What the directives above a claim say."""
@@ -26,7 +36,7 @@ class Stage:
     model: str = ""
     trouble: str = ""  # an error above, which makes what follows unreadable
     clock: Clock = field(default_factory=Clock)
-    pending: list[d.Let | d.Where | d.Abstract] = field(default_factory=list)
+    pending: list[d.Let | d.Where | d.Abstract | Definition] = field(default_factory=list)
     convention: str = "ask"
     layout: str = "ask"
     partial: str = "ask"  # what ∂ is, without a +
@@ -35,6 +45,7 @@ class Stage:
     unknown: str = ""  # a directive that is understood, and not supported
     skip: bool = False
     expect_false: bool = False
+    defines: bool = False  # does an equation with an unknown symbol on its left define that?
 
 
 def directed(stage: Stage, text: str, line: int, load: Loader) -> Stage:
@@ -57,6 +68,8 @@ def directed(stage: Stage, text: str, line: int, load: Loader) -> Stage:
                 stage.partial = value
             case d.Skip():
                 stage.skip = True
+            case d.Define():
+                stage.defines = True
             case d.ExpectFalse():
                 stage.expect_false = True
             case d.Assume(tex):

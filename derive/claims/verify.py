@@ -114,11 +114,26 @@ def verify(
             continue
         skip, expected = stage.skip, stage.expect_false
         stage.skip = stage.expect_false = False
+        if not skip and stage.defines and defined(stage, item.tex):
+            skip = True
         if not skip and (not only or item.id in only):
             assumptions = tuple(stage.assumptions)
             judgement = judge(stage, item.tex, repairs)
             yield Result(item.id, source.file, item.line, item.tex, stage.model, judgement, expected, assumptions)
         progress()
+
+
+def defined(stage: Stage, tex: str) -> bool:
+    """Does an equation define a symbol?  Then that is known from here on."""
+    if stage.prover is None or stage.trouble:
+        return False
+    try:
+        definition = Reader(stage.prover, stage).definition(tex)
+    except (LatexError, DeriveError):
+        return False
+    if definition is not None:
+        stage.pending.append(definition)
+    return definition is not None
 
 
 def displays(sources: list[Source]) -> int:

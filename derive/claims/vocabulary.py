@@ -84,7 +84,8 @@ class Vocabulary:
             tex = notation.tex(v.name, Symbol(TIME)) if v.timed else notation.tex(v.name)
             words.append(model_word(tex, Quantity(v.name, TIME if v.timed else "")))
         program = replace(self.program, variables=MappingProxyType(known))
-        return replace(self, program=program, words=(*self.words, *words))
+        own, entries = ([w for w in self.words if bool(w.entries) == is_entry] for is_entry in (False, True))
+        return replace(self, program=program, words=(*own, *words, *entries))
 
     def adding(self, word: Word) -> Vocabulary:
         """With a name that goes before those that are known."""
@@ -234,11 +235,11 @@ class Vocabulary:
             time, components = "", (time, *components)
         if v.timed and not time:
             raise DirectiveError(f"{name} has a value per step: write {name}[t]")
-        values = [self.clock.value(read_index(c), self._with_sizes(scope)) for c in components]
+        values = [self.clock.value(read_index(c), self.with_sizes(scope)) for c in components]
         copy = self.clock.value(read_index(q.copy), scope) if q.copy else None
         return Named(name, self.clock.value(read_index(time), scope) if time else None, tuple(values), copy)
 
-    def _with_sizes(self, scope: Scope) -> Scope:
+    def with_sizes(self, scope: Scope) -> Scope:
         return Scope({**{s.name: s for s in self.program.sizes}, **scope.letters})
 
     def reference(self, named: Named) -> MatrixExpr:

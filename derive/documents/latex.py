@@ -11,7 +11,19 @@ from collections.abc import Iterable
 from itertools import groupby
 from math import prod
 
-from sympy import Expr, HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, MatrixSymbol, OneMatrix, Rational, Symbol
+from sympy import (
+    Expr,
+    HadamardProduct,
+    Integer,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSymbol,
+    OneMatrix,
+    Rational,
+    Symbol,
+    ZeroMatrix,
+)
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.functions import Apply
@@ -251,8 +263,13 @@ class MatrixPrinter(LossPrinter):
         return stacked(self._print(a) for a in e.args)
 
     def _print_Blocks(self, e: Blocks) -> str:
-        rows = (" & ".join(self._print(e.block(i, j)) for j in range(e.block_cols)) for i in range(e.block_rows))
+        rows = (" & ".join(self._cell(e.block(i, j)) for j in range(e.block_cols)) for i in range(e.block_rows))
         return stacked(rows)
+
+    def _cell(self, e: MatrixExpr) -> str:
+        """A block; of zeros, nothing else may tell the shape."""
+        rows, cols = e.shape
+        return rf"0_{{{self._print(rows)} \times {self._print(cols)}}}" if isinstance(e, ZeroMatrix) else self._print(e)
 
     def _print_Slice(self, e: Slice) -> str:
         return parentheses(self._print(e.arg), "[", "]") + f"_{{{self._print(e.low)}:{self._print(e.high)}}}"

@@ -1,0 +1,177 @@
+"""What a factor may be besides a name: numbers, brackets, stacks, entries, δ_ij, indicators, squared norms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sympy import Expr, Integer, MatrixExpr, Rational
+
+from derive.algebra import build as b
+from derive.algebra.nodes import Blocks, Concat, Delta, Entry
+from derive.claims import values as v
+from derive.claims.applications import Applications
+from derive.claims.clock import Scope
+from derive.claims.meanings import ENTRY_LETTERS, Named, split_at, split_at_op
+from derive.claims.parse import LatexError
+from derive.claims.readings import Misfit
+from derive.claims.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
+from derive.claims.values import Value
+
+
+class Atoms(Applications):
+    """The values of single nodes."""
+
+    @property
+    def enclosed(self) -> list[Node]:
+        """The nodes that stand first in brackets."""
+        return self.__dict__.setdefault("_enclosed", [])  # type: ignore[no-any-return]
+
+    def special(self, node: Scripted, scope: Scope) -> Value | None:
+        """What scripts make of a number, of brackets and of δ; None where they are a power or a transpose."""
+        if self._is_delta(node):
+            return self._delta(node, scope)
+        if is_leaf(node.base, "number", "0") and node.sub and node.sup is None:
+            return self._zeros(node.sub, scope, node.at)
+        if isinstance(node.base, Group) and node.base.open == "‖":
+            return self._squared(node, scope)
+        if is_leaf(node.base, "number", "1") and node.sub and node.sup is None:
+            return self._indicator(node, scope)
+        if node.sub is not None and not node.primes and isinstance(node.base, (Group, Scripted)):
+            return self._part(node, scope)
+        return None
+
+    def atom(self, node: Node, scope: Scope) -> Value:
+        """A number, brackets, a fraction, a root or a stack."""
+        match node:
+            case Leaf("number", text):
+                return Rational(text) if len(text) < 12 else Integer(0) / 0
+            case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
+                return self._index(node, scope)
+            case Group("(" | "[" | "{", inner):
+                return self._bracketed(inner, scope, node.at)
+            case Group("<", inner):
+                return self._angle(inner, scope, node.at)
+            case Fraction(top, bottom):
+                return v.divided(self.sum(top, scope), self.sum(bottom, scope), node.at)
+            case Root(inner):
+                return v.applied("sqrt", self.sum(inner, scope), node.at)
+            case Matrix(rows):
+                cells = [[self.sum(cell, scope) for cell in row] for row in rows]
+                if any(len(row) > 1 for row in cells):
+                    return self._blocks(cells, node.at)
+                return self._stacked([row[0] for row in cells], node.at)
+            case Group("‖", inner):
+                raise LatexError("norms are compared, not equal to something that is known", node.at)
+        raise self.unknown(node)
+
+    def _index(self, node: Node, scope: Scope) -> Expr:
+        return self.clock.value((node,), scope)
+
+    def _bracketed(self, row: Row, scope: Scope, at: int) -> Value:
+        parts = split_at(row, ",", ";")
+        if len(parts) == 1:
+            self.enclosed.extend(row[:1])
+            return self.sum(row, scope)
+        return self._stacked([self.sum(p, scope) for p in parts], at)
+
+    @staticmethod
+    def _blocks(cells: list[list[Value]], at: int) -> Value:
+        """A matrix of blocks; a 0 is as large as its row and its column say."""
+        arrays = [[x for x in row if isinstance(x, MatrixExpr)] for row in cells]
+        columns = [
+            [row[k] for row in cells if k < len(row) and isinstance(row[k], MatrixExpr)] for k in range(len(cells[0]))
+        ]
+        if any(len(row) != len(cells[0]) for row in cells) or not all(arrays) or not all(columns):
+            raise Misfit("blocks whose sizes are not clear", at)
+        entries = [
+            x if isinstance(x, MatrixExpr) else b.zeros((arrays[i][0].shape[0], columns[k][0].shape[1]))
+            for i, row in enumerate(cells)
+            for k, x in enumerate(row)
+        ]
+        if any(x != 0 for row in cells for x in row if not isinstance(x, MatrixExpr)):
+            raise Misfit("a number other than 0 as a block", at)
+        return Blocks(len(cells), len(cells[0]), *entries)
+
+    def _stacked(self, parts: list[Value], at: int) -> Value:
+        """[a, b]: vectors one after another, whichever way they lie."""
+        arrays = [v.as_array(p) for p in parts]
+        if all(v.is_column(p) or v.is_single(p) for p in arrays) and not self.rows:
+            return Concat(*arrays)
+        if all(v.is_row(p) or v.is_single(p) for p in arrays):
+            stacked = Concat(*(b.transpose(p) for p in arrays))
+            return b.transpose(stacked)
+        raise Misfit("a stack of what are no vectors of one kind", at)
+
+    def _angle(self, row: Row, scope: Scope, at: int) -> Value:
+        parts = split_at(row, ",", ";")
+        if len(parts) != 2:
+            raise LatexError("angle brackets around two vectors are a product", at)
+        x, y = (self.sum(p, scope) for p in parts)
+        options: Mapping[str, Callable[[], Value]] = {
+            "an outer product": lambda: v.outer(x, y, at),
+            "a scalar product": lambda: v.inner(x, y, at),
+        }
+        return self.choices.choose("⟨·,·⟩ is", options)()
+
+    def _is_delta(self, node: Scripted) -> bool:
+        return is_leaf(node.base, "symbol", "delta") and node.sup is None and len(node.sub or ()) in (2, 3)
+
+    def _delta(self, node: Scripted, scope: Scope) -> Value:
+        """Kronecker's δ_ij."""
+        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
+        if len(names) != 2:
+            raise self.unknown(node)
+        i, j = (self.clock.value((x,), scope) for x in names)
+        return Delta(b.ones(1), i, j)
+
+    def _zeros(self, sub: Row, scope: Scope, at: int) -> Value:
+        """0_{H × I}."""
+        sizes = self.vocabulary.with_sizes(scope)
+        parts = [self.clock.value(p, sizes) for p in split_at_op(sub, "times")]
+        if len(parts) != 2:
+            raise LatexError("zeros of a shape rows × columns are meant", at)
+        return b.zeros((parts[0], parts[1]))
+
+    def _squared(self, node: Scripted, scope: Scope) -> Value:
+        """‖v‖², of a vector; a 2 below says which norm."""
+        assert isinstance(node.base, Group)
+        inner = self.sum(node.base.row, scope)
+        below = node.sub is None or (len(node.sub) == 1 and is_leaf(node.sub[0], "number", "2"))
+        if (
+            not below
+            or not node.sup
+            or not is_leaf(node.sup[0], "number", "2")
+            or not (v.is_vector(inner) or v.is_single(inner))
+        ):
+            raise LatexError("of norms, only the square of a vector's is read", node.at)
+        return v.inner(inner, inner, node.at) if v.is_vector(inner) else v.raised(inner, Integer(2), node.at)
+
+    def _part(self, node: Scripted, scope: Scope) -> Value:
+        """An entry of what stands in brackets: (h_t)_i, [∇L]_{ij}."""
+        whole, _ = self.factor((node.base,), 0, scope)
+        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
+        letters = [x.text for x in names if isinstance(x, Leaf)]
+        wanted = 1 if v.is_vector(whole) else 2
+        if len(letters) != len(names) or len(names) != wanted or not set(letters) <= ENTRY_LETTERS:
+            raise self.unknown(node)
+        places = [self.clock.value((x,), scope) - 1 for x in names]
+        array = v.as_array(whole)
+        entry = Entry(array, 0, places[0]) if v.is_row(whole) else Entry(array, *places)
+        return self.scripted(entry, node.sup or (), scope, node.at)
+
+    def _indicator(self, node: Scripted, scope: Scope) -> Value:
+        """1_{i = y_t}: the entry i of a target that is a class, one-hot."""
+        parts = [p for p in split_at(node.sub or (), ",", "=") if p]
+        if len(parts) == 1:
+            parts = _around_equals(parts[0])
+        for index, rest in (parts, parts[::-1]) if len(parts) == 2 else ():
+            found = self.vocabulary.find(rest, 0, scope)
+            meaning = next(iter(found.meanings.values())) if found is not None else None
+            if isinstance(meaning, Named) and self.program[meaning.name].role == "target" and len(index) == 1:
+                return Entry(self.vocabulary.reference(meaning), self.clock.value(index, scope) - 1)
+        raise self.unknown(node)
+
+
+def _around_equals(row: Row) -> list[Row]:
+    at = next((k for k, x in enumerate(row) if is_leaf(x, "rel", "=")), -1)
+    return [row[:at], row[at + 1 :]] if at > 0 else [row]
