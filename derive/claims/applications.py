@@ -208,9 +208,9 @@ class Applications(Quantities):
         if function is not None:
             return self._of_function(function, bottom, scope, at)
         of, sign = self._target(top, scope, at)
-        entries = len(bottom) == 1 and isinstance(bottom[0], Accent) and bottom[0].name == "vec"
-        entries = entries and self.vocabulary.find(bottom, 0, scope) is None
-        by, other = self._target(bottom[0].row if entries else bottom, scope, at)  # type: ignore[union-attr]
+        plain_bottom = _without_arrow(bottom)
+        entries = plain_bottom is not None and self.vocabulary.find(bottom, 0, scope) is None
+        by, other = self._target(plain_bottom if entries and plain_bottom else bottom, scope, at)
         value = self.derivative(of, by, mark, entries)
         return b.negative(value) if sign * other < 0 else value
 
@@ -259,6 +259,15 @@ class Applications(Quantities):
                 if isinstance(meaning, Named):
                     arguments.append(meaning)
         return value, tuple(arguments)
+
+
+def _without_arrow(row: Row) -> Row | None:
+    r"""W for \vec W: the entries of a matrix in a row."""
+    head = row[0] if len(row) == 1 else None
+    base = head.base if isinstance(head, Scripted) else head
+    if not isinstance(base, Accent) or base.name != "vec" or len(base.row) != 1:
+        return None
+    return (replace(head, base=base.row[0]),) if isinstance(head, Scripted) else base.row
 
 
 def _unwrapped(row: Row) -> Row:

@@ -69,6 +69,9 @@ class Atoms(Applications):
 
     def _bracketed(self, row: Row, scope: Scope, at: int) -> Value:
         parts = split_at(row, ",", ";")
+        equals = _around_equals(row)
+        if len(equals) == 2:  # Iverson's [t = T]
+            return Delta(b.ones(1), *(self.clock.value(p, scope) for p in equals))
         if len(parts) == 1:
             self.enclosed.extend(row[:1])
             return self.sum(row, scope)

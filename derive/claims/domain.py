@@ -49,8 +49,8 @@ class Domain:
 
     def _is_step(self, left: MatrixExpr, env: Env) -> bool:
         """Is the left side about a step of the sequence, or the one before the first?"""
-        times = (r.index for r in left.atoms(Timed))
-        return all(self.integer(e, env) < self.steps for e in times if not e.free_symbols & _bound(left))
+        times = [r for r in left.atoms(Timed) if not r.index.free_symbols & _bound(left)]
+        return not any(self._is_after(r, env) for r in times)
 
     def integer(self, e: Expr, env: Env) -> int:
         return int(e.xreplace({s: Integer(n) for s, n in env.items()}))
@@ -97,7 +97,12 @@ class Domain:
         return v.role == "state" and 1 <= before <= max(1, len(v.initial))
 
     def _is_after(self, r: MatrixExpr, env: Env) -> bool:
-        return isinstance(r, Timed) and self.integer(r.index, env) >= self.steps
+        if not isinstance(r, Timed):
+            return False
+        v = self.program[r.name]
+        owner = self.program[v.of] if v.of in self.program.variables else v
+        beyond = max(1, len(owner.initial)) if owner.backward else 0  # dL/dg[T], of a state that runs backward
+        return self.integer(r.index, env) >= self.steps + beyond
 
     def _is_zero(self, e: MatrixExpr, env: Env) -> bool:
         """Is it a derivative at a step after the last one?"""

@@ -79,7 +79,7 @@ def _parts(row: Row) -> Iterator[Row]:
     for node in row:
         if is_leaf(node, "sep", ",", ";", "quad", "qquad", ".") or _is_text(node):
             found.append([])
-        elif isinstance(node, Group) and node.open in ("(", "[") and _is_remark(node.row):
+        elif isinstance(node, Group) and node.open in ("(", "[") and not found[-1] and _is_remark(node.row):
             found += [*map(list, _parts(node.row)), []]
         elif found[-1] or not _goes_on(node) or len(found) == 1:
             found[-1].append(node)

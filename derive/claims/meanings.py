@@ -16,7 +16,8 @@ from derive.claims.tree import Group, Leaf, Node, Row, Scripted, is_leaf, leaves
 
 FUNCTION_NAMES: Mapping[str, str] = {
     "tanh": "tanh", "sigma": "sigmoid", "sigmoid": "sigmoid", "exp": "exp", "log": "log", "ln": "log", "sin": "sin",
-    "cos": "cos", "relu": "relu", "ReLU": "relu", "softplus": "softplus", "softmax": "softmax", "erf": "erf",
+    "cos": "cos", "relu": "relu", "ReLU": "relu", "softplus": "softplus", "softmax": "softmax",
+    "erf": "erf", "step": "step", "sign": "sign",
 }  # fmt: skip
 
 

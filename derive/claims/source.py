@@ -135,7 +135,7 @@ def _unaligned(row: str) -> str:
 def _rows(body: str) -> list[tuple[int, str]]:
     r"""The rows between \\ that stand in no brace and no inner environment, and where they begin."""
     rows, start, depth, inner = [], 0, 0, 0
-    for token in re.finditer(r"\\begin\b|\\end\b|\\\\(?:\s*\[[^\]]*\])?|\\[{}%&]|[{}]", body):
+    for token in re.finditer(r"\\begin\b|\\end\b|\\\\(?:\[[^\]]*\])?|\\[{}%&]|[{}]", body):
         kind = token.group()
         depth += (kind == "{") - (kind == "}")
         inner += (kind == r"\begin") - (kind == r"\end")

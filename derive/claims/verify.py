@@ -107,20 +107,33 @@ def verify(
         repairs: is the nearest true equation looked for?
     """
     stage = Stage(given, given.subject.names.name if given is not None else "")
-    for source in sources:
+    definitions: set[int] = set()
+    for place, source in enumerate(sources):
         item = source.item
         if isinstance(item, Directive):
+            known = stage.defines
             stage = directed(stage, item.text, item.line, load)
+            if stage.defines and not known:  # what is defined may be used above its definition
+                definitions |= set(_defining(stage, sources, place))
             continue
-        skip, expected = stage.skip, stage.expect_false
+        skip, expected = stage.skip or place in definitions, stage.expect_false
         stage.skip = stage.expect_false = False
-        if not skip and stage.defines and defined(stage, item.tex):
-            skip = True
         if not skip and (not only or item.id in only):
             assumptions = tuple(stage.assumptions)
             judgement = judge(stage, item.tex, repairs)
             yield Result(item.id, source.file, item.line, item.tex, stage.model, judgement, expected, assumptions)
         progress()
+
+
+def _defining(stage: Stage, sources: list[Source], place: int) -> Iterator[int]:
+    """The places of the displays that define a symbol, up to the next model."""
+    for later in range(place + 1, len(sources)):
+        item = sources[later].item
+        if isinstance(item, Directive):
+            if item.text.split()[:1] == ["model"]:
+                return
+        elif defined(stage, item.tex):
+            yield later
 
 
 def defined(stage: Stage, tex: str) -> bool:
