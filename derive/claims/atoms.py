@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sympy import Expr, Integer, MatrixExpr, Rational
 
 from derive.algebra import build as b
-from derive.algebra.nodes import Blocks, Concat, Delta, Entry
+from derive.algebra.nodes import Blocks, Concat, Delta, Entry, Norm
 from derive.claims import values as v
 from derive.claims.applications import Applications
 from derive.claims.clock import Scope
@@ -32,6 +32,8 @@ class Atoms(Applications):
             return self._delta(node, scope)
         if is_leaf(node.base, "number", "0") and node.sub and node.sup is None:
             return self._zeros(node.sub, scope, node.at)
+        if isinstance(node.base, Group) and node.base.open in ("‖", "|") and self.bounds:
+            return self._norm(node, scope)
         if isinstance(node.base, Group) and node.base.open == "‖":
             return self._squared(node, scope)
         if is_leaf(node.base, "number", "1") and node.sub and node.sup is None:
@@ -60,7 +62,9 @@ class Atoms(Applications):
                 if any(len(row) > 1 for row in cells):
                     return self._blocks(cells, node.at)
                 return self._stacked([row[0] for row in cells], node.at)
-            case Group("‖", inner):
+            case Group("‖" | "|", inner) if self.bounds:
+                return Norm(v.as_array(self.sum(inner, scope)))
+            case Group("‖" | "|"):
                 raise LatexError("norms are compared, not equal to something that is known", node.at)
         raise self.unknown(node)
 
@@ -134,6 +138,14 @@ class Atoms(Applications):
         if len(parts) != 2:
             raise LatexError("zeros of a shape rows × columns are meant", at)
         return b.zeros((parts[0], parts[1]))
+
+    def _norm(self, node: Scripted, scope: Scope) -> Value:
+        """A norm, which one said below, to a power."""
+        assert isinstance(node.base, Group)
+        kind = "2" if node.sub is None or is_leaf(node.sub[0], "number", "2") else "F"
+        if kind == "F" and not is_leaf((node.sub or ())[0], "letter", "F"):
+            raise LatexError("the norms that are read are the 2-norm and the Frobenius norm", node.at)
+        return self.scripted(Norm(v.as_array(self.sum(node.base.row, scope)), kind), node.sup or (), scope, node.at)
 
     def _squared(self, node: Scripted, scope: Scope) -> Value:
         """‖v‖², of a vector; a 2 below says which norm."""

@@ -44,6 +44,7 @@ class Quantities:
     layout: str = "ask"
     partial: str = "ask"
     tensors: bool = False
+    bounds: bool = False  # are sides compared, so that norms may stand in them?
 
     @property
     def program(self) -> Program:

@@ -15,6 +15,7 @@ from derive.algebra.nodes import Entry, T, t
 from derive.claims import directives as d
 from derive.claims import values as v
 from derive.claims.assumptions import initial_states, starting_at_zero, zero_state
+from derive.claims.bounds import judged_bound
 from derive.claims.clock import Scope
 from derive.claims.equation import EQUAL, ORDER, Claim, Side, defined, has_tensors, read_claim
 from derive.claims.formula import Formula
@@ -85,18 +86,18 @@ class Reader:
             yield text
 
     def _side(self, side: Side, claim: Claim, vocabulary: Vocabulary) -> Judgement:
-        if side.relation in ORDER:
-            return Judgement(Outcome.OPEN, "inequalities are not judged yet")
         rows = (side.left, side.right, *(r for _, r in claim.definitions))
         tensors = any(has_tensors(r, vocabulary) for r in rows)
+        bounds = any(s.relation in ORDER for s in claim.sides)
 
         def make(choices: Choices) -> Formula:
-            stage = self.stage
-            return Formula(
-                self.prover.subject, vocabulary, choices, stage.convention, stage.layout, stage.partial, tensors
-            )
+            s = self.stage
+            ways = (s.convention, s.layout, s.partial, tensors, bounds)
+            return Formula(self.prover.subject, vocabulary, choices, *ways)
 
         found = self._search(side, make)
+        if side.relation in ORDER:
+            return judged_bound(self.prover, found, side.relation, self.stage.clock.single)
         judgement = self.judge.judge(found)
         if judgement.outcome is Outcome.REFUTED:
             judgement = self._from_zero(side, claim, judgement)

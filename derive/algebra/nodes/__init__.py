@@ -1,6 +1,6 @@
 """The matrix expressions that equations are made of; with `bound`, all that knows SymPy's internals."""
 
-from derive.algebra.nodes.arrays import Blocks, Concat, Diag, DiagPart, Entry, Pad, Reshape, Slice
+from derive.algebra.nodes.arrays import Blocks, Concat, Diag, DiagPart, Entry, Norm, Pad, Reshape, Slice
 from derive.algebra.nodes.core import (
     NONEMPTY,
     B,
@@ -44,6 +44,7 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "Node",
+    "Norm",
     "Pad",
     "Reshape",
     "Scale",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sympy import Basic, Expr, KroneckerDelta, MatrixExpr, S, Tuple
+from sympy.core.symbol import Str
 
-from derive.algebra.nodes.core import Node, Unary, number
+from derive.algebra.nodes.core import Node, Unary, label, number
 from derive.algebra.shapes import conform, shape_text
 from derive.errors import ShapeError
 
@@ -98,6 +99,26 @@ class Entry(Node):
 
     def _sympystr(self, printer: Any) -> str:
         return f"{printer._print(self.arg)}[{self.row}, {self.col}]"
+
+
+class Norm(Node):
+    """The norm of a matrix: "2", its largest singular value (a vector's length), or "F", of its entries in a row."""
+
+    def __new__(cls, a: MatrixExpr, kind: str | Str = "2") -> Norm:
+        kind = label(kind)
+        if kind.name not in {"2", "F"}:
+            raise ValueError(f"a norm is 2 or F, not {kind.name!r}")
+        return Basic.__new__(cls, a, kind)
+
+    arg = property(lambda self: self.args[0])
+    kind = property(lambda self: self.args[1].name)
+    shape = property(lambda self: (S.One, S.One))
+
+    def _entry(self, i: Any, j: Any, **_: Any) -> Expr:
+        raise NotImplementedError("a norm is no polynomial of entries")
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"norm({printer._print(self.arg)})"
 
 
 class Reshape(Node):

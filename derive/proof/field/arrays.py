@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sympy import Integer
 
-from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Entry, Kronecker, Pad, Reshape, Slice
+from derive.algebra.nodes import Blocks, Concat, Diag, DiagPart, Entry, Kronecker, Norm, Pad, Reshape, Slice
 from derive.errors import UnsupportedError
 from derive.proof.field.domain import Rows
 from derive.proof.field.duals import Dual
+from derive.proof.field.reals import Reals
 from derive.proof.field.rules import Env, Run, evaluate, sizes, values
 
 
@@ -43,6 +44,14 @@ def _(node: Pad, run: Run, env: Env) -> Dual:
         return [*([zero] * cols for _ in range(low)), *a, *([zero] * cols for _ in range(after))]
 
     return run.matrices.linear(pad, run.part(node.arg, env))
+
+
+@evaluate.register(Norm)
+def _(node: Norm, run: Run, env: Env) -> Dual:
+    domain = run.matrices.domain
+    if not isinstance(domain, Reals):
+        raise UnsupportedError("there are no norms in a finite field")
+    return Dual([[domain.norm(run.part(node.arg, env).rows, node.kind)]])
 
 
 @evaluate.register(Reshape)

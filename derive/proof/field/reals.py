@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 
 from derive.proof.budget import OutOfBudget
-from derive.proof.field.domain import Scalar
+from derive.proof.field.domain import Rows, Scalar
 
 DIGITS = 50
 LARGEST = 4096  # bits of the integer part of an argument: its sine takes as many digits, its exponential has as many
@@ -87,6 +87,15 @@ class Reals:
 
     def relate_log(self, a: Scalar, log: Scalar) -> None:
         pass
+
+    def norm(self, rows: Rows, kind: str) -> Scalar:
+        """The largest singular value of a matrix, or the length of its entries in a row ("F")."""
+        flat = [x for row in rows for x in row]
+        if kind == "F" or len(rows) == 1 or len(rows[0]) == 1:
+            return self.context.sqrt(self.context.fdot(flat, flat))
+        gram = [[self.context.fdot(u, v) for v in zip(*rows, strict=True)] for u in zip(*rows, strict=True)]
+        values = self.context.eigsy(self.context.matrix(gram), eigvals_only=True)
+        return self.context.sqrt(max(*values, self.zero))
 
     def _log(self, z: Scalar) -> Scalar:
         if z <= 0:
