@@ -36,8 +36,6 @@ from derive.algebra.nodes import (
     Detach,
     Diag,
     DiagPart,
-    Entry,
-    Gradient,
     Jacobian,
     Kronecker,
     LogSoftmax,
@@ -46,7 +44,6 @@ from derive.algebra.nodes import (
     Scale,
     Slice,
     Softmax,
-    StepGradient,
     SumOver,
     Timed,
 )
@@ -55,6 +52,7 @@ from derive.algebra.shorthand import decimal, factors, scalar_part
 from derive.algebra.symbols import has_superscript
 from derive.documents.levels import Level, level, parentheses
 from derive.documents.losses import LOG_SOFTMAX, LossPrinter
+from derive.documents.quotients import DerivativePrinter
 from derive.errors import UnsupportedError
 from derive.program import Program
 
@@ -89,7 +87,7 @@ def _number_first(e: MatrixExpr) -> tuple[Expr, MatrixExpr]:
     return prod((a.coefficient for a in pulled), start=Integer(1)), MatMul(*rest, evaluate=False) if pulled else e
 
 
-class MatrixPrinter(LossPrinter):
+class MatrixPrinter(LossPrinter, DerivativePrinter):
     """SymPy's printer for numbers and sizes, our own rules for every matrix expression."""
 
     def __init__(self, notation: Notation | None = None):
@@ -128,30 +126,6 @@ class MatrixPrinter(LossPrinter):
 
     def _print_MatrixSymbol(self, e: MatrixSymbol) -> str:
         return self.notation.tex(e.name)
-
-    def _print_StepGradient(self, e: StepGradient) -> str:
-        return rf"\frac{{dL_{{{index_tex(e.index)}}}}}{{d{self.notation.tex(e.name)}}}"
-
-    def _print_Jacobian(self, e: Jacobian) -> str:
-        d = {"total": "d", "immediate": r"\partial^{+}", "partial": r"\partial"}[e.kind]
-        under = d.removesuffix("^{+}")
-        tex = rf"\frac{{{d} {self._entries(e.of)}}}{{{under} {self._entries(e.by)}}}"
-        if not e.held:
-            return tex
-        return rf"\left.{tex}\right|_{{{', '.join(self._print(a) for a in e.held)}}}"
-
-    def _print_Gradient(self, e: Gradient) -> str:
-        weight = "" if isinstance(e.weight, OneMatrix) else rf"\left({self._print(e.weight)}\right)^\top "
-        return weight + self._print_Jacobian(e)
-
-    def _print_Entry(self, e: Entry) -> str:
-        col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
-        return rf"\left({self._print(e.arg)}\right)_{{{index_tex(e.row)}{col}}}"
-
-    def _entries(self, e: MatrixExpr) -> str:
-        """What is differentiated, or by what: the entries of a matrix in a row, under an arrow."""
-        tex = self._print(e)
-        return tex if 1 in e.shape else rf"\vec{{{tex}}}"
 
     def _print_Kronecker(self, e: Kronecker) -> str:
         return r" \otimes ".join(self.inside(a, Level.POWER) for a in e.args)
