@@ -23,6 +23,7 @@ from derive.errors import DeriveError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
 
+NEAR = 4  # nodes that a name or a function with its argument takes, and one to look ahead
 STEPS = 4  # T: the order of a product of two factors shows from 3 on
 SECONDS = 10.0
 Numbers = tuple[object, ...]
@@ -43,6 +44,24 @@ class Remembering(Formula):
         if known is None:
             known = self.memory[key] = ((node,), super()._range(node, scope))
         return known[1]  # type: ignore[return-value]
+
+    def sum(self, row: Row, scope: Scope) -> Value:
+        key = ("+", tuple(map(id, row)), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = (row, super().sum(row, scope))
+        return known[1]
+
+    def factor(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        near = row[at : at + NEAR]
+        key = ("factor", tuple(map(id, near)), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is not None:
+            return known[1][0], at + known[1][1]
+        value, end = super().factor(row, at, scope)
+        if end - at < NEAR and binder_of(row[at]) is None:
+            self.memory[key] = (near, (value, end - at))
+        return value, end
 
     def product(self, row: Row, scope: Scope) -> Value:
         key = (tuple(map(id, row)), tuple(scope.letters.items()))

@@ -25,6 +25,7 @@ class Edit:
     words: str
     kept: tuple[Node, ...] = field(default=(), repr=False)  # so that no other object takes over an id
     indices: bool = False  # does it change an index or a time?
+    rank: int = 1  # 0 for the slips that are most common, 2 for rare ones: they are tried in that order
 
 
 def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]:
@@ -47,10 +48,10 @@ def _of_terms(terms: list[Term]) -> Iterator[Edit]:
         shown = to_tex(term.nodes)
         if term.sign is not None:
             other = MINUS if term.sign.text == "+" else PLUS
-            yield Edit({id(term.sign): (other,)}, f"the sign of {shown}")
+            yield Edit({id(term.sign): (other,)}, f"the sign of {shown}", rank=0)
         else:
             first = term.nodes[0]
-            yield Edit({id(first): (MINUS, first)}, f"the sign of {shown}", (first,))
+            yield Edit({id(first): (MINUS, first)}, f"the sign of {shown}", (first,), rank=0)
         if len(terms) > 1:
             gone: dict[int, Row] = {id(x): () for x in term.nodes}
             if term.sign is not None:
@@ -124,7 +125,7 @@ def binder_edits(term: Term, library: Library) -> Iterator[Edit]:
 
 
 def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) -> Edit:
-    return Edit({id(node): (replace(node, sub=sub, sup=sup),)}, words, (node,), indices=True)
+    return Edit({id(node): (replace(node, sub=sub, sup=sup),)}, words, (node,), indices=True, rank=0)
 
 
 # Factors
@@ -151,13 +152,13 @@ def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
         near = [new for step in (1, -1) if (new := library.shifted(time, step)) is not None]
         texts = {to_tex(time), *map(to_tex, near)}
         for new in (*near, *(other for other in library.times if to_tex(other) not in texts)):
-            yield Edit(
-                _exchanged(time, new), f"the time of {shown}: {to_tex(time)} → {to_tex(new)}", nodes, indices=True
-            )
-    for word in library.alike(found):
+            words = f"the time of {shown}: {to_tex(time)} → {to_tex(new)}"
+            yield Edit(_exchanged(time, new), words, nodes, indices=True, rank=0 if new in near else 1)
+    for word, same_shape in library.alike(found):
         written = library.written(word, time, found.match.sup)
         if written is not None:
-            yield Edit(_exchanged(nodes, written), f"{to_tex(written)} for {shown}", nodes)
+            words = f"{to_tex(written)} for {shown}"
+            yield Edit(_exchanged(nodes, written), words, nodes, rank=1 if same_shape else 2)
 
 
 def _exchanged(old: Row, new: Row) -> dict[int, Row]:
@@ -188,7 +189,8 @@ def _transposed(factor: Factor) -> Edit:
     last, shown = factor.nodes[-1], to_tex(factor.nodes)
     new = _with_transpose(last)
     less = isinstance(last, Scripted) and is_transpose((last.sup or ())[-1:])
-    return Edit({id(last): new}, f"{shown} without its transpose" if less else f"{shown} transposed", (last,))
+    words = f"{shown} without its transpose" if less else f"{shown} transposed"
+    return Edit({id(last): new}, words, (last,), rank=0)
 
 
 def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:

@@ -54,8 +54,8 @@ class Library:
             return head
         return (*head, Leaf("op", "+" if value > 0 else "-"), Leaf("number", str(abs(value))))
 
-    def alike(self, found: Found) -> Iterator[Word]:
-        """Other names of the same kind and shape."""
+    def alike(self, found: Found) -> Iterator[tuple[Word, bool]]:
+        """Other names of the same kind, and whether they are of the same shape."""
         for meaning in found.meanings.values():
             kind = type(meaning)
             if not isinstance(meaning, (Named, Ratio)):
@@ -69,8 +69,8 @@ class Library:
                 assert isinstance(target, Quantity)
                 alike = isinstance(other, Quotient) == (kind is Ratio) and not target.components
                 alike = alike and bool(target.time) == (own.time is not None)
-                if alike and word.tex != found.word.tex and self._shape(target.name) == self._shape(own.name):
-                    yield word
+                if alike and word.tex != found.word.tex:
+                    yield word, self._shape(target.name) == self._shape(own.name)
 
     def _shape(self, name: str) -> tuple[Expr, Expr]:
         return self.vocabulary.program[name].shape  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 from time import monotonic
 
 from sympy import MatrixExpr
@@ -30,6 +30,7 @@ from derive.errors import DeriveError
 from derive.proof.prove import Prover
 
 SECONDS = 4.0
+AFTER = 0.1  # seconds for which others are looked for once one is found, or as long as that took
 MOST_HITS = 4  # candidates of one kind that are judged
 Candidate = tuple[Row, tuple[str, ...]]  # a right side, and the edits that lead to it
 ORDER = (Outcome.PROVED, Outcome.CHECKED, Outcome.CONDITIONAL)
@@ -51,7 +52,7 @@ class Repairer:
         end = monotonic() + SECONDS
         outline = Outline(self.vocabulary)
         library = self._library(left, right, outline)
-        edits = list(single_edits(right, outline, library))
+        edits = sorted(single_edits(right, outline, library), key=lambda e: e.rank)
         benches = []
         for choices in readings:
             try:
@@ -67,7 +68,13 @@ class Repairer:
         )
         for stage in stages:
             for bench in benches:
-                hits = list(islice(self._hits(bench, stage(bench), end), MOST_HITS))
+                start, hits = monotonic(), list[tuple[Judgement, Candidate]]()
+                for hit in self._hits(bench, stage(bench), end):
+                    if not hits:  # a few more may be as near
+                        end = min(end, monotonic() + max(AFTER, monotonic() - start))
+                    hits.append(hit)
+                    if len(hits) >= MOST_HITS:
+                        break
                 if hits:
                     return self._best(left, hits)
         return self._derived(benches)

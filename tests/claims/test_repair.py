@@ -1,0 +1,91 @@
+"""False equations are repaired: the chapter's, and slips of every kind, each by the edit that undoes it."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+
+import derive
+from derive.claims.judge import TRUE, Judgement, Outcome
+
+ELMAN = derive.load("elman")
+CHAPTER = (
+    r"\frac{\partial L}{\partial W}=\sum_{j=0}^{T-1}\sum_{b=0}^{j}(\hat{y}_j-y_j)\prod_{m=k+1}^{j}W^{T}"
+    r"\operatorname{diag}(1-\tanh^2(Wh_{m-1}+Ux_m))\otimes h_{k-1}"
+)
+TRUE_W = (
+    r"\frac{\partial L}{\partial W} = \sum_{j=0}^{T-1}\sum_{k=0}^{j} \operatorname{diag}(1-h_k^2) "
+    r"\left(\mathop{\overrightarrow{\prod}}\limits_{m=k+1}^{j} W^\top \operatorname{diag}(1-h_m^2)\right) V^\top (\hat y_j - y_j) h_{k-1}^\top"
+)
+TRUE_H = r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t) + W^\top \operatorname{diag}(1-h_{t+1}^2) \frac{\partial L}{\partial h_{t+1}}"
+SLIPS = {  # what is exchanged for what in which equation
+    "transpose dropped": (TRUE_W, r"V^\top", "V"),
+    "a transpose too many": (TRUE_H, r"W^\top \operatorname", r"W \operatorname"),
+    "lower bound": (TRUE_W, r"\sum_{j=0}", r"\sum_{j=1}"),
+    "upper bound": (TRUE_W, "^{j} W", "^{j-1} W"),
+    "start of the product": (TRUE_W, "m=k+1", "m=k"),
+    "factor missing": (TRUE_W, r"\operatorname{diag}(1-h_k^2) ", ""),
+    "factor too many": (TRUE_H, r"V^\top (", r"V^\top V V^\top ("),
+    "time of the state": (TRUE_W, "h_{k-1}", "h_k"),
+    "time of the slope": (TRUE_H, "h_{t+1}^2", "h_t^2"),
+    "sign": (TRUE_H, "+ W", "- W"),
+    "sign inside": (TRUE_H, r"1-h_{t+1}", r"1+h_{t+1}"),
+    "order": (TRUE_W, r"W^\top \operatorname{diag}(1-h_m^2)", r"\operatorname{diag}(1-h_m^2) W^\top"),
+    "another quantity": (TRUE_W, "h_{k-1}", "x_{k-1}"),
+    "square missing": (TRUE_H, "h_{t+1}^2", "h_{t+1}"),
+    "term missing": (TRUE_H, r"V^\top (\hat y_t - y_t) + ", ""),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_undone(slip: str) -> None:
+    good, old, new = SLIPS[slip]
+    assert good.count(old) == 1
+    assert ELMAN.verify(good, repair=False).outcome in TRUE
+    judgement = ELMAN.verify(good.replace(old, new))
+    assert judgement.outcome in (Outcome.REFUTED, Outcome.ILL_FORMED)
+    assert judgement.repair is not None
+    assert judgement.repair.outcome in TRUE
+    holds(ELMAN, judgement)
+
+
+def holds(model: derive.Model, judgement: Judgement) -> None:
+    """What a repair prints is true when it is read again, if only in one reading."""
+    assert judgement.repair is not None
+    again = model.verify(judgement.repair.latex, ["partial local"], repair=False)
+    assert again.outcome in (*TRUE, Outcome.CONDITIONAL), judgement.repair.latex
+
+
+def test_the_chapter_is_repaired() -> None:
+    """Rename b to k, insert Vᵀ, insert diag(1 − h_k²), move the error vector: no other equation is as near."""
+    start = monotonic()
+    judgement = ELMAN.verify(CHAPTER)
+    assert monotonic() - start < 15
+    assert judgement.outcome is Outcome.ILL_FORMED
+    repair = judgement.repair
+    assert repair is not None
+    assert repair.outcome is Outcome.PROVED
+    assert repair.others == ()
+    assert repair.edits[:3] == ("the index b → k", r"\operatorname{diag}(1-h_k^2) inserted", r"V^{\top} inserted")
+    assert len(repair.edits) == 4
+    assert r"V^{\top}(\hat{y}_j-y_j)\otimes h_{k-1}" in repair.latex
+    holds(ELMAN, judgement)
+
+
+def test_where_no_edit_helps_the_equation_is_derived() -> None:
+    judgement = ELMAN.verify(r"\frac{\partial L}{\partial h_t} = U x_t")
+    assert judgement.repair is not None
+    assert judgement.repair.outcome in TRUE
+    holds(ELMAN, judgement)
+
+
+def test_a_repair_is_no_tautology() -> None:
+    judgement = ELMAN.verify(r"\frac{\partial L}{\partial h_t} = \frac{\partial L}{\partial h_{t+1}}")
+    assert judgement.repair is not None
+    left, right = judgement.repair.latex.split(" = ")
+    assert left != right
+
+
+def test_no_repair_is_looked_for_where_none_is_wanted() -> None:
+    assert ELMAN.verify(CHAPTER, repair=False).repair is None
