@@ -104,6 +104,8 @@ class Applications(Quantities):
         """A function or its derivative at an argument; a power above it is one of the result."""
         place = row[at - 1].at
         argument, end, after = self.argument(row, at, scope)
+        if sup and is_leaf(sup[0], "op", "-"):
+            raise LatexError("an inverse function, or one over it? neither is read", place)
         if primes > 1:
             raise Unknown("second derivatives of functions are not read")
         value: Value = self._slope(name, argument, place) if primes else v.applied(name, argument, place)

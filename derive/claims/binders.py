@@ -69,7 +69,7 @@ class Binders(Quantities):
     def _fresh(self, letter: str) -> Symbol:
         """A name for the index that nothing else has."""
         taken = {"t", "T", *(s.name for s in self.program.sizes), *self.program.constants}
-        name = letter if letter not in taken else "s"
+        name = letter if letter not in taken else f"{letter}'"  # a prime: no letter of the claim is called so
         while name in self.used:
             name += "'"
         self.used.add(name)

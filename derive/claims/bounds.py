@@ -21,7 +21,7 @@ PLACES = ((1, 0), (2, 1), (3, 0), (4, 1))  # T, and the order of the sizes
 CLEAR = 1e-20  # relative: what rounding cannot explain
 
 
-def judged_bound(prover: Prover, found: Search[Pair], relation: str, single: bool) -> Judgement:
+def judged_bound(prover: Prover, found: Search[tuple[Pair, ...]], relation: str, single: bool) -> Judgement:
     """The verdict on left ≤ right (or ≥): refuted by numbers, else open."""
     if not found.readings:
         reason = str(found.misfit) if found.misfit else "no reading makes sense"
@@ -30,7 +30,7 @@ def judged_bound(prover: Prover, found: Search[Pair], relation: str, single: boo
         return Judgement(Outcome.OPEN, f"{relation} is no relation that numbers can deny")
     judged = []
     for reading in found.readings:
-        left, right = reading.result if relation not in GREATER else reading.result[::-1]
+        left, right = reading.result[0] if relation not in GREATER else reading.result[0][::-1]
         judged.append(Judged(reading.choices, _bound(prover, left, right, single)))
     return combined(judged, found.complete)
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 
 from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol, Transpose
 
-from derive.algebra.bound import Bound, OrderedProduct
+from derive.algebra.bound import Bound
 from derive.algebra.nodes import Delta, Diag, Entry, Gradient, Jacobian, Pad, Reshape, Scale, StepGradient, T, Timed, t
 from derive.program import Program, operands
+from derive.proof.budget import OutOfBudget
 
 Env = dict[Symbol, int]
 LINEAR = (Transpose, Diag, Entry, Reshape)  # of one operand
 MOST = 240  # values of all free indices together
+MOST_TRIED, MOST_LOOKED = 20_000, 100_000  # values that are looked at, sums and products that are
 
 
 class Domain:
@@ -24,16 +27,19 @@ class Domain:
 
     def __init__(self, program: Program, steps: int, sizes: Mapping[str, int]):
         self.program, self.steps, self.sizes = program, steps, sizes
+        self.count = 0
         self._fixed: Env = {T: steps, **{s: sizes[s.name] for s in program.sizes}}
 
     def envs(self, left: MatrixExpr, right: MatrixExpr, free: frozenset[Symbol]) -> list[Env]:
         """Every value of the free indices at which both sides have a value."""
         entries = _entry_indices(left) | _entry_indices(right)
         names = sorted(free - set(self._fixed), key=str)
+        if prod(len(self._range(s, s in entries)) for s in names) > MOST_TRIED:
+            raise OutOfBudget(f"there are {len(names)} free indices")
         found = []
         for values in product(*(self._range(s, s in entries) for s in names)):
             env = {**self._fixed, **dict(zip(names, values, strict=True))}
-            if self._is_step(left, env) and self.has_value(left, env) and self.has_value(right, env):
+            if (not names or self._is_step(left, env)) and self.has_value(left, env) and self.has_value(right, env):
                 found.append(env)
         if len(found) <= MOST:
             return found
@@ -71,7 +77,10 @@ class Domain:
                 return any(self._is_zero(a, env) for a in factors) or all(self.has_value(a, env) for a in factors)
             case Bound():
                 low, high = self.integer(e.low, env), self.integer(e.high, env)
-                if isinstance(e, OrderedProduct) and high < low - 1:
+                self.count += 1
+                if self.count > MOST_LOOKED:
+                    raise OutOfBudget("sums are nested too deeply")
+                if high < low - 1:
                     return False  # more than empty: the range makes no sense
                 return all(self.has_value(e.body, {**env, e.index: k}) for k in range(low, high + 1))
             case Pad():

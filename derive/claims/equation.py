@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import denominator, is_quotient, mark_of
-from derive.claims.meanings import Named
+from derive.claims.meanings import INDEX_LETTERS, Named
 from derive.claims.parse import LatexError
-from derive.claims.patterns import plain
+from derive.claims.patterns import is_index, plain
 from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf, leaves
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
@@ -20,8 +20,15 @@ EQUAL = ("=", ":=", "equiv", "triangleq", "coloneqq", "approx", "simeq", "leftar
 ORDER = ("le", "leq", "leqslant", "<", "ge", "geq", "geqslant", ">", "ll", "gg")
 
 
+STATEMENTS = ("in", "propto", "sim", "to", "rightarrow")
+
+
 class NoClaim(DeriveError):
-    """A display that says nothing: a formula without a relation sign."""
+    """A display that claims no equation: W in R^n, ∝."""
+
+
+class NoRelation(DeriveError):
+    """A formula without a relation sign."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +43,70 @@ class Side:
 
 @dataclass(frozen=True)
 class Claim:
-    """The equations that a display claims, and the names it defines on the way."""
+    """What a display says.
+
+    Attributes:
+        sides: its first equation; a chain is all its pairs.
+        definitions: later equations with a plain symbol on their left.
+        others: later equations that claim something too.
+        conditions: values of indices, as in "for t = T".
+    """
 
     sides: tuple[Side, ...]
-    definitions: tuple[tuple[Row, Row], ...] = ()
+    definitions: tuple[Side, ...] = ()
+    others: tuple[Side, ...] = ()
+    conditions: tuple[tuple[str, Row], ...] = ()
 
 
 def read_claim(row: Row) -> Claim:
     """What a display claims: its first equation (a chain is all its pairs); later ones define.
 
     Raises:
-        NoClaim: there is no relation in it.
+        NoClaim, NoRelation: it claims no equation.
         LatexError: a side is missing.
     """
-    parts = [p for p in _parts(plain(row)) if _has_relation(p)]
-    if not parts or not _has_relation(_first(plain(row))):
-        raise NoClaim("an expression, which claims nothing: there is no relation sign in it")
-    for p in _parts(plain(row)):
-        if not _has_relation(p) and not _is_silent(p):
-            raise LatexError("this is no equation, and no remark that is understood", p[0].at)
-    chain = list(_chain(parts[0]))
-    definitions = tuple((s.left, s.right) for p in parts[1:] for s in list(_chain(p))[:1] if s.relation in EQUAL)
-    return Claim(tuple(chain), definitions)
+    parts = list(_parts(plain(row)))
+    first = next((p for p in parts if any(not is_leaf(x, "sep") for x in p)), ())
+    if any(is_leaf(x, "rel", *STATEMENTS) for x in first):
+        raise NoClaim("a statement that is no equation")
+    if not _has_relation(first):
+        raise NoRelation("an expression, which claims nothing: there is no relation sign in it")
+    sides, definitions, others, conditions = list[Side](), list[Side](), list[Side](), list[tuple[str, Row]]()
+    for number, part in enumerate(parts):
+        if not _has_relation(part):
+            if not _is_silent(part):
+                raise LatexError("this is no equation, and no remark that is understood", part[0].at)
+            continue
+        chain = list(_chain(part))
+        if not sides:
+            sides = chain
+        elif _is_condition(chain, parts[number + 1 :]):
+            conditions.append((chain[0].left[0].text, chain[0].right))  # type: ignore[union-attr]
+        elif chain[0].relation in EQUAL and len(chain[0].left) == 1 and _is_symbol(chain[0].left[0]):
+            definitions.append(chain[0])
+        else:
+            others += [side for side in chain if side.relation in EQUAL]
+    return Claim(tuple(sides), tuple(definitions), tuple(others), tuple(conditions))
+
+
+def _is_condition(chain: list[Side], later: list[Row]) -> bool:
+    """Is it t = T-1, one value of an index; not t = 1, …, T?"""
+    side = chain[0]
+    letter = len(side.left) == 1 and isinstance(side.left[0], Leaf) and side.left[0].text in INDEX_LETTERS
+    listed = any(is_leaf(x, "dots") for part in later[:2] for x in part)
+    return letter and len(chain) == 1 and side.relation == "=" and is_index(side.right) and not listed
+
+
+def _is_symbol(node: Node) -> bool:
+    """A letter with what stands around it, or brackets with something below: [K_t]_{11}; no fraction."""
+    match node:
+        case Scripted(base):
+            return _is_symbol(base) or isinstance(base, Group)
+        case Accent() | Font():
+            return True
+        case Leaf(kind):
+            return kind in ("letter", "symbol", "word")
+    return False
 
 
 SHORT = 2  # nodes of what may stand between commas: 2, …, T
@@ -67,10 +116,6 @@ def _is_silent(part: Row) -> bool:
     """May it be left out: words, a number of an equation, the end of a list, "for all t"?"""
     inner = _tidy(part)
     return len(inner) <= SHORT or all(is_leaf(x, "word") for x in inner) or is_leaf(inner[0], "symbol", "forall")
-
-
-def _first(row: Row) -> Row:
-    return next((p for p in _parts(row) if any(not is_leaf(x, "sep") for x in p)), ())
 
 
 def _parts(row: Row) -> Iterator[Row]:
@@ -141,19 +186,28 @@ def _tidy(row: Row) -> Row:
     return row[start:end]
 
 
-def defined(vocabulary: Vocabulary, definitions: tuple[tuple[Row, Row], ...]) -> Vocabulary:
-    """The vocabulary with the symbols that later equations define; what a directive said goes before them."""
-    for left, right in definitions:
-        found = vocabulary.find(left, 0, Scope())
-        whole = found is not None and found.match.end == len(left) and not found.match.sup
-        if found is not None and whole:
-            losses = {vocabulary.program.total, "loss"}
-            if not found.word.own or found.word.names & losses or left == right:
-                continue
-        if len(left) == 1 and not (found is not None and whole):
-            tex = "".join(x.text for x in leaves(left))
-            vocabulary = vocabulary.defining(tex, left, right)
-    return vocabulary
+def defined(vocabulary: Vocabulary, claim: Claim) -> tuple[Vocabulary, tuple[Side, ...]]:
+    """The vocabulary with the symbols that later equations define, and those equations that say something else.
+
+    What a directive said goes before them; of a name of the model they are claims, unless they cut it: W_f = W_f[:n].
+    """
+    others = list(claim.others)
+    for side in claim.definitions:
+        found = vocabulary.find(side.left, 0, Scope())
+        whole = found is not None and found.match.end == len(side.left) and not found.match.sup
+        cut = bool(side.right) and side.right[: len(side.left)] == side.left
+        if found is None or not whole or cut:
+            tex = "".join(x.text for x in leaves(side.left))
+            vocabulary = vocabulary.defining(tex, side.left, side.right)
+        elif found.word.own:
+            others.append(side)
+    return vocabulary, tuple(side for side in others if not _is_let(side.left, vocabulary))
+
+
+def _is_let(row: Row, vocabulary: Vocabulary) -> bool:
+    """Is it a name that a directive explains?  Then that is what it means."""
+    found = vocabulary.find(row, 0, Scope())
+    return found is not None and not found.word.own and found.match.end == len(row)
 
 
 def has_tensors(row: Row, vocabulary: Vocabulary) -> bool:

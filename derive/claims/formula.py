@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import MatrixExpr
 
@@ -183,14 +183,16 @@ class Formula(Atoms, Binders):
                 return self.ratio(meaning), end
             case Size(symbol):
                 return symbol, end
-            case Definition(row, inner):
+            case Definition(row, inner, hidden):
                 if self.depth >= DEEPEST:
                     raise LatexError("definitions go round in a circle", node.at)
+                now = self.vocabulary
                 self.depth += 1
+                self.vocabulary = replace(now, words=now.words[hidden:]) if hidden else now
                 try:
                     return self.sum(row, inner), end
                 finally:
-                    self.depth -= 1
+                    self.depth, self.vocabulary = self.depth - 1, now
             case Components():
                 raise LatexError("an index set stands where a value is expected", node.at)
         raise LatexError("a function without arguments", node.at)

@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
 
 
+WORSE = (Status.REFUTED, Status.ILL_FORMED, Status.OPEN, Status.CHECKED, Status.PROVED)
 TRUE = (Outcome.PROVED, Outcome.CHECKED)
 FALSE = (Outcome.REFUTED, Outcome.ILL_FORMED)
 
@@ -126,10 +127,9 @@ class Judgement:
         return next((r.verdict for r in self.readings if r.outcome is self.outcome), None)
 
 
-def fingerprint(pair: Pair) -> object:
-    """The same for an equation and its transpose."""
-    left, right = pair
-    return frozenset(((left, right), (turned(left), turned(right))))
+def fingerprint(pairs: tuple[Pair, ...]) -> object:
+    """The same for equations and their transposes."""
+    return tuple(frozenset(((left, right), (turned(left), turned(right)))) for left, right in pairs)
 
 
 def turned(e: MatrixExpr) -> MatrixExpr:
@@ -155,15 +155,27 @@ class Judge:
     prover: Prover
     single: bool = False  # is the sequence one step long?
 
-    def judge(self, found: Search[Pair]) -> Judgement:
+    def judge(self, found: Search[tuple[Pair, ...]]) -> Judgement:
         """The verdict on a claim with several readings."""
         if not found.readings:
             if not found.complete:
                 return Judgement(Outcome.OPEN, "there are more readings than are tried")
             reason = str(found.misfit) if found.misfit else "no reading makes sense"
             return Judgement(Outcome.ILL_FORMED, reason, at=found.misfit.at if found.misfit else 0)
-        judged = [Judged(r.choices, self._equation(*r.result)) for r in found.readings]
+        judged = [Judged(r.choices, self._chain(r.result)) for r in found.readings]
         return combined(judged, found.complete)
+
+    def _chain(self, pairs: tuple[Pair, ...]) -> Verdict:
+        """A chain is as good as its worst pair."""
+        worst: Verdict | None = None
+        for left, right in pairs:
+            verdict = self._equation(left, right)
+            if worst is None or WORSE.index(verdict.status) < WORSE.index(worst.status):
+                worst = verdict
+            if verdict.status is Status.REFUTED:
+                return verdict
+        assert worst is not None
+        return worst
 
     def equation(self, left: MatrixExpr, right: MatrixExpr) -> Judged:
         """The verdict on one equation."""

@@ -68,7 +68,10 @@ class Macros:
             given.append(one[0])
             end = one[1]
         body = re.sub(r"#([1-9])", lambda m: given[int(m[1]) - 1] if int(m[1]) <= len(given) else m[0], macro.body)
-        return f"{tex[: found.start()]}{{{body}}}{tex[end:]}"
+        body = (
+            body if body.lstrip()[:1] in ("^", "_", "'") else f"{{{body}}}"
+        )  # a script belongs to what it stands behind
+        return f"{tex[: found.start()]}{body}{tex[end:]}"
 
 
 def argument(tex: str, at: int) -> tuple[str, int] | None:

@@ -60,10 +60,15 @@ class Components:
 
 @dataclass(frozen=True)
 class Definition:
-    """A row, in which some letters stand for what they stand for where the name is used."""
+    """A row, in which some letters stand for what they stand for where the name is used.
+
+    Attributes:
+        hidden: how many names, the latest ones, were not known when it was written: W_f = W_f[:n] speaks of the old one.
+    """
 
     row: Row
     scope: Scope
+    hidden: int = 0
 
 
 Meaning: TypeAlias = "Named | Ratio | FunctionName | Size | Components | Definition"

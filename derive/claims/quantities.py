@@ -45,6 +45,7 @@ class Quantities:
     partial: str = "ask"
     tensors: bool = False
     bounds: bool = False  # are sides compared, so that norms may stand in them?
+    left_letters: frozenset[str] = frozenset()  # of the left side: a sum on the right does not reach over them
 
     @property
     def program(self) -> Program:

@@ -25,8 +25,9 @@ from derive.claims.patterns import plain
 from derive.claims.printing import to_tex
 from derive.claims.readings import Choices, Misfit, Search, search
 from derive.claims.repair import Repairer
+from derive.claims.rewrite import letters
 from derive.claims.stage import Definition, Stage
-from derive.claims.tree import Fraction
+from derive.claims.tree import Fraction, Row
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import ShapeError
 from derive.proof.prove import Prover
@@ -69,12 +70,21 @@ class Reader:
         return Definition(to_tex(side.left), side.left, side.right)
 
     def judged(self, tex: str) -> Judgement:
-        """The verdict on a display; a chain, or what holds for each of some symbols, is as good as its worst part."""
-        verdicts = []
-        for each in self._written_out(tex):
-            claim = read_claim(plain(parse(each)))
-            vocabulary = defined(self.vocabulary(self.prover), claim.definitions)
-            verdicts += [self._side(side, claim, vocabulary) for side in claim.sides]
+        """The verdict on a display; what holds for each of some symbols is as good as its worst part."""
+        verdicts = [self._display(read_claim(plain(parse(each)))) for each in self._written_out(tex)]
+        return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
+
+    def _display(self, claim: Claim) -> Judgement:
+        vocabulary, others = defined(self.vocabulary(self.prover), claim)
+        equations = tuple(s for s in claim.sides if s.relation not in ORDER)
+        parts = [equations] if equations else []
+        verdicts = [self._sides(sides, claim, vocabulary) for sides in parts]
+        verdicts += [self._sides((s,), claim, vocabulary) for s in claim.sides if s.relation in ORDER]
+        for side in others:  # a second equation is no part of the claim, but what is false beside it is said
+            judgement = self._sides((side,), claim, vocabulary)
+            if judgement.outcome is Outcome.REFUTED:
+                beside = f"the equation beside it, {to_tex(side.left)} = …: {judgement.reason}"
+                verdicts.append(replace(judgement, reason=beside))
         return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
 
     def _written_out(self, tex: str) -> Iterator[str]:
@@ -85,28 +95,50 @@ class Reader:
                 text = re.sub(re.escape(order.tex) + r"(?![A-Za-z])", f" {value} ".replace("\\", r"\\"), text)
             yield text
 
-    def _side(self, side: Side, claim: Claim, vocabulary: Vocabulary) -> Judgement:
-        rows = (side.left, side.right, *(r for _, r in claim.definitions))
+    def _maker(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> Callable[[Choices], Formula]:
+        """Formulas for one run each."""
+        rows = (*(r for s in (*sides, *claim.definitions) for r in (s.left, s.right)),)
         tensors = any(has_tensors(r, vocabulary) for r in rows)
         bounds = any(s.relation in ORDER for s in claim.sides)
+        taken = frozenset(x.text for side in sides for x in letters(side.left))
 
         def make(choices: Choices) -> Formula:
             s = self.stage
-            ways = (s.convention, s.layout, s.partial, tensors, bounds)
+            ways = (s.convention, s.layout, s.partial, tensors, bounds, taken)
             return Formula(self.prover.subject, vocabulary, choices, *ways)
 
-        found = self._search(side, make)
-        if side.relation in ORDER:
-            return judged_bound(self.prover, found, side.relation, self.stage.clock.single)
+        return make
+
+    def _sides(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> Judgement:
+        """The verdict on a chain, all its pairs in one reading."""
+        make, scope = self._maker(sides, claim, vocabulary), self._scope(claim)
+        found = self._search(sides, make, scope)
+        if sides[0].relation in ORDER:
+            return judged_bound(self.prover, found, sides[0].relation, self.stage.clock.single)
         judgement = self.judge.judge(found)
         if judgement.outcome is Outcome.REFUTED:
-            judgement = self._from_zero(side, claim, judgement)
-        if not self.repairs or judgement.outcome not in FALSE:
+            judgement = self._from_zero(sides, claim, judgement)
+        if not self.repairs or judgement.outcome not in FALSE or scope.letters:
             return judgement
-        again = lambda row: self.judge.judge(self._search(replace(side, right=row), make))  # noqa: E731
+        if len(sides) > 1:  # the first pair that is false alone
+            alone = (self._sides((s,), claim, vocabulary) for s in sides)
+            repair = next((j.repair for j in alone if j.outcome in FALSE), None)
+            return replace(judgement, repair=repair)
+        side = sides[0]
+
+        def again(row: Row) -> Judgement:
+            return self.judge.judge(self._search((replace(side, right=row),), make, scope))
+
         repairer = Repairer(self.prover, vocabulary, make, again, self.judge.equation, self.stage.clock.single)
         repair = repairer.repair(side.left, side.right, _plans(found))
         return replace(judgement, repair=repair)
+
+    def _scope(self, claim: Claim) -> Scope:
+        """The values of indices that a display is about."""
+        scope = Scope()
+        for letter, row in claim.conditions:
+            scope = scope.binding(letter, self.stage.clock.value(row, Scope()))
+        return scope
 
     def _summed(self, left: MatrixExpr, right: MatrixExpr) -> MatrixExpr:
         """The right side with a sum over every index that is repeated in a term and is not on the left.
@@ -122,15 +154,15 @@ class Reader:
             right = summed
         return right
 
-    def _from_zero(self, side: Side, claim: Claim, judgement: Judgement) -> Judgement:
+    def _from_zero(self, sides: tuple[Side, ...], claim: Claim, judgement: Judgement) -> Judgement:
         """A false equation that is true of sequences that start at zero is true under that condition."""
         names = initial_states(self.prover.subject.reading)
         if not names or self.stage.clock.single:
             return judgement
         if self._zero is None:
             self._zero = Reader(starting_at_zero(self.prover, *names), replace(self.stage, assumptions=[]), False)
-        vocabulary = defined(self._zero.vocabulary(self._zero.prover), claim.definitions)
-        other = self._zero._side(side, claim, vocabulary)
+        vocabulary, _ = defined(self._zero.vocabulary(self._zero.prover), claim)
+        other = self._zero._sides(sides, claim, vocabulary)
         if other.outcome not in TRUE:
             return judgement
         question = f"the state before the first step ({', '.join(f'{n}[-1]' for n in names)}) is"
@@ -138,21 +170,26 @@ class Reader:
         false = [replace(r, choices={question: "any", **r.choices}) for r in judgement.readings]
         return Judgement(Outcome.CONDITIONAL, f"true where {question} zero", (*true, *false), {question: "zero"})
 
-    def _search(self, side: Side, make: Callable[[Choices], Formula]) -> Search[Pair]:
-        """The readings of one equation."""
+    def _search(
+        self, sides: tuple[Side, ...], make: Callable[[Choices], Formula], scope: Scope
+    ) -> Search[tuple[Pair, ...]]:
+        """The readings of one chain."""
 
-        def run(choices: Choices) -> Pair:
+        def run(choices: Choices) -> tuple[Pair, ...]:
             formula = make(choices)
-            try:
-                left, right = formula.sum(side.left, Scope()), formula.sum(side.right, Scope())
-            except ShapeError as error:
-                raise Misfit(str(error)) from None
-            if side.accumulates:
-                right = accumulated(v.as_array(right))
-            left, right = v.sides(left, right, choices)
-            return left, self._summed(left, right)
+            return tuple(self._pair(side, formula, choices, scope) for side in sides)
 
         return search(run, fingerprint)
+
+    def _pair(self, side: Side, formula: Formula, choices: Choices, scope: Scope) -> Pair:
+        try:
+            left, right = formula.sum(side.left, scope), formula.sum(side.right, scope)
+        except ShapeError as error:
+            raise Misfit(str(error)) from None
+        if side.accumulates:
+            right = accumulated(v.as_array(right))
+        left, right = v.sides(left, right, choices)
+        return left, self._summed(left, right)
 
 
 def repeated(e: MatrixExpr, s: Symbol) -> MatrixExpr | None:
@@ -167,7 +204,7 @@ def repeated(e: MatrixExpr, s: Symbol) -> MatrixExpr | None:
     return MatrixSum(e, s, low, (low + places[0][0] - 1).expand())
 
 
-def _plans(found: Search[Pair]) -> list[Mapping[str, str]]:
+def _plans(found: Search[tuple[Pair, ...]]) -> list[Mapping[str, str]]:
     """Readings in which a repair is looked for: those that make sense, else the usual ones."""
     if found.readings:
         return [r.choices for r in found.readings[:MOST_PLANS]]

@@ -33,20 +33,21 @@ class Choices:
     resort: bool = False
     asked: list[tuple[str, int, int]] = field(default_factory=list)  # question, answer, how many options
     made: dict[str, str] = field(default_factory=dict)
-    _known: dict[str, object] = field(default_factory=dict)
 
     def choose(self, question: str, options: Mapping[str, Option]) -> Option:
         """One of the options, the same one whenever the same question is asked in this run."""
-        if question in self._known:
-            return self._known[question]  # type: ignore[return-value]
         names = list(options)
+        if self.made.get(question) in options:  # the answer, not what it was an answer about before
+            return options[self.made[question]]
+        if question in self.made:
+            question = f"{question} ({', '.join(names)})"
+            return self.choose(question, options) if question not in self.made else options[names[0]]
         if len(names) == 1:
             return options[names[0]]
         number = len(self.asked)
         answer = self.planned[number] if number < len(self.planned) else 0
         self.asked.append((question, answer, len(names)))
         self.made[question] = names[answer]
-        self._known[question] = options[names[answer]]
         return options[names[answer]]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TypeAlias
 
-from sympy import Expr, Identity, Integer, MatrixExpr, S, Symbol, Transpose
+from sympy import Expr, Identity, Integer, MatMul, MatrixExpr, Rational, S, Symbol, Transpose
 
 from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
@@ -197,6 +197,16 @@ def divided(x: Value, y: Value, at: int) -> Value:
 
 
 _NAMES = count()
+LONGEST, MOST_FACTORS = 3000, 256  # bits of a number, factors of a power
+
+
+def _digits(v: Expr) -> int:
+    """The bits of its longest number."""
+    return max((max(int(n.p).bit_length(), int(n.q).bit_length()) for n in v.atoms(Rational)), default=1)
+
+
+def _factors(v: MatrixExpr) -> int:
+    return len(v.args) if isinstance(v, MatMul) else 1
 
 
 def raised(v: Value, exponent: Expr, at: int) -> Value:
@@ -204,10 +214,14 @@ def raised(v: Value, exponent: Expr, at: int) -> Value:
     if exponent.is_Integer and not -HIGHEST_POWER <= int(exponent) <= HIGHEST_POWER:
         raise Misfit(f"a power of {exponent}", at)
     if not isinstance(v, MatrixExpr):
+        if exponent.is_Integer and _digits(v) * abs(int(exponent)) > LONGEST:
+            raise Misfit("a number of more than a thousand digits", at)
         return v**exponent
     if exponent.is_Integer and not is_square(v):
         return power(v, int(exponent))
     if exponent.is_Integer and int(exponent) >= 0:
+        if _factors(v) * int(exponent) > MOST_FACTORS:
+            raise Misfit(f"a product of more than {MOST_FACTORS} factors", at)
         return b.matmul(*[v] * int(exponent)) if int(exponent) else Identity(v.shape[0])
     if exponent.is_Integer:
         raise Misfit("an inverse of a matrix", at)

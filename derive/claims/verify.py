@@ -8,7 +8,7 @@ from typing import Protocol
 
 from derive.claims.assumptions import NotUnderstood
 from derive.claims.clock import NoIndex
-from derive.claims.equation import NoClaim
+from derive.claims.equation import NoClaim, NoRelation
 from derive.claims.judge import FALSE, Judgement, Outcome
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Unknown
@@ -77,14 +77,17 @@ def read_paper(text: str, file: str, open_: Opener) -> list[Source]:
         texts[file] = text
         for item in read_source(text, file, macros_of()):
             if isinstance(item, Include):
-                yield from collect(open_(item.path), item.path)
+                yield from collect(open_(item.path), named(item.path))
 
     def walk(file: str, above: tuple[str, ...]) -> Iterator[Source]:
         for item in read_source(texts[file], file, macros):
             if not isinstance(item, Include):
                 yield Source(file, item)
-            elif item.path not in above:
-                yield from walk(item.path, (*above, item.path))
+            elif named(item.path) not in above:
+                yield from walk(named(item.path), (*above, named(item.path)))
+
+    def named(path: str) -> str:
+        return path if path.endswith(".tex") or path in texts else f"{path}.tex"
 
     list(collect(text, file))
     macros = macros_of(*texts.values())
@@ -164,8 +167,10 @@ def judge(stage: Stage, tex: str, repairs: bool = True) -> Judgement:
         return Judgement(Outcome.OPEN, stage.unknown)
     try:
         return Reader(stage.prover, stage, repairs).judged(tex)
-    except NoClaim as error:
+    except NoRelation as error:
         return Judgement(Outcome.ILL_FORMED, str(error))
+    except NoClaim as error:
+        return Judgement(Outcome.OPEN, str(error))
     except LatexError as error:
         return Judgement(Outcome.UNREADABLE, error.message, at=error.at, help=error.help)
     except (Unknown, NotUnderstood) as error:

@@ -212,7 +212,9 @@ class Vocabulary:
             case IndexSet():
                 return Components(self._size(m.size))
             case tuple():
-                return Definition(m, scope)
+                known = next(k for k, word in enumerate(self.words) if m in word.meanings)
+                own = self.words[known].pattern.nodes
+                return Definition(m, scope, known + 1 if m[: len(own)] == own else 0)
         raise TypeError(type(m).__name__)
 
     def _quantity(self, q: Quantity, scope: Scope) -> Meaning:

@@ -9,6 +9,7 @@ from derive.claims import verify as room
 from derive.claims.source import Display
 from derive.claims.verify import Result, Source
 from derive.errors import InputError
+from derive.language import names
 from derive.language.source import read_at_most
 from derive.model.model import Model, load
 from derive.proof.prove import Prover
@@ -68,8 +69,10 @@ class Paper:
                 self._models[path] = load(str(beside))
             elif path.endswith(".cell"):
                 raise InputError("model", f"a .cell file in the folder of {self.path.name}", path)
-            else:
+            elif path in names():
                 self._models[path] = load(path)
+            else:
+                raise InputError("model", f"a .cell file beside {self.path.name}, or a name of the catalogue", path)
         return self._models[path].prover
 
     def judge(
