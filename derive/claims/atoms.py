@@ -37,6 +37,9 @@ class Atoms(Applications):
         if isinstance(node.base, Group) and node.base.open == "‖":
             return self._squared(node, scope)
         if is_leaf(node.base, "number", "1") and node.sub and node.sup is None:
+            pair = [x for x in node.sub if not is_leaf(x, "sep") and not is_leaf(x, "rel", "=")]
+            if len(pair) == 2 and all(isinstance(x, Leaf) and x.text in ENTRY_LETTERS for x in pair):  # 1_{i=k}
+                return Delta(b.ones(1), *(self.clock.value((x,), scope) for x in pair))
             return self._indicator(node, scope)
         if node.sub is not None and not node.primes and isinstance(node.base, (Group, Scripted)):
             return self._part(node, scope)

@@ -13,6 +13,7 @@ from derive.claims import values as v
 from derive.claims.clock import NoIndex, Scope
 from derive.claims.marks import binder_of, direction_of, has_letter
 from derive.claims.meanings import Components, Named
+from derive.claims.outline import Outline
 from derive.claims.parse import LatexError
 from derive.claims.quantities import Quantities
 from derive.claims.readings import Misfit
@@ -129,17 +130,17 @@ class Binders(Quantities):
         for node in row:
             if binder_of(node) == "sum" and isinstance(node, Scripted) and node.sub:
                 letters = [x.text for x in node.sub if isinstance(x, Leaf) and x.kind in ("letter", "symbol")]
-                found += [x for x in letters[:1] if x != "t"]
+                found += letters[:1]
+            elif binder_of(node) == "sum":
+                found.append("t")
         return found
 
     def reaches(self, letter: str, term: Row) -> bool:
         """Does a later term contain an index that only the sum before it gives a value?"""
-        own = any(binder_of(n) and isinstance(n, Scripted) and has_letter(n.sub or (), letter) for n in term)
-        return has_letter(term, letter) and not own and letter not in self.free_letters
-
-    @property
-    def free_letters(self) -> frozenset[str]:
-        return frozenset()
+        own = any(binder_of(n) and (not isinstance(n, Scripted) or has_letter(n.sub or (), letter)) for n in term)
+        if own or letter in self.left_letters:
+            return False
+        return letter in Outline(self.vocabulary).index_letters(term)
 
     # Ranges
 
@@ -180,14 +181,21 @@ class Binders(Quantities):
         if not sup:
             return Range(letter, low=value)
         equals = next((k for k, x in enumerate(sup) if is_leaf(x, "rel", "=")), -1)
-        end = self.clock.value(sup[equals + 1 :], scope)
+        end = self.clock.value(sup[equals + 1 :], self._sized(scope))
         return self._directed(letter, value, end, scope)
 
+    def _sized(self, scope: Scope) -> Scope:
+        """With the names of sizes, which a bound may be: Σ_{j=1}^{H}."""
+        sizes = {s.name: s for s in self.program.sizes if s.name != self.clock.letter}
+        return replace(scope, letters={**sizes, **scope.letters})
+
     def _directed(self, letter: str, start: Expr, end: Expr, scope: Scope) -> Range:
-        """From start to end as printed, which may fall."""
-        if scope.at_most(end - start, 1) and not scope.at_least(end - start, -1):
-            return Range(letter, end, start, falling=True)
-        return Range(letter, start, end)
+        """From start to end as printed, which may fall: from T to 1, from t to k + 1."""
+        rises, falls = scope.at_least(end - start, -1), scope.at_most(end - start, 1)
+        if not rises and not falls:  # a lower bound is what has something added to it
+            first, last = (e.as_coeff_Add()[0] - self.clock.first * len(e.free_symbols - {T}) for e in (start, end))
+            falls = last > 0 >= first
+        return Range(letter, end, start, falling=True) if falls and not rises else Range(letter, start, end)
 
     def _letter(self, row: Row, at: int) -> str:
         if len(row) == 1 and isinstance(row[0], Leaf) and row[0].kind in ("letter", "symbol"):

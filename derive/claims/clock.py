@@ -124,7 +124,7 @@ class Scope:
                     e = (e + c * (end - s)).expand()
         if e.is_Integer:
             return bool(e <= most)
-        if e.free_symbols <= {t, T} and e.coeff(t) <= 0 and e.coeff(T) <= 0 and t in e.free_symbols:
+        if e.free_symbols <= {t, T} and e.coeff(t) <= 0 and e.coeff(T) <= 0:
             return bool(e.subs({t: 0, T: 1}) <= most)  # a step is no less than the first, T no less than 1
         return False
 

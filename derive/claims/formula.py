@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sympy import MatrixExpr
 
 from derive.algebra.nodes import Kronecker
+from derive.algebra.shapes import same
 from derive.claims import values as v
 from derive.claims.atoms import Atoms
 from derive.claims.binders import Binders
@@ -88,10 +89,24 @@ class Formula(Atoms, Binders):
             question = "an elementwise product of products is read"
             if self.choices.choose(question, {"products first": True, "from left to right": False}):
                 operands = self._tightened(operands)
+        operands = self._vectors_first(operands)
         total = operands[0].value
         for o in operands[1:]:
             total = self.times(total, o.op, o.value, o.at)
         return total
+
+    def _vectors_first(self, operands: list[Operand]) -> list[Operand]:
+        """W v u: (W v) ⊙ u, or W (v ⊙ u), as where a diag is left out."""
+        for k in range(1, len(operands) - 1):
+            x, y, z = operands[k - 1 : k + 2]
+            side_by_side = all(o.op in TIGHT for o in (y, z)) and v.is_column(y.value) and v.is_column(z.value)
+            matrix = v.is_array(x.value) and not v.is_vector(x.value) and not v.is_single(x.value)
+            if side_by_side and matrix and same(v.shape_of(y.value), v.shape_of(z.value)):
+                question = "a matrix and two vectors side by side are multiplied"
+                if self.choices.choose(question, {"from left to right": False, "the vectors first": True}):
+                    joint = Operand(y.op, v.elementwise(y.value, z.value, z.at), y.at)
+                    return [*operands[:k], joint, *operands[k + 2 :]]
+        return operands
 
     def _tightened(self, operands: list[Operand]) -> list[Operand]:
         """What stands side by side multiplied out."""
@@ -105,6 +120,8 @@ class Formula(Atoms, Binders):
 
     def times(self, x: Value, op: str, y: Value, at: int) -> Value:
         """One product; two columns side by side are multiplied entry by entry."""
+        if x is v.ONES:
+            return v.summed(y)
         alike = v.is_vector(x) and v.is_vector(y) and v.is_column(x) == v.is_column(y)
         match op:
             case "odot" | "circ" | "bullet":
@@ -114,6 +131,9 @@ class Formula(Atoms, Binders):
             case "otimes":
                 return self._tensor(x, y, at)
             case "" | "cdot" | "times" | "*" | "ast":
+                if alike and self.choices.resort:
+                    ways = {"entry by entry": v.elementwise, "a scalar product": v.inner}
+                    return self.choices.choose("a product of two vectors is", ways)(x, y, at)
                 if alike:
                     return v.elementwise(x, y, at)
                 if op in ("*", "ast") and v.is_square(x) and v.is_square(y):
@@ -203,6 +223,8 @@ class Formula(Atoms, Binders):
         """A transpose or a power."""
         if not sup:
             return value
+        if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
+            return v.ONES  # type: ignore[return-value]
         if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
             return v.transposed(value)
         if is_transpose(sup[-1:]) and len(sup) > 1 and not is_leaf(sup[-2], "op"):

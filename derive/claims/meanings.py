@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sympy import Expr, Symbol
@@ -63,7 +63,7 @@ class Definition:
     """A row, in which some letters stand for what they stand for where the name is used.
 
     Attributes:
-        hidden: how many names, the latest ones, were not known when it was written: W_f = W_f[:n] speaks of the old one.
+        hidden: how many names, the latest ones, were not known when it was written: W_f = W_f[:n] has the old one.
     """
 
     row: Row
@@ -131,21 +131,23 @@ def copy_word(tex: str, name: str) -> Word:
     return Word(f"{tex}, a copy", pattern, (Quantity(name, copy=TIME),), own=True)
 
 
-def entry_words(tex: str, q: Quantity, matrix: bool) -> Iterator[Word]:
-    """The entries of a vector or a matrix: h_{t,i}, h_i^{(t)}, W_{ij}."""
+def entry_words(tex: str, q: Quantity | Quotient, matrix: bool) -> Iterator[Word]:
+    """The entries of a vector or a matrix: h_{t,i}, h_i^{(t)}, W_{ij}; of a derivative, of what it is by."""
     *before, last = plain(parse(tex))
+    own_quantity = q.by if isinstance(q, Quotient) else q
     symbol = last if isinstance(last, Scripted) else Scripted(last)
-    own = tuple(x for x in symbol.sub or () if not (q.time and is_leaf(x, "letter", TIME)))
+    own = tuple(x for x in symbol.sub or () if not (own_quantity.time and is_leaf(x, "letter", TIME)))
     own = own[:-1] if own and is_leaf(own[-1], "sep") else own
     i, j, comma = Leaf("letter", "i"), Leaf("letter", "j"), Leaf("sep", ",")
     head = (*own, comma) if own else ()
     indices = ((i, j), (i, comma, j)) if matrix else ((i,),)
     for places in indices:
-        sub = (*head, *places, comma, Leaf("letter", TIME)) if q.time else (*head, *places)
+        sub = (*head, *places, comma, Leaf("letter", TIME)) if own_quantity.time else (*head, *places)
         letters = frozenset("ij" if matrix else "i")
         nodes = (*before, Scripted(symbol.base, sub, symbol.sup, symbol.primes))
-        pattern = Pattern(nodes, letters | ({TIME} if q.time else set()), times="bracketed")
-        meaning = Quantity(q.name, q.time, ("i", "j") if matrix else ("i",))
+        pattern = Pattern(nodes, letters | ({TIME} if own_quantity.time else set()), times="bracketed")
+        entry = replace(own_quantity, components=("i", "j") if matrix else ("i",))
+        meaning = replace(q, by=entry) if isinstance(q, Quotient) else entry
         yield Word(f"{tex}, an entry", pattern, (meaning,), own=True, entries=letters)
 
 

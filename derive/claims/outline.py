@@ -67,6 +67,11 @@ class Outline:
         terms = (term for terms in self.sums(row) for term in terms)
         return {x for term in terms for node in term.all_binders for x in index_of(node)}
 
+    def index_letters(self, row: Row) -> set[str]:
+        """The letters in the times and the entries of its names; in exponents too."""
+        values = (value for _, found in self.names(row) for value in found.match.values.values())
+        return {x.text for value in values for x in letters(value)}
+
     def time_letters(self, row: Row) -> set[str]:
         """The letters in the times of its names."""
         times = (found.match.values.get(TIME, ()) for _, found in self.names(row))

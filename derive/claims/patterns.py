@@ -81,6 +81,13 @@ def plain(row: Row) -> Row:
     return _spelled(out)
 
 
+def _apart(above: Row | None) -> Row | None:
+    """(t-1)^T above a name is a time and a transpose."""
+    if above and isinstance(above[-1], Scripted) and isinstance(above[-1].base, Group) and above[-1].sub is None:
+        return (*above[:-1], above[-1].base, *(above[-1].sup or ()))
+    return above
+
+
 def _is_simple(above: Row | None) -> bool:
     """A transpose or a number."""
     return bool(above) and len(above or ()) == 1 and isinstance((above or ())[0], Leaf)
@@ -133,6 +140,7 @@ def _plain(node: Node) -> Row:
         case Scripted(base, sub, sup, primes):
             inner = _plain(base)
             below, above = (None if x is None else plain(x) for x in (sub, sup))
+            above = _apart(above)
             if len(inner) != 1:
                 base = Group("", inner, node.at)
             elif isinstance(inner[0], Scripted) and not (inner[0].sub and below) and not (inner[0].sup and above):

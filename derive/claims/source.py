@@ -22,6 +22,7 @@ _SILENT = re.compile(
     r"|\\(?:eq|auto|c|C)?ref\s*\{[^{}]*\}"
     r"|\\(?:nonumber|notag|allowdisplaybreaks|derive(?:proved|exact|open|markhere))(?![A-Za-z])"
 )
+_WRAPPERS = re.compile(r"\\(?:begin|end)\s*\{(?:split|aligned|gathered)\}|\\(?:boxed|ensuremath)(?![A-Za-z])")
 _SPACE = r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ])*"
 _CONTINUES = re.compile(_SPACE + r"(?:[-+=]|\\(?:cdot|times|odot|otimes)(?![A-Za-z]))")
 
@@ -114,6 +115,7 @@ def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str,
         plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
         if found["env"] == "alignat":
             plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
+        plain = _WRAPPERS.sub(" ", plain)
         tex = macros.expand(_unaligned(plain) if found["env"] in (*ROWS, "multline") else plain)
         if found["env"] == "multline":
             tex = tex.replace(r"\\", " ")

@@ -21,6 +21,20 @@ from derive.errors import ShapeError
 Value: TypeAlias = "Expr | MatrixExpr"
 
 
+class Ones:
+    """1ᵀ before what it sums: as long as that."""
+
+
+ONES = Ones()
+
+
+def summed(y: Value) -> MatrixExpr:
+    """1ᵀ y: the sum of a vector's entries, or of those of each column."""
+    array = as_array(y)
+    column = b.transpose(array) if is_row(array) else array
+    return b.matmul(b.ones(1, column.shape[0]), column)
+
+
 def is_array(v: Value) -> bool:
     return isinstance(v, MatrixExpr)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from sympy import MatrixExpr, Symbol
 
 from derive.algebra.functions import FUNCTIONS
-from derive.algebra.names import Notation
+from derive.algebra.names import Notation, tex_name
 from derive.claims.clock import Clock, Scope, read_index
 from derive.claims.directives import Abstract, DirectiveError, IndexSet, Let, Quantity, Quotient
 from derive.claims.meanings import (
@@ -71,6 +71,8 @@ class Vocabulary:
                     entries += entry_words(tex, quantity, matrix=v.shape[1] != 1)
                 if v.role == "param":
                     entries.append(copy_word(tex, v.name))
+        for name in program.constants:
+            words.append(model_word(tex_name(name), Quantity(name)))
         return Vocabulary(program, clock, (*words, *entries))
 
     def knowing(self, variables: Mapping[str, Variable]) -> Vocabulary:
@@ -103,11 +105,22 @@ class Vocabulary:
         row = plain(parse(directive.tex))
         letters = frozenset(x for m in directive.meanings for x in letters_of(m))
         pattern = Pattern(row, letters & {x.text for x in leaves(row)})
-        return self.adding(Word(directive.tex, pattern, directive.meanings))
+        known = self.adding(Word(directive.tex, pattern, directive.meanings))
+        return replace(known, words=(*known.words, *self._entries(directive)))
+
+    def _entries(self, directive: Let) -> Iterator[Word]:
+        """The entries of what the paper calls a vector: \\delta_{t,i} for \\delta_t."""
+        meaning = directive.meanings[0]
+        if len(directive.meanings) > 1 or not isinstance(meaning, (Quantity, Quotient)):
+            return
+        q = meaning.by if isinstance(meaning, Quotient) else meaning
+        v = self.program.variables.get(q.name)
+        if v is not None and v.shape[0] != 1 and v.shape[1] == 1 and not q.components and q.time in ("", TIME):
+            yield from (replace(w, own=False) for w in entry_words(directive.tex, meaning, matrix=False))
 
     def _check(self, q: Quantity | IndexSet, tex: str) -> None:
         name = q.size if isinstance(q, IndexSet) else q.name
-        known = {s.name for s in self.program.sizes}
+        known = {*(s.name for s in self.program.sizes), *self.program.constants}
         if isinstance(q, Quantity):
             known |= {*self.program.variables, *FUNCTIONS, "softmax", "L"}
         if name not in known:
@@ -222,6 +235,8 @@ class Vocabulary:
             return self._named(q, scope)
         if q.name in FUNCTIONS or q.name == "softmax":
             return FunctionName(q.name)
+        if q.name in self.program.constants:
+            return Size(Symbol(q.name, real=True))
         return Size(self._size(q.name))
 
     def _size(self, name: str) -> Symbol:
