@@ -370,6 +370,11 @@ def test_every_verb_takes_json(run, tmp_path: Path) -> None:  # type: ignore[no-
     proof.write_text(load("elman").gradient("V").prove().certificate or "", "utf-8")
     arguments = {"list": [], "doctor": [], "explain": ["E0301"], "test": ["elman", "--sets", "1"], "run": ["elman"]}
     arguments["check-proof"] = [str(proof)]
+    equation = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t^\top"
+    arguments["verify"] = ["elman", "-e", equation]
+    paper = tmp_path / "paper.tex"
+    paper.write_text(f"% derive: model elman\n\\[{equation}\\]\n", "utf-8")
+    arguments["lint"] = [str(paper)]
     for verb in cli.commands:
         status, out, _ = run(verb, *arguments.get(verb, ["elman"]), "--json")
         assert status == 0, verb

@@ -44,7 +44,9 @@ from derive.algebra.nodes import (
     Kronecker,
     LogSoftmax,
     Loss,
+    Norm,
     Pad,
+    Reshape,
     Scale,
     SigmoidCrossEntropy,
     Slice,
@@ -154,19 +156,21 @@ class Writer:
 
     @write.register(Jacobian)
     def _(self, e: Jacobian) -> Written:
-        d = KINDS[e.kind]
-        weight = (
-            "" if not isinstance(e, Gradient) or isinstance(e.weight, OneMatrix) else f"({self.write(e.weight)[0]})·"
-        )
-        text = f"{weight}{d}{self.write(e.of)[0]}/{d[0]}{self.write(e.by)[0]}"
-        if not e.held:
-            return text, Level.POWER
-        return f"({text} at fixed {', '.join(self.write(a)[0] for a in e.held)})", Level.ATOM
+        weighted = isinstance(e, Gradient) and not isinstance(e.weight, OneMatrix)
+        weight = f"({self.write(e.weight)[0]})·" if weighted else ""
+        text = f"{weight}{KINDS[e.kind]}{self.write(e.of)[0]}/{KINDS[e.kind][0]}{self.write(e.by)[0]}"
+        held = ", ".join(self.write(a)[0] for a in e.held)
+        return (f"({text} at fixed {held})", Level.ATOM) if held else (text, Level.POWER)
 
     @write.register(Entry)
     def _(self, e: Entry) -> Written:
         col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
         return f"{parenthesised(self.write(e.arg), Level.ATOM)}[{index_tex(e.row)}{col}]", Level.ATOM
+
+    @write.register(Reshape)
+    @write.register(Norm)
+    def _(self, e: Reshape | Norm) -> Written:
+        return self.call(type(e).__name__.lower(), e.arg, *(str(a) for a in e.args[1:]))
 
     @write.register(Kronecker)
     def _(self, e: Kronecker) -> Written:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sympy import MatrixExpr
 
 from derive.claims.domain import Domain
-from derive.claims.judge import Judged, Judgement, Outcome, Pair, combined
+from derive.claims.judge import Pair
 from derive.claims.readings import Search
+from derive.claims.verdicts import Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.field.reals import DIGITS, Reals

@@ -167,6 +167,8 @@ def _chain(row: Row) -> Iterator[Side]:
             raise LatexError("a side of the equation is missing", sign.at)
         if not accumulates and sign.text in ("=", "leftarrow") and _begins_with(right, left):
             accumulates, right = True, _tidy(right[len(left) + 1 :])
+        if sign.text == "leftarrow" and not accumulates and right[: len(left)] == left:
+            raise NoClaim("an update, which is no equation")
         yield Side(left, sign.text, right, accumulates)
 
 

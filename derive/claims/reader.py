@@ -19,7 +19,7 @@ from derive.claims.bounds import judged_bound
 from derive.claims.clock import Scope
 from derive.claims.equation import EQUAL, ORDER, Claim, Side, defined, has_tensors, read_claim
 from derive.claims.formula import Formula
-from derive.claims.judge import FALSE, TRUE, Judge, Judgement, Outcome, Pair, fingerprint
+from derive.claims.judge import Judge, Pair, fingerprint
 from derive.claims.parse import parse
 from derive.claims.patterns import plain
 from derive.claims.printing import to_tex
@@ -28,6 +28,7 @@ from derive.claims.repair import Repairer
 from derive.claims.rewrite import letters
 from derive.claims.stage import Definition, Stage
 from derive.claims.tree import Fraction, Row
+from derive.claims.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import ShapeError
 from derive.proof.prove import Prover

@@ -14,7 +14,6 @@ from derive.claims.clock import NoIndex
 from derive.claims.derived import WORDS, derived, shown
 from derive.claims.edits import Edit, single_edits
 from derive.claims.formula import Formula
-from derive.claims.judge import TRUE, Judged, Judgement, Outcome, Repair
 from derive.claims.library import Library, library_for
 from derive.claims.outline import Outline
 from derive.claims.parse import LatexError
@@ -25,6 +24,7 @@ from derive.claims.reassembly import reassemblies
 from derive.claims.rewrite import letters, rewritten
 from derive.claims.supplements import supplements
 from derive.claims.tree import Leaf, Row
+from derive.claims.verdicts import TRUE, Judged, Judgement, Outcome, Repair
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import DeriveError
 from derive.proof.prove import Prover
@@ -95,7 +95,7 @@ class Repairer:
             if monotonic() > end:
                 return
             value = bench.value(row) if bench.closed or bench.is_closed(row, outline) else None
-            if value is None or bench.numbers(value) != bench.wanted or not bench.agrees(value):
+            if value is None or value == bench.left or bench.numbers(value) != bench.wanted or not bench.agrees(value):
                 continue
             tex = to_tex(row)
             if tex in seen:

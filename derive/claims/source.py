@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from derive.claims.macros import Macros
 
@@ -23,6 +24,7 @@ _SILENT = re.compile(
     r"|\\(?:nonumber|notag|allowdisplaybreaks|derive(?:proved|exact|open|markhere))(?![A-Za-z])"
 )
 _WRAPPERS = re.compile(r"\\(?:begin|end)\s*\{(?:split|aligned|gathered)\}|\\(?:boxed|ensuremath)(?![A-Za-z])")
+_EQUATION = re.compile(r"(?<![<>:])=")
 _SPACE = r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ])*"
 _CONTINUES = re.compile(_SPACE + r"(?:[-+=]|\\(?:cdot|times|odot|otimes)(?![A-Za-z]))")
 
@@ -109,6 +111,8 @@ def _body(text: str, found: re.Match[str]) -> tuple[tuple[int, int] | None, int]
 def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str, macros: Macros) -> Iterator[Display]:
     begin, end = body
     pieces = _rows(text[begin:end]) if found["env"] in ROWS else [(0, text[begin:end])]
+    if found["env"] in ROWS:
+        pieces = [piece for row in pieces for piece in _columns(*row)]
     for offset, raw in _joined(pieces):
         label = _LABEL.search(raw)
         line = _line(text, begin + offset + len(raw) - len(raw.lstrip()))
@@ -121,6 +125,18 @@ def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str,
             tex = tex.replace(r"\\", " ")
         if tex.strip(" \n\t.,;"):
             yield Display(tex.strip(), label[1].strip() if label else f"{file}:{line}", line)
+
+
+def _columns(offset: int, row: str) -> list[tuple[int, str]]:
+    """The equations of a row with several: a &= b & c &= d."""
+    places, inner = [], 0
+    for token in re.finditer(r"\\begin\b|\\end\b|\\.|&", row):
+        inner += (token.group() == r"\begin") - (token.group() == r"\end")
+        if token.group() == "&" and inner == 0:
+            places.append(token.start())
+    cuts = [place for n, place in enumerate(places) if n % 2 == 1 and _EQUATION.search(row[place + 1 :])]
+    edges = [0, *cuts, len(row)]
+    return [(offset + a, row[a:b]) for a, b in pairwise(edges)]
 
 
 def _unaligned(row: str) -> str:

@@ -6,7 +6,7 @@ from sympy import MatrixExpr, OneMatrix
 from sympy.printing.latex import LatexPrinter
 
 from derive.algebra.names import Notation, index_tex
-from derive.algebra.nodes import Entry, Gradient, Jacobian, StepGradient
+from derive.algebra.nodes import Entry, Gradient, Jacobian, Norm, Reshape, StepGradient
 
 
 class DerivativePrinter(LatexPrinter):  # type: ignore[misc]
@@ -32,6 +32,13 @@ class DerivativePrinter(LatexPrinter):  # type: ignore[misc]
     def _print_Entry(self, e: Entry) -> str:
         col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
         return rf"\left({self._print(e.arg)}\right)_{{{index_tex(e.row)}{col}}}"
+
+    def _print_Reshape(self, e: Reshape) -> str:
+        rows, cols = (self._print(n) for n in e.shape)
+        return rf"\operatorname{{reshape}}_{{{rows} \times {cols}}}({self._print(e.arg)})"
+
+    def _print_Norm(self, e: Norm) -> str:
+        return rf"\lVert {self._print(e.arg)} \rVert_{{{e.kind}}}"
 
     def _entries(self, e: MatrixExpr) -> str:
         """What is differentiated, or by what: the entries of a matrix in a row, under an arrow."""

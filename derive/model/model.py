@@ -25,7 +25,7 @@ from derive.proof.prove import Prover
 from derive.proof.verdict import Verdict
 
 if TYPE_CHECKING:
-    from derive.claims.judge import Judgement
+    from derive.claims.verdicts import Judgement
     from derive.kernels.options import Options
     from derive.kernels.report import Report
     from derive.kernels.runtime import Kernel

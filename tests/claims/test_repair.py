@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 import derive
-from derive.claims.judge import TRUE, Judgement, Outcome
+from derive.claims.verdicts import TRUE, Judgement, Outcome
 
 ELMAN = derive.load("elman")
 CHAPTER = (
@@ -16,13 +16,18 @@ CHAPTER = (
 )
 TRUE_W = (
     r"\frac{\partial L}{\partial W} = \sum_{j=0}^{T-1}\sum_{k=0}^{j} \operatorname{diag}(1-h_k^2) "
-    r"\left(\mathop{\overrightarrow{\prod}}\limits_{m=k+1}^{j} W^\top \operatorname{diag}(1-h_m^2)\right) V^\top (\hat y_j - y_j) h_{k-1}^\top"
+    r"\left(\mathop{\overrightarrow{\prod}}\limits_{m=k+1}^{j} W^\top \operatorname{diag}(1-h_m^2)\right) "
+    r"V^\top (\hat y_j - y_j) h_{k-1}^\top"
 )
-TRUE_H = r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t) + W^\top \operatorname{diag}(1-h_{t+1}^2) \frac{\partial L}{\partial h_{t+1}}"
+TRUE_H = (
+    r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t) + "
+    r"W^\top \operatorname{diag}(1-h_{t+1}^2) \frac{\partial L}{\partial h_{t+1}}"
+)
+TRUE_V = r"\frac{\partial L}{\partial V} = \sum_{t=0}^{T-1} (\hat y_t - y_t) h_t^\top"
 SLIPS = {  # what is exchanged for what in which equation
     "transpose dropped": (TRUE_W, r"V^\top", "V"),
     "a transpose too many": (TRUE_H, r"W^\top \operatorname", r"W \operatorname"),
-    "lower bound": (TRUE_W, r"\sum_{j=0}", r"\sum_{j=1}"),
+    "lower bound": (TRUE_V, "t=0", "t=1"),
     "upper bound": (TRUE_W, "^{j} W", "^{j-1} W"),
     "start of the product": (TRUE_W, "m=k+1", "m=k"),
     "factor missing": (TRUE_W, r"\operatorname{diag}(1-h_k^2) ", ""),

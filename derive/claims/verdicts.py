@@ -1,0 +1,146 @@
+"""What is said of a claim: of each reading, of all together, and the nearest true equation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from derive.proof.verdict import Counterexample, Status, Verdict
+
+
+class Outcome(StrEnum):
+    """What is said of a claim."""
+
+    PROVED = "proved"
+    CHECKED = "checked"
+    CONDITIONAL = "conditional"
+    REFUTED = "refuted"
+    ILL_FORMED = "ill-formed"
+    OPEN = "open"
+    UNREADABLE = "unreadable"
+
+
+WORSE = (Status.REFUTED, Status.ILL_FORMED, Status.OPEN, Status.CHECKED, Status.PROVED)
+TRUE = (Outcome.PROVED, Outcome.CHECKED)
+FALSE = (Outcome.REFUTED, Outcome.ILL_FORMED)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One reading and its verdict."""
+
+    choices: Mapping[str, str]
+    verdict: Verdict
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(str(self.verdict.status))
+
+
+@dataclass(frozen=True)
+class Repair:
+    """The nearest true equation.
+
+    Attributes:
+        edits: what was changed, in words.
+        reading: the choices under which it is true, where it has false readings too.
+        others: further ones that are as near.
+    """
+
+    latex: str
+    edits: tuple[str, ...]
+    outcome: Outcome
+    others: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "latex": self.latex,
+            "edits": list(self.edits),
+            "status": str(self.outcome),
+            "others": list(self.others),
+            "reading": dict(self.reading),
+        }
+
+    def lines(self) -> list[str]:
+        """For readers."""
+        found = [f"nearest true equation ({self.outcome}): {self.latex}", f"edits: {'; '.join(self.edits)}"]
+        found += [f"where {'; '.join(f'{q} {a}' for q, a in self.reading.items())}"] if self.reading else []
+        return found + [f"as near: {x}" for x in self.others]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a claim.
+
+    Attributes:
+        readings: each with its own verdict, equal ones once.
+        reading: the choices under which a conditional claim is true.
+    """
+
+    outcome: Outcome
+    reason: str
+    readings: tuple[Judged, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
+    at: int = 0
+    help: str = ""
+    repair: Repair | None = None
+
+    @property
+    def status(self) -> Outcome:
+        """What is said of the claim."""
+        return self.outcome
+
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """Values at which the sides differ, where it is refuted."""
+        return self.verdict.counterexample if self.verdict is not None else None
+
+    @property
+    def certificate(self) -> str | None:
+        """The proof, as JSON, where it is proved."""
+        return self.verdict.certificate if self.verdict is not None else None
+
+    @property
+    def reading_needed(self) -> Mapping[str, str]:
+        """The choices without which it is false."""
+        return self.reading if self.outcome is Outcome.CONDITIONAL else {}
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of the reading that decides."""
+        return next((r.verdict for r in self.readings if r.outcome is self.outcome), None)
+
+
+def combined(judged: list[Judged], complete: bool) -> Judgement:
+    """What the readings say together."""
+    sensible = [j for j in judged if j.outcome is not Outcome.ILL_FORMED]
+    if not sensible:
+        return Judgement(Outcome.ILL_FORMED, judged[0].verdict.reason, tuple(judged))
+    kept, by = tuple(sensible), {o: [j for j in sensible if j.outcome is o] for o in Outcome}
+    true = [*by[Outcome.PROVED], *by[Outcome.CHECKED]]
+    false, undecided = by[Outcome.REFUTED], by[Outcome.OPEN]
+    if true and false:
+        reading = told_apart(true[0], false)
+        shown = "; ".join(f"{question} {answer}" for question, answer in reading.items())
+        reason = f"true where {shown}" if shown else "true under some readings, false under others"
+        return Judgement(Outcome.CONDITIONAL, reason, kept, reading)
+    if undecided or not complete:
+        reason = undecided[0].verdict.reason if undecided else "there are more readings than are tried"
+        return Judgement(Outcome.OPEN, reason, kept)
+    if false:
+        return Judgement(Outcome.REFUTED, false[0].verdict.reason, kept)
+    outcome = Outcome.PROVED if not by[Outcome.CHECKED] else Outcome.CHECKED
+    verdict = (by[outcome] or true)[0].verdict
+    return Judgement(outcome, verdict.reason, kept, dict(true[0].choices) if len(true) == 1 else {})
+
+
+def told_apart(true: Judged, false: list[Judged]) -> dict[str, str]:
+    """The fewest choices of a true reading that no false one shares, those that are asked last first."""
+    kept = dict(true.choices)
+    for question in list(kept):
+        fewer = {q: a for q, a in kept.items() if q != question}
+        if not any(all(f.choices.get(q, a) == a for q, a in fewer.items()) for f in false):
+            kept = fewer
+    return kept
