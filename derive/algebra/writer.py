@@ -156,21 +156,16 @@ class Writer:
 
     @write.register(Jacobian)
     def _(self, e: Jacobian) -> Written:
-        weighted = isinstance(e, Gradient) and not isinstance(e.weight, OneMatrix)
-        weight = f"({self.write(e.weight)[0]})·" if weighted else ""
+        of_one = not isinstance(e, Gradient) or isinstance(e.weight, OneMatrix)
+        weight = "" if of_one else f"({self.write(e.weight)[0]})·"
         text = f"{weight}{KINDS[e.kind]}{self.write(e.of)[0]}/{KINDS[e.kind][0]}{self.write(e.by)[0]}"
         held = ", ".join(self.write(a)[0] for a in e.held)
         return (f"({text} at fixed {held})", Level.ATOM) if held else (text, Level.POWER)
 
     @write.register(Entry)
     def _(self, e: Entry) -> Written:
-        col = "" if e.arg.shape[1] == 1 else f",{index_tex(e.col)}"
-        return f"{parenthesised(self.write(e.arg), Level.ATOM)}[{index_tex(e.row)}{col}]", Level.ATOM
-
-    @write.register(Reshape)
-    @write.register(Norm)
-    def _(self, e: Reshape | Norm) -> Written:
-        return self.call(type(e).__name__.lower(), e.arg, *(str(a) for a in e.args[1:]))
+        places = (e.row,) if e.arg.shape[1] == 1 else (e.row, e.col)
+        return f"{parenthesised(self.write(e.arg), Level.ATOM)}[{','.join(map(index_tex, places))}]", Level.ATOM
 
     @write.register(Kronecker)
     def _(self, e: Kronecker) -> Written:
@@ -246,8 +241,9 @@ class Writer:
     @write.register(Diag)
     @write.register(DiagPart)
     @write.register(Concat)
+    @write.register(Norm)
     def _(self, e: Any) -> Written:
-        return self.call(_CALLS[type(e)], *e.args)
+        return self.call(_CALLS[type(e)], *e.matrices)
 
     @write.register(Loss)
     def _(self, e: Loss) -> Written:
@@ -274,8 +270,10 @@ class Writer:
         return self.call("slice", e.arg, self.size(e.low), self.size(e.high))
 
     @write.register(Pad)
-    def _(self, e: Pad) -> Written:
-        return self.call("pad", e.arg, self.size(e.low), self.size(e.shape[0]))
+    @write.register(Reshape)
+    def _(self, e: Pad | Reshape) -> Written:
+        sizes = (e.low, e.shape[0]) if isinstance(e, Pad) else e.shape
+        return self.call(type(e).__name__.lower(), e.arg, *map(self.size, sizes))
 
     @write.register(Blocks)
     def _(self, e: Blocks) -> Written:
@@ -293,6 +291,7 @@ class Writer:
 
 
 _CALLS: Mapping[type, str] = {
+    Norm: "norm",
     Softmax: "softmax",
     LogSoftmax: "log_softmax",
     Detach: "detach",

@@ -11,8 +11,9 @@ from derive.algebra.build import add, hadamard, matmul, scale, transpose
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.domain import Domain, Env, whole_steps
+from derive.claims.quantities import DIRECTION
 from derive.claims.readings import Search
-from derive.claims.verdicts import WORSE, Judged, Judgement, Outcome, combined
+from derive.claims.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
@@ -59,7 +60,14 @@ class Judge:
             reason = str(found.misfit) if found.misfit else "no reading makes sense"
             return Judgement(Outcome.ILL_FORMED, reason, at=found.misfit.at if found.misfit else 0)
         judged = [Judged(r.choices, self._chain(r.result)) for r in found.readings]
-        return combined(judged, found.complete)
+        together = combined(judged, found.complete)
+        rows = all(j.choices.get(DIRECTION) == "rows" for j in judged)
+        if not rows or together.outcome not in TRUE:
+            return together
+        # True of row vectors, without sense for columns: nobody said how they lie.
+        columns = Judged({DIRECTION: "columns"}, Verdict(Status.ILL_FORMED, str(found.misfit or "it makes no sense")))
+        reading = {DIRECTION: "rows"}
+        return Judgement(Outcome.CONDITIONAL, f"true where {DIRECTION} rows", (*judged, columns), reading)
 
     def _chain(self, pairs: tuple[Pair, ...]) -> Verdict:
         """A chain is as good as its worst pair."""

@@ -19,6 +19,7 @@ from derive.errors import DeriveError
 from derive.program import Program, references
 from derive.proof.field.truth import Subject
 
+DIRECTION = "vectors are"
 COLUMNS = {"columns": False, "rows": True}  # what is asked, and whether it is a row
 Kind = tuple[str, tuple[MatrixExpr, ...]]  # of a derivative, and what is held fixed
 
@@ -62,7 +63,7 @@ class Quantities:
         """Are vectors rows?"""
         if self.convention != "ask":
             return self.convention == "row"
-        return self.choices.choose("vectors are", COLUMNS)
+        return self.choices.choose(DIRECTION, COLUMNS)
 
     @property
     def gradient_rows(self) -> bool:
