@@ -272,8 +272,7 @@ class Writer:
     @write.register(Pad)
     @write.register(Reshape)
     def _(self, e: Pad | Reshape) -> Written:
-        sizes = (e.low, e.shape[0]) if isinstance(e, Pad) else e.shape
-        return self.call(type(e).__name__.lower(), e.arg, *map(self.size, sizes))
+        return self.call(type(e).__name__.lower(), e.arg, *map(self.size, e.args[1:]))
 
     @write.register(Blocks)
     def _(self, e: Blocks) -> Written:
