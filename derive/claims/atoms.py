@@ -145,9 +145,11 @@ class Atoms(Applications):
     def _norm(self, node: Scripted, scope: Scope) -> Value:
         """A norm, which one said below, to a power."""
         assert isinstance(node.base, Group)
-        kind = "2" if node.sub is None or is_leaf(node.sub[0], "number", "2") else "F"
-        if kind == "F" and not is_leaf((node.sub or ())[0], "letter", "F"):
-            raise LatexError("the norms that are read are the 2-norm and the Frobenius norm", node.at)
+        below = node.sub[0] if node.sub and len(node.sub) == 1 else None
+        name = below.text if isinstance(below, Leaf) else ""
+        kind = {"": "2", "2": "2", "F": "F", "infty": "inf"}.get(name if node.sub else "")
+        if kind is None or (node.sub and not name):
+            raise LatexError("the norms that are read are those with 2, F or ∞ below", node.at)
         return self.scripted(Norm(v.as_array(self.sum(node.base.row, scope)), kind), node.sup or (), scope, node.at)
 
     def _squared(self, node: Scripted, scope: Scope) -> Value:

@@ -194,14 +194,11 @@ class Quantities:
         if self.partial != "ask":
             return {"local": "partial"}.get(self.partial, self.partial), ()
         options: dict[str, Kind] = {"the total derivative": ("total", ()), "the immediate one": ("immediate", ())}
-        held = tuple(self._others(of, by))
-        if held:
-            options["that with the other states of its step held fixed"] = ("total", held)
+        if self._are_states(of, by):
+            options["that with the other states held fixed"] = ("separate", ())
         return self.choices.choose(f"∂{of.name}/∂{by.name} is", options)
 
-    def _others(self, of: Named, by: Named) -> list[MatrixExpr]:
-        """The other states at the step of a state."""
-        states = [v.name for v in self.program.states]
-        if of.name not in states or by.name not in states or of.time is None:
-            return []
-        return [self.program.at(n, self.clock.time(of.time)) for n in states if n != of.name]
+    def _are_states(self, of: Named, by: Named) -> bool:
+        """Are there other states than these?"""
+        states = {v.name for v in self.program.states}
+        return {of.name, by.name} <= states and len(states) > 1

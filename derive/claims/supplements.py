@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 
-from derive.claims.bench import Bench
+from derive.claims.bench import Bench, Numbers
 from derive.claims.edits import PLUS, single_edits
 from derive.claims.library import Library
 from derive.claims.marks import is_quotient
@@ -14,6 +14,8 @@ from derive.claims.printing import to_tex
 from derive.claims.rewrite import rewritten
 from derive.claims.tree import Fraction, Leaf, Row
 
+Candidate = tuple[Row, tuple[str, ...]]
+MOST_PATHS = 40
 ODOT = Leaf("op", "odot")
 
 
@@ -24,6 +26,7 @@ def supplements(bench: Bench, right: Row, outline: Outline, library: Library) ->
         return
     missing = bench.minus(bench.wanted, base)
     terms = outline.terms(right)
+    yield from _two_paths(bench, right, terms, missing)
     for row in _terms(terms, outline, library):
         value = bench.value(row)
         if value is not None and bench.numbers(value) == missing:
@@ -41,10 +44,26 @@ def _terms(terms: list[Term], outline: Outline, library: Library) -> Iterator[Ro
                 yield (*derivative, *factor)
         yield derivative
     for term in terms:
-        yield from _contracted(term)
+        yield from _contracted(term.nodes)
     for term in terms:
         for edit in single_edits(term.nodes, outline, library):
             yield rewritten(term.nodes, edit.changes)
+
+
+def _two_paths(bench: Bench, right: Row, terms: list[Term], missing: Numbers) -> Iterator[Candidate]:
+    """Two paths that are missing, each with fewer nodes than one that is there."""
+    shorter: dict[str, Row] = {}
+    for term in terms:
+        waiting = [term.nodes]
+        while waiting and len(shorter) < MOST_PATHS:
+            for row in _contracted(waiting.pop()):
+                if to_tex(row) not in shorter:
+                    shorter[to_tex(row)] = row
+                    waiting.append(row)
+    known = [(row, n) for row in shorter.values() if (v := bench.value(row)) is not None and (n := bench.numbers(v))]
+    for (a, x), (c, y) in combinations(known, 2):
+        if bench.minus(missing, x) == y:
+            yield (*right, PLUS, *a, PLUS, *c), (f"the term {to_tex(a)} added", f"the term {to_tex(c)} added")
 
 
 def _derivatives(outline: Outline, library: Library) -> Iterator[Row]:
@@ -55,9 +74,8 @@ def _derivatives(outline: Outline, library: Library) -> Iterator[Row]:
             yield written
 
 
-def _contracted(term: Term) -> Iterator[Row]:
+def _contracted(nodes: Row) -> Iterator[Row]:
     """∂a/∂b ∂b/∂c → ∂a/∂c."""
-    nodes = term.nodes
     for at, (a, b) in enumerate(pairwise(nodes)):
         if is_quotient(a) and is_quotient(b):
             assert isinstance(a, Fraction)

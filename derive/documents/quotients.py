@@ -18,7 +18,7 @@ class DerivativePrinter(LatexPrinter):  # type: ignore[misc]
         return rf"\frac{{dL_{{{index_tex(e.index)}}}}}{{d{self.notation.tex(e.name)}}}"
 
     def _print_Jacobian(self, e: Jacobian) -> str:
-        d = {"total": "d", "immediate": r"\partial^{+}", "partial": r"\partial"}[e.kind]
+        d = {"total": "d", "immediate": r"\partial^{+}", "partial": r"\partial", "separate": r"\partial"}[e.kind]
         under = d.removesuffix("^{+}")
         tex = rf"\frac{{{d} {self._entries(e.of)}}}{{{under} {self._entries(e.by)}}}"
         if not e.held:

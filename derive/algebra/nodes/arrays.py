@@ -102,12 +102,14 @@ class Entry(Node):
 
 
 class Norm(Node):
-    """The norm of a matrix: "2", its largest singular value (a vector's length), or "F", of its entries in a row."""
+    """A norm: "2", the largest singular value (a vector's length), "F", the length of all entries in a row, or "inf",
+    the largest sum of a row's absolute values (a vector's largest entry).
+    """
 
     def __new__(cls, a: MatrixExpr, kind: str | Str = "2") -> Norm:
         kind = label(kind)
-        if kind.name not in {"2", "F"}:
-            raise ValueError(f"a norm is 2 or F, not {kind.name!r}")
+        if kind.name not in {"2", "F", "inf"}:
+            raise ValueError(f"a norm is 2, F or inf, not {kind.name!r}")
         return Basic.__new__(cls, a, kind)
 
     arg = property(lambda self: self.args[0])

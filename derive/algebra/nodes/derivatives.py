@@ -28,22 +28,23 @@ class StepGradient(Node):
         return f"dL_{self.index}/d{self.name}"
 
 
-KINDS = {"total": "d", "immediate": "∂⁺", "partial": "∂"}
+KINDS = {"total": "d", "immediate": "∂⁺", "partial": "∂", "separate": "∂"}
 
 
 class Jacobian(Node):
     """The Jacobian of one quantity by another, in numerator layout: a row for each entry of `of`.
 
     Matrices count row by row.  `kind` says what is held fixed: nothing ("total"), all values of
-    other steps ("immediate", ∂⁺), or all but the named one ("partial": the derivative of the one
-    equation that defines `of`); and, whatever the kind, the values in `held`.  By W[k], for a W that all
-    steps share, is by the copy of it that step k uses.
+    other steps ("immediate", ∂⁺), all but the named one ("partial": the derivative of the one
+    equation that defines `of`), or the other states, at every step ("separate": what is left of
+    dc[t]/dc[k] where the gates count as given); and, whatever the kind, the values in `held`.
+    By W[k], for a W that all steps share, is by the copy of it that step k uses.
     """
 
     def __new__(cls, of: MatrixExpr, by: MatrixExpr, kind: str | Str = "total", *held: MatrixExpr) -> Jacobian:
         kind = label(kind)
         if kind.name not in KINDS:
-            raise ValueError(f"a derivative is total, immediate or partial, not {kind.name!r}")
+            raise ValueError(f"a derivative is one of {', '.join(KINDS)}, not {kind.name!r}")
         return Basic.__new__(cls, of, by, kind, *held)
 
     of = property(lambda self: self.args[0])

@@ -89,8 +89,10 @@ class Reals:
         pass
 
     def norm(self, rows: Rows, kind: str) -> Scalar:
-        """The largest singular value of a matrix, or the length of its entries in a row ("F")."""
+        """The largest singular value of a matrix, the length of its entries in a row ("F"), or the largest row ("inf")."""
         flat = [x for row in rows for x in row]
+        if kind == "inf":
+            return max(map(abs, flat)) if len(rows) == 1 else max(sum(map(abs, row)) for row in rows)
         if kind == "F" or len(rows) == 1 or len(rows[0]) == 1:
             return self.context.sqrt(self.context.fdot(flat, flat))
         gram = [[self.context.fdot(u, v) for v in zip(*rows, strict=True)] for u in zip(*rows, strict=True)]

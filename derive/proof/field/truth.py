@@ -158,6 +158,7 @@ class Truth:
             "total": lambda key: True,
             "immediate": lambda key: key[1] in (None, of[1]),
             "partial": lambda key: key == of,
+            "separate": lambda key: key[0] == of[0] or self.subject.names[key[0]].role != "state",
         }[kind]
         program, basis = self._program(of[0], by[0]), self._basis(self._shape(by[0]))
         sweep = Sweep(self.world, program, {by: basis}, flows=lambda key: key not in held and reach(key))
