@@ -89,7 +89,7 @@ class Reals:
         pass
 
     def norm(self, rows: Rows, kind: str) -> Scalar:
-        """The largest singular value of a matrix, the length of its entries in a row ("F"), or the largest row ("inf")."""
+        """The largest singular value of a matrix, the length of its entries in a row (F), or its largest row (inf)."""
         flat = [x for row in rows for x in row]
         if kind == "inf":
             return max(map(abs, flat)) if len(rows) == 1 else max(sum(map(abs, row)) for row in rows)
