@@ -1,0 +1,161 @@
+"""verify and lint: files, directives, exit statuses, formats, and what strangers' papers may not do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from derive.cli.commands import cli
+from derive.errors import DeriveError
+
+TRUE = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t^\top"
+FALSE = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_{t-1}^\top"
+JACOBIAN = r"\frac{\partial h_t}{\partial h_{t-1}} = \operatorname{diag}(1-h_t^2) W"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def go(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, arguments)
+
+    return go
+
+
+def paper(*lines: str) -> str:
+    """Each equation displayed; comments and what is displayed already as they are."""
+    kept = ("%", r"\[", r"\begin")
+    return "\n".join(line if line.startswith(kept) else rf"\[{line}\]" for line in lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("tex", "status", "word"),
+    [
+        (TRUE, 0, "proved"),
+        (JACOBIAN, 0, "conditional"),
+        (FALSE, 1, "refuted"),
+        (r"h_t = x_t", 1, "ill-formed"),
+        (r"h_t = \foo", 3, "unreadable"),
+        (r"\frac{\partial^2 L}{\partial h_t^2} = h_t", 3, "open"),
+    ],
+)
+def test_exit_statuses(run: Run, tex: str, status: int, word: str) -> None:
+    done = run("verify", "elman", "--no-repair", "-e", tex)
+    assert done.exit_code == status, done.output
+    assert f"-e:1: {word}" in done.output
+
+
+def test_a_false_equation_goes_before_an_open_one(run: Run) -> None:
+    assert run("verify", "elman", "--no-repair", "-e", r"h_t = \foo", "-e", FALSE).exit_code == 1
+
+
+def test_a_paper_names_its_models(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "p.tex").write_text(
+        paper("% derive: model elman", TRUE, "% derive: model lstm", r"h_t = o_t \odot \tanh(c_t)")
+    )
+    done = run("lint", "p.tex", "--json")
+    assert done.exit_code == 0
+    found = json.loads(done.output)["claims"]
+    assert [(c["model"], c["status"]) for c in found] == [("elman", "proved"), ("lstm", "checked")]
+    assert json.loads(found[0]["certificate"])
+    assert [c["line"] for c in found] == [2, 4]
+
+
+def test_json_holds_what_the_interface_says(run: Run) -> None:
+    (claim,) = json.loads(run("verify", "elman", "-e", FALSE, "--json").output)["claims"]
+    assert set(claim) >= {
+        "id",
+        "file",
+        "line",
+        "status",
+        "reading",
+        "readings",
+        "counterexample",
+        "repair",
+        "certificate",
+    }
+    assert set(claim["counterexample"]) >= {"T", "sizes", "seed", "lhs", "rhs"}
+    assert claim["repair"]["status"] == "proved"
+    assert "h_t^" in claim["repair"]["latex"]
+    (again,) = json.loads(run("verify", "elman", "-e", FALSE, "--json").output)["claims"]
+    assert again == claim, "a second run gives the same numbers"
+
+
+def test_expectations(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "p.tex").write_text(paper("% derive: expect false", FALSE, "% derive: skip", "h_t = x_t", TRUE))
+    done = run("verify", "elman", "p.tex", "--no-repair")
+    assert done.exit_code == 0, done.output
+    assert "2 equations: 1 proved, 1 refuted" in done.output
+    (tmp_path / "p.tex").write_text(paper("% derive: expect false", TRUE))
+    assert run("verify", "elman", "p.tex").exit_code == 1
+
+
+def test_an_unknown_directive_ends_at_the_next_model(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "p.tex").write_text(
+        paper("% derive: model elman", "% derive: wrong", TRUE, "% derive: model elman", TRUE)
+    )
+    done = run("lint", "p.tex", "--json")
+    assert [c["status"] for c in json.loads(done.output)["claims"]] == ["unreadable", "proved"]
+    assert done.exit_code == 3
+
+
+def test_annotations(run: Run) -> None:
+    lines = run("verify", "elman", "--no-repair", "-e", FALSE, "-e", TRUE, "--format", "github").output.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("::error file=-e,line=1,title=refuted%3A -e%3A1::")
+
+
+def test_sarif(run: Run) -> None:
+    report = json.loads(run("verify", "elman", "--no-repair", "-e", FALSE, "-e", TRUE, "--format", "sarif").output)
+    (found,) = report["runs"][0]["results"]
+    assert (report["version"], found["ruleId"], found["level"]) == ("2.1.0", "refuted", "error")
+    assert {r["id"] for r in report["runs"][0]["tool"]["driver"]["rules"]} >= {"refuted", "ill-formed"}
+
+
+def test_included_files_and_macros(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "macros.tex").write_text(
+        "\\newcommand{\\Loss}{L}\n\\newcommand{\\by}[2]{\\frac{\\partial #1}{\\partial #2}}\n"
+    )
+    (tmp_path / "part.tex").write_text(paper(r"\[\by{\Loss}{V} = \sum_t (\hat y_t - y_t) h_t^\top\]"))
+    (tmp_path / "main.tex").write_text("% derive: model elman\n\\input{macros}\n\\input{part}\n\\input{main}\n")
+    (claim,) = json.loads(run("lint", "main.tex", "--json").output)["claims"]
+    assert (claim["file"], claim["status"]) == ("part.tex", "proved")
+
+
+@pytest.mark.parametrize("line", [r"\input{../secret}", r"\input{/etc/passwd}"])
+def test_nothing_outside_the_folder_is_read(run: Run, tmp_path: Path, line: str) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "secret.tex").write_text("word\n")
+    (inner / "p.tex").write_text(line)
+    done = run("lint", str(inner / "p.tex"))
+    assert isinstance(done.exception, DeriveError)
+    assert "not followed" in str(done.exception)
+
+
+def test_no_model_outside_the_folder_is_read(run: Run, tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "secret.cell").write_text("top secret\n")
+    for path in ("../secret.cell", "../secret", "../../../etc/passwd"):
+        (inner / "p.tex").write_text(paper(f"% derive: model {path}", TRUE))
+        done = run("lint", str(inner / "p.tex"))
+        assert done.exit_code == 3
+        assert "top secret" not in done.output
+        assert "root:" not in done.output
+
+
+def test_only_some(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "p.tex").write_text(paper(TRUE, rf"\begin{{equation}}\label{{two}}{FALSE}\end{{equation}}"))
+    done = run("verify", "elman", "p.tex", "--no-repair", "--only", "two")
+    assert "1 equation: 1 refuted" in done.output
+
+
+def test_verify_wants_claims(run: Run) -> None:
+    assert run("verify", "elman").exit_code == 2
