@@ -21,7 +21,7 @@ param W : H x H
 A[t] = W @ A[t-1] + outer(x[t], x[t])
 loss[t] = u[t] * norm2(A[t])
 """
-BACKWARD = MATRIX.replace("A[t-1]", "A[t+1]").replace("state A", "state A").replace("outer_state", "outer_back")
+BACKWARD = MATRIX.replace("A[t-1]", "A[t+1]").replace("outer_state", "outer_back")
 BLOCK = """cell block
 
 dims I, H, O
@@ -62,6 +62,27 @@ def nested(model: derive.Model, low: int) -> object:
 def test_the_gradient_of_an_initial_matrix_is_not_zero() -> None:
     model = derive.parse(MATRIX)
     verdict = model.prove(nested(model, 0), nested(model, 1))  # type: ignore[arg-type]
+    assert verdict.status is Status.REFUTED
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.T == 5
+
+
+def mirrored(model: derive.Model, high: object) -> object:
+    """The same from the other end: dL/dA[T] is the gradient of what a state that runs backward begins with."""
+    a = symbols("a1:6", integer=True)
+    dA, x, u = (lambda k: model.cotangent("A", k)), (lambda k: model.symbol("x", k)), (lambda k: model.symbol("u", k))
+    body = dA(a[4] + 1) * x(a[4])
+    for index in a[:4]:
+        body = body * u(index)
+    body = MatrixSum(body, a[4], a[3] + 1, high)
+    for inner, outer in ((a[3], a[2]), (a[2], a[1]), (a[1], a[0])):
+        body = MatrixSum(body, inner, outer + 1, T - 1)
+    return MatrixSum(body, a[0], 0, T - 1)
+
+
+def test_nor_is_that_of_one_that_runs_backward() -> None:
+    model = derive.parse(BACKWARD)
+    verdict = model.prove(mirrored(model, T - 1), mirrored(model, T - 2))  # type: ignore[arg-type]
     assert verdict.status is Status.REFUTED
     assert verdict.counterexample is not None
     assert verdict.counterexample.T == 5
