@@ -195,6 +195,9 @@ class Binders(Quantities):
         if not rises and not falls:  # a lower bound is what has something added to it
             first, last = (e.as_coeff_Add()[0] - self.clock.first * len(e.free_symbols - {T}) for e in (start, end))
             falls = last > 0 >= first
+            if first <= 0 and last <= 0:
+                options = {"upwards": False, "downwards": True}
+                falls = self.choices.choose(f"the range of {letter} runs", options)
         return Range(letter, end, start, falling=True) if falls and not rises else Range(letter, start, end)
 
     def _letter(self, row: Row, at: int) -> str:

@@ -122,11 +122,9 @@ class Scope:
                 end = high if c > 0 else low
                 if end is not None:
                     e = (e + c * (end - s)).expand()
-        if e.is_Integer:
-            return bool(e <= most)
-        if e.free_symbols <= {t, T} and e.coeff(t) <= 0 and e.coeff(T) <= 0:
-            return bool(e.subs({t: 0, T: 1}) <= most)  # a step is no less than the first, T no less than 1
-        return False
+        for s in sorted(e.free_symbols - {T}, key=str):  # a free index is a step
+            e = e.subs(s, T - 1 if e.coeff(s) > 0 else 0).expand()
+        return bool(e.coeff(T) <= 0 and e.subs(T, 1) <= most)
 
 
 def _signed(row: Row) -> Iterator[tuple[int, list[Node]]]:

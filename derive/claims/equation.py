@@ -69,6 +69,8 @@ def read_claim(row: Row) -> Claim:
     first = next((p for p in parts if any(not is_leaf(x, "sep") for x in p)), ())
     if any(is_leaf(x, "rel", *STATEMENTS) for x in first):
         raise NoClaim("a statement that is no equation")
+    if len(first) == 1 and isinstance(first[0], Matrix):
+        raise LatexError("equations in an array are not read: align has rows", first[0].at)
     if not _has_relation(first):
         raise NoRelation("an expression, which claims nothing: there is no relation sign in it")
     sides, definitions, others, conditions = list[Side](), list[Side](), list[Side](), list[tuple[str, Row]]()
@@ -80,13 +82,21 @@ def read_claim(row: Row) -> Claim:
         chain = list(_chain(part))
         if not sides:
             sides = chain
+        elif _limits(chain):
+            raise NoClaim("a condition that is an inequality is not understood")
         elif _is_condition(chain, parts[number + 1 :]):
             conditions.append((chain[0].left[0].text, chain[0].right))  # type: ignore[union-attr]
         elif chain[0].relation in EQUAL and len(chain[0].left) == 1 and _is_symbol(chain[0].left[0]):
             definitions.append(chain[0])
         else:
-            others += [side for side in chain if side.relation in EQUAL]
+            others += chain
     return Claim(tuple(sides), tuple(definitions), tuple(others), tuple(conditions))
+
+
+def _limits(chain: list[Side]) -> bool:
+    """Is it k > t, an inequality of indices?"""
+    rows = [r for side in chain for r in (side.left, side.right)]
+    return any(side.relation in ORDER for side in chain) and all(is_index(r) for r in rows)
 
 
 def _is_condition(chain: list[Side], later: list[Row]) -> bool:
@@ -201,15 +211,17 @@ def defined(vocabulary: Vocabulary, claim: Claim) -> tuple[Vocabulary, tuple[Sid
         if found is None or not whole or cut:
             tex = "".join(x.text for x in leaves(side.left))
             vocabulary = vocabulary.defining(tex, side.left, side.right)
-        elif found.word.own:
+        else:
             others.append(side)
-    return vocabulary, tuple(side for side in others if not _is_let(side.left, vocabulary))
+    return vocabulary, tuple(side for side in others if not _is_assigned(side.left, vocabulary))
 
 
-def _is_let(row: Row, vocabulary: Vocabulary) -> bool:
-    """Is it a name that a directive explains?  Then that is what it means."""
+def _is_assigned(row: Row, vocabulary: Vocabulary) -> bool:
+    """Is it a variable of a program, a name without a time that a directive explains?  Then that is what it means."""
     found = vocabulary.find(row, 0, Scope())
-    return found is not None and not found.word.own and found.match.end == len(row)
+    if found is None or found.word.own or found.match.end != len(row):
+        return False
+    return len(found.word.pattern.variants) == 1
 
 
 def has_tensors(row: Row, vocabulary: Vocabulary) -> bool:

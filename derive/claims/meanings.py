@@ -11,7 +11,7 @@ from sympy import Expr, Symbol
 from derive.claims.clock import Scope, read_index
 from derive.claims.directives import IndexSet, Quantity, Quotient
 from derive.claims.parse import parse
-from derive.claims.patterns import TIME, Match, Pattern, plain
+from derive.claims.patterns import TIME, Match, Pattern, plain, without_time
 from derive.claims.tree import Group, Leaf, Node, Row, Scripted, is_leaf, leaves
 
 FUNCTION_NAMES: Mapping[str, str] = {
@@ -136,6 +136,8 @@ def entry_words(tex: str, q: Quantity | Quotient, matrix: bool) -> Iterator[Word
     *before, last = plain(parse(tex))
     own_quantity = q.by if isinstance(q, Quotient) else q
     symbol = last if isinstance(last, Scripted) else Scripted(last)
+    if own_quantity.time:
+        symbol = without_time(symbol) or symbol
     own = tuple(x for x in symbol.sub or () if not (own_quantity.time and is_leaf(x, "letter", TIME)))
     own = own[:-1] if own and is_leaf(own[-1], "sep") else own
     i, j, comma = Leaf("letter", "i"), Leaf("letter", "j"), Leaf("sep", ",")

@@ -165,7 +165,7 @@ def _placed(nodes: Row, bare_above: bool) -> Iterator[Row]:
         symbol = head if isinstance(head, Scripted) else Scripted(head)
         rest = before[:-1]
     elif isinstance(last, Scripted):
-        found = _without_time(last)
+        found = without_time(last)
         if found is None:
             return
         symbol, rest = found, before
@@ -184,7 +184,7 @@ def _placed(nodes: Row, bare_above: bool) -> Iterator[Row]:
     yield (*rest, bare, Group("(", time))
 
 
-def _without_time(x: Scripted) -> Scripted | None:
+def without_time(x: Scripted) -> Scripted | None:
     """The symbol without the time in one of its scripts; None if there is none."""
     sub, sup = x.sub or (), x.sup or ()
     if _is_time(sub):

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 
-from sympy import MatAdd, MatrixExpr, Symbol
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
 
 from derive.algebra.bound import MatrixSum
-from derive.algebra.build import add
-from derive.algebra.nodes import Entry, T, t
+from derive.algebra.build import add, hadamard, matmul, scale
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Entry, Scale, T, t
 from derive.claims import directives as d
 from derive.claims import values as v
 from derive.claims.assumptions import initial_states, starting_at_zero, zero_state
@@ -31,6 +32,7 @@ from derive.claims.tree import Fraction, Row
 from derive.claims.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.claims.vocabulary import Vocabulary
 from derive.errors import ShapeError
+from derive.program import operands
 from derive.proof.prove import Prover
 
 
@@ -83,7 +85,7 @@ class Reader:
         verdicts += [self._sides((s,), claim, vocabulary) for s in claim.sides if s.relation in ORDER]
         for side in others:  # a second equation is no part of the claim, but what is false beside it is said
             judgement = self._sides((side,), claim, vocabulary)
-            if judgement.outcome is Outcome.REFUTED:
+            if judgement.outcome not in (*TRUE, Outcome.CONDITIONAL):
                 beside = f"the equation beside it, {to_tex(side.left)} = …: {judgement.reason}"
                 verdicts.append(replace(judgement, reason=beside))
         return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
@@ -141,19 +143,22 @@ class Reader:
             scope = scope.binding(letter, self.stage.clock.value(row, Scope()))
         return scope
 
-    def _summed(self, left: MatrixExpr, right: MatrixExpr) -> MatrixExpr:
-        """The right side with a sum over every index that is repeated in a term and is not on the left.
+    def _summed(self, left: MatrixExpr, right: MatrixExpr) -> Pair:
+        """Both sides with a sum over every index that is repeated in a term and is not on the other side.
 
         Raises:
             Misfit: an index is free.
         """
-        free = self.prover.agreement.free
-        for s in sorted(free(right, right) - free(left, left) - {t}, key=str):
-            summed = repeated(right, s)
-            if summed is None:
-                raise Misfit(f"the index {s} is free: no sum binds it, and it is not on the left side", 1_000_001)
-            right = summed
-        return right
+        free, sides = self.prover.agreement.free, [left, right]
+        for n, (own, other) in enumerate(((right, left), (left, right))):
+            place = 1 - n
+            for s in sorted(free(own, own) - free(other, other) - {t}, key=str):
+                summed = repeated(sides[place], s)
+                if summed is not None:
+                    sides[place] = summed
+                elif place == 1:
+                    raise Misfit(f"the index {s} is free: no sum binds it, and it is not on the left side", 1_000_001)
+        return sides[0], sides[1]
 
     def _from_zero(self, sides: tuple[Side, ...], claim: Claim, judgement: Judgement) -> Judgement:
         """A false equation that is true of sequences that start at zero is true under that condition."""
@@ -190,19 +195,46 @@ class Reader:
         if side.accumulates:
             right = accumulated(v.as_array(right))
         left, right = v.sides(left, right, choices)
-        return left, self._summed(left, right)
+        return (left, right) if formula.bounds else self._summed(left, right)
 
 
 def repeated(e: MatrixExpr, s: Symbol) -> MatrixExpr | None:
-    """The sum over an index of entries, term by term, where it occurs twice or more; None where it occurs once."""
-    if isinstance(e, MatAdd):
-        parts = [repeated(a, s) if s in a.free_symbols else a for a in e.args]
-        return None if any(p is None for p in parts) else add(*parts)  # type: ignore[arg-type]
-    places = [(x.arg.shape[k], p) for x in e.atoms(Entry) for k, p in enumerate((x.row, x.col)) if s in p.free_symbols]
-    if len(places) < 2 or (places[0][1] - s).expand().free_symbols:
+    """The sum over an index of entries, in the smallest product that has it twice; None where it occurs once."""
+    if s not in e.free_symbols:
+        return e
+    match e:
+        case MatAdd():
+            return _rebuilt(e, s, add)
+        case Scale():
+            return _rebuilt(e, s, lambda a: scale(e.coefficient, a))
+        case Apply():
+            return _rebuilt(e, s, lambda *a: Apply(e.name, *a, *e.numbers))
+        case MatrixSum():
+            inner = repeated(e.body, s)
+            return None if inner is None else MatrixSum(inner, *e.args[1:])
+        case MatMul() | HadamardProduct():
+            direct = [a for a in e.args if isinstance(a, Entry) and s in a.free_symbols]
+            indirect = [a for a in e.args if not isinstance(a, Entry) and s in a.free_symbols]
+            if not indirect and len(direct) > 1:
+                return _summed_over(e, s, direct)
+            if not direct and len(indirect) == 1:
+                return _rebuilt(e, s, matmul if isinstance(e, MatMul) else hadamard)
+    return None
+
+
+def _rebuilt(e: MatrixExpr, s: Symbol, join: Callable[..., MatrixExpr]) -> MatrixExpr | None:
+    parts = [repeated(a, s) for a in operands(e)]
+    return None if any(p is None for p in parts) else join(*parts)
+
+
+def _summed_over(e: MatrixExpr, s: Symbol, entries: list[MatrixExpr]) -> MatrixExpr | None:
+    """Over all values of the index of its entries."""
+    places = [(x.arg.shape[k], p) for x in entries for k, p in enumerate((x.row, x.col)) if s in p.free_symbols]
+    size, place = places[0]
+    low = (s - place).expand()
+    if not low.is_Integer or any(n != size for n, _ in places):
         return None
-    low = -(places[0][1] - s).expand()
-    return MatrixSum(e, s, low, (low + places[0][0] - 1).expand())
+    return MatrixSum(e, s, low, (low + size - 1).expand())
 
 
 def _plans(found: Search[tuple[Pair, ...]]) -> list[Mapping[str, str]]:

@@ -119,7 +119,8 @@ def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str,
         plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
         if found["env"] == "alignat":
             plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
-        plain = _WRAPPERS.sub(" ", plain)
+        if _WRAPPERS.search(plain):
+            plain = re.sub(r"\\\\(?:\[[^\]]*\])?", " ", _unaligned(_WRAPPERS.sub(" ", plain)))
         tex = macros.expand(_unaligned(plain) if found["env"] in (*ROWS, "multline") else plain)
         if found["env"] == "multline":
             tex = tex.replace(r"\\", " ")
