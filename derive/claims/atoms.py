@@ -10,7 +10,8 @@ from derive.algebra import build as b
 from derive.algebra.nodes import Blocks, Concat, Delta, Entry, Norm
 from derive.claims import values as v
 from derive.claims.applications import Applications
-from derive.claims.clock import Scope
+from derive.claims.clock import NoIndex, Scope
+from derive.claims.lengths import ones
 from derive.claims.meanings import ENTRY_LETTERS, Named, split_at, split_at_op
 from derive.claims.parse import LatexError
 from derive.claims.readings import Misfit
@@ -36,7 +37,11 @@ class Atoms(Applications):
             return self._norm(node, scope)
         if isinstance(node.base, Group) and node.base.open == "‖":
             return self._squared(node, scope)
-        if is_leaf(node.base, "number", "1") and node.sub and node.sup is None:
+        if is_leaf(node.base, "ones") and node.sub:
+            shape = self._shape(node.sub, scope)
+            if shape:
+                return self.scripted(b.ones(*shape), node.sup or (), scope, node.at)
+        if isinstance(node.base, Leaf) and node.base.text == "1" and node.sub and node.sup is None:
             pair = [x for x in node.sub if not is_leaf(x, "sep") and not is_leaf(x, "rel", "=")]
             if len(pair) == 2 and all(isinstance(x, Leaf) and x.text in ENTRY_LETTERS for x in pair):  # 1_{i=k}
                 return Delta(b.ones(1), *(self.clock.value((x,), scope) for x in pair))
@@ -50,6 +55,8 @@ class Atoms(Applications):
         match node:
             case Leaf("number", text):
                 return Rational(text) if len(text) < 12 else Integer(0) / 0
+            case Leaf("ones"):
+                return ones()
             case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
                 return self._index(node, scope)
             case Group("(" | "[" | "{", inner):
@@ -136,11 +143,19 @@ class Atoms(Applications):
 
     def _zeros(self, sub: Row, scope: Scope, at: int) -> Value:
         """0_{H × I}."""
-        sizes = self.vocabulary.with_sizes(scope)
-        parts = [self.clock.value(p, sizes) for p in split_at_op(sub, "times")]
-        if len(parts) != 2:
+        shape = self._shape(sub, scope)
+        if len(shape) != 2:
             raise LatexError("zeros of a shape rows × columns are meant", at)
-        return b.zeros((parts[0], parts[1]))
+        return b.zeros((shape[0], shape[1]))
+
+    def _shape(self, sub: Row, scope: Scope) -> tuple[Expr, ...]:
+        """H or H × I below a number; nothing where other things stand there."""
+        try:
+            shape = tuple(self.clock.value(p, self.vocabulary.with_sizes(scope)) for p in split_at_op(sub, "times"))
+        except NoIndex:
+            return ()
+        sizes = {*self.program.sizes}
+        return shape if all(x.is_Integer or x.free_symbols <= sizes for x in shape) and len(shape) < 3 else ()
 
     def _norm(self, node: Scripted, scope: Scope) -> Value:
         """A norm, which one said below, to a power."""
@@ -182,14 +197,22 @@ class Atoms(Applications):
     def _indicator(self, node: Scripted, scope: Scope) -> Value:
         """1_{i = y_t}: the entry i of a target that is a class, one-hot."""
         parts = [p for p in split_at(node.sub or (), ",", "=") if p]
+        whole = self._target_of(parts[0], scope) if len(parts) == 1 else None
+        if whole is not None:  # 1_{y_t}: the class, one-hot
+            return self.vocabulary.reference(whole)
         if len(parts) == 1:
             parts = _around_equals(parts[0])
         for index, rest in (parts, parts[::-1]) if len(parts) == 2 else ():
-            found = self.vocabulary.find(rest, 0, scope)
-            meaning = next(iter(found.meanings.values())) if found is not None else None
-            if isinstance(meaning, Named) and self.program[meaning.name].role == "target" and len(index) == 1:
-                return Entry(self.vocabulary.reference(meaning), self.clock.value(index, scope) - 1)
+            named = self._target_of(rest, scope)
+            if named is not None and len(index) == 1:
+                return Entry(self.vocabulary.reference(named), self.clock.value(index, scope) - 1)
         raise self.unknown(node)
+
+    def _target_of(self, row: Row, scope: Scope) -> Named | None:
+        """The target that a row names."""
+        found = self.vocabulary.find(row, 0, scope)
+        meaning = next(iter(found.meanings.values())) if found is not None and found.match.end == len(row) else None
+        return meaning if isinstance(meaning, Named) and self.program[meaning.name].role == "target" else None
 
 
 def _around_equals(row: Row) -> list[Row]:

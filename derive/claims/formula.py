@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from sympy import MatrixExpr
 
+from derive.algebra import build as b
 from derive.algebra.nodes import Kronecker
 from derive.algebra.shapes import same
 from derive.claims import values as v
 from derive.claims.atoms import Atoms
 from derive.claims.binders import Binders
 from derive.claims.clock import NoIndex, Scope
+from derive.claims.lengths import is_open, ones
 from derive.claims.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
 from derive.claims.meanings import (
     Components,
@@ -24,6 +26,7 @@ from derive.claims.meanings import (
     Size,
 )
 from derive.claims.parse import LatexError
+from derive.claims.readings import Misfit
 from derive.claims.tree import Fraction, Leaf, Node, Row, Scripted, is_leaf
 from derive.claims.values import Value
 
@@ -120,8 +123,6 @@ class Formula(Atoms, Binders):
 
     def times(self, x: Value, op: str, y: Value, at: int) -> Value:
         """One product; two columns side by side are multiplied entry by entry."""
-        if x is v.ONES:
-            return v.summed(y)
         alike = v.is_vector(x) and v.is_vector(y) and v.is_column(x) == v.is_column(y)
         match op:
             case "odot" | "circ" | "bullet":
@@ -131,6 +132,8 @@ class Formula(Atoms, Binders):
             case "otimes":
                 return self._tensor(x, y, at)
             case "" | "cdot" | "times" | "*" | "ast":
+                if alike and (is_open(x) or is_open(y)):
+                    raise Misfit("a vector times 𝟏, which is neither a sum nor an outer product", at)
                 if alike and self.choices.resort:
                     ways = {"entry by entry": v.elementwise, "a scalar product": v.inner}
                     return self.choices.choose("a product of two vectors is", ways)(x, y, at)
@@ -224,7 +227,7 @@ class Formula(Atoms, Binders):
         if not sup:
             return value
         if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
-            return v.ONES  # type: ignore[return-value]
+            return b.transpose(ones())
         if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
             return v.transposed(value)
         if is_transpose(sup[-1:]) and len(sup) > 1 and not is_leaf(sup[-2], "op"):

@@ -14,6 +14,7 @@ from itertools import count
 from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 
 TIME = "t"  # the letter of a pattern that stands for a time
+BOLD = ("mathbf", "boldsymbol", "bm", "mathbb", "mathbbm", "mathds")  # alphabets in which 1 is a vector of ones
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def _spells(node: Node, letter: str, at: int) -> bool:
 
 def _plain(node: Node) -> Row:
     match node:
+        case Font(name, (Leaf("number", "1", at),), _) if name in BOLD:
+            return (Leaf("ones", "1", at),)
         case Font(_, row, _):
             return plain(row)
         case Group("", row, _):

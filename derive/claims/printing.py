@@ -73,6 +73,8 @@ def _script(row: Row) -> str:
 def _leaf(leaf: Leaf) -> str:
     if leaf.kind == "word":
         return rf"\operatorname{{{leaf.text}}}" if leaf.text.isalpha() else rf"\text{{{leaf.text}}}"
+    if leaf.kind == "ones":
+        return r"\mathbf{1}"
     if leaf.kind == "dots":
         return r"\cdots "
     if leaf.kind == "sep":

@@ -102,7 +102,7 @@ class Reader:
         """Formulas for one run each."""
         rows = (*(r for s in (*sides, *claim.definitions) for r in (s.left, s.right)),)
         tensors = any(has_tensors(r, vocabulary) for r in rows)
-        bounds = any(s.relation in ORDER for s in claim.sides)
+        bounds = any(s.relation in ORDER for s in (*sides, *claim.sides))
         taken = frozenset(x.text for side in sides for x in letters(side.left))
 
         def make(choices: Choices) -> Formula:

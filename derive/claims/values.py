@@ -15,24 +15,11 @@ from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
 from derive.algebra.nodes import Gradient, Jacobian, Reshape, Softmax, T
 from derive.algebra.shapes import is_scalar, same, shape_text
+from derive.claims.lengths import ENTRIES, PRODUCT, met, settled
 from derive.claims.readings import Choices, Misfit
 from derive.errors import ShapeError
 
 Value: TypeAlias = "Expr | MatrixExpr"
-
-
-class Ones:
-    """1ᵀ before what it sums: as long as that."""
-
-
-ONES = Ones()
-
-
-def summed(y: Value) -> MatrixExpr:
-    """1ᵀ y: the sum of a vector's entries, or of those of each column."""
-    array = as_array(y)
-    column = b.transpose(array) if is_row(array) else array
-    return b.matmul(b.ones(1, column.shape[0]), column)
 
 
 def is_array(v: Value) -> bool:
@@ -90,6 +77,8 @@ def add(x: Value, y: Value, choices: Choices, at: int) -> Value:
     if not isinstance(x, MatrixExpr) and not isinstance(y, MatrixExpr):
         return x + y
     x, y = _alike(x, y, choices)
+    if isinstance(x, MatrixExpr) and isinstance(y, MatrixExpr):
+        x, y = met(x, y, ENTRIES)
     if not same(shape_of(x), shape_of(y)):
         raise Misfit(f"a sum of {shape_text(shape_of(x))} and {shape_text(shape_of(y))}", at)
     return b.add(as_array(x), as_array(y))
@@ -116,6 +105,9 @@ def sides(x: Value, y: Value, choices: Choices) -> tuple[MatrixExpr, MatrixExpr]
         x = Reshape(x, *shape_of(y))
     elif _holds_entries(y, x):
         y = Reshape(y, *shape_of(x))
+    if isinstance(x, MatrixExpr) and isinstance(y, MatrixExpr):
+        x, y = met(x, y, ENTRIES)
+    settled(x, y)
     if not same(shape_of(x), shape_of(y)):
         raise Misfit(f"the left side is {shape_text(shape_of(x))}, the right side {shape_text(shape_of(y))}", 1_000_000)
     return as_array(x), as_array(y)
@@ -134,6 +126,7 @@ def matrix_product(x: Value, y: Value, choices: Choices, at: int) -> Value:
         return _times_number(x, y)
     if is_scalar(x.shape) or is_scalar(y.shape):
         return _times_scalar(x, y)
+    x, y = met(x, y, PRODUCT)
     if same((x.shape[1], S.One), (y.shape[0], S.One)):
         return b.matmul(x, y)
     if choices.resort:
@@ -177,6 +170,7 @@ def elementwise(x: Value, y: Value, at: int) -> Value:
     """x ⊙ y."""
     if is_single(x) or is_single(y):
         return _times_scalar(as_array(x), as_array(y)) if is_array(x) and is_array(y) else _times_number(x, y)
+    x, y = met(as_array(x), as_array(y), ENTRIES)
     if not same(shape_of(x), shape_of(y)):
         raise Misfit(f"an elementwise product of {shape_text(shape_of(x))} and {shape_text(shape_of(y))}", at)
     return b.hadamard(x, y)
@@ -193,9 +187,16 @@ def outer(x: Value, y: Value, at: int) -> Value:
 
 def inner(x: Value, y: Value, at: int) -> Value:
     """The scalar product of two vectors, however they lie."""
-    if not (is_vector(x) and is_vector(y)) or not same((_length(x), S.One), (_length(y), S.One)):
-        raise Misfit(f"a scalar product of {shape_text(shape_of(x))} and {shape_text(shape_of(y))}", at)
-    return b.matmul(b.transpose(x) if is_column(x) else x, y if is_column(y) else b.transpose(y))
+    if is_vector(x) and is_vector(y):
+        first, second = met(_column(x), _column(y), ENTRIES)
+        if same(first.shape, second.shape):
+            return b.matmul(b.transpose(first), second)
+    raise Misfit(f"a scalar product of {shape_text(shape_of(x))} and {shape_text(shape_of(y))}", at)
+
+
+def _column(v: Value) -> MatrixExpr:
+    array = as_array(v)
+    return array if is_column(array) else b.transpose(array)
 
 
 def divided(x: Value, y: Value, at: int) -> Value:
