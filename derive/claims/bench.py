@@ -118,7 +118,7 @@ class Bench:
         self.truth = prover.agreement.field_at(steps, sizes, Budget(SECONDS))
         self.closed = self.is_closed(right, outline)
         self.base = self.value(right)
-        self.envs = self._envs(self.left if self.base is None else self.base)
+        self.envs = self._envs(self.left if self.base is None else self.base) or self._envs(self.left)
         self.env = self.envs[len(self.envs) // 2] if self.envs else {}
         self.wanted = self._flat(self.left, self.env)
 

@@ -25,7 +25,7 @@ class Edit:
     words: str
     kept: tuple[Node, ...] = field(default=(), repr=False)  # so that no other object takes over an id
     indices: bool = False  # does it change an index or a time?
-    rank: int = 1  # 0 for the slips that are most common, 2 for rare ones: they are tried in that order
+    rank: int = 1  # 0 for the slips that are most common, 2 for those that change a shape: tried in that order
 
 
 def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]:
@@ -138,7 +138,7 @@ def _of_factors(term: Term, library: Library) -> Iterator[Edit]:
         yield _transposed(factor)
         yield from _of_sign(factor)
         if len(factors) > 1:
-            yield _without(factors, n)
+            yield from _without(factors, n)
             yield from _moved(factors, n)
             yield from _turned(factors, n)
         yield from _inserted(factors, n, library)
@@ -236,21 +236,23 @@ def rewritten_factors(old: tuple[Factor, ...], new: list[Factor], words: str) ->
     return Edit(changes, words, tuple(nodes))
 
 
-def _without(factors: tuple[Factor, ...], n: int) -> Edit:
-    new = [f for k, f in enumerate(factors) if k != n]
-    return rewritten_factors(factors, new, f"without {to_tex(factors[n].nodes)}")
+def _without(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
+    """Without a factor, or without two that stand side by side."""
+    for end in (n + 1, n + 2):
+        if end <= len(factors) and end - n < len(factors):
+            gone = to_tex(_laid_out(list(factors[n:end])))
+            yield rewritten_factors(factors, [*factors[:n], *factors[end:]], f"without {gone}")
 
 
 def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
     """One factor at another place."""
     rest = [f for k, f in enumerate(factors) if k != n]
     for place in range(len(factors)):
-        if place in (n, n + 1) and place != n + 1:
-            continue
-        new = [*rest[:place], factors[n], *rest[place:]]
         if place != n:
+            new = [*rest[:place], factors[n], *rest[place:]]
             where = "to the end" if place == len(rest) else f"before {to_tex(rest[place].nodes)}"
-            yield rewritten_factors(factors, new, f"{to_tex(factors[n].nodes)} moved {where}")
+            words = f"{to_tex(factors[n].nodes)} moved {where}"
+            yield replace(rewritten_factors(factors, new, words), rank=0 if place == n + 1 else 1)
 
 
 def _turned(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from sympy import Expr
 
@@ -33,6 +34,7 @@ class Library:
     free_letters: list[str] = field(default_factory=list)
     differences: list[Row] = field(default_factory=list)  # exponents that may be meant
     factors: list[tuple[Row, bool]] = field(default_factory=list)  # with: is it a vector, for an elementwise product?
+    matrices: list[Row] = field(default_factory=list)  # those of them that are parameters
 
     def shifted(self, row: Row, step: int) -> Row | None:
         """An index, one more or one less."""
@@ -97,6 +99,26 @@ class Library:
                 else:
                     yield from ((word, time) for time in self.times)
 
+    def vectors(self) -> Iterator[tuple[Row, str, Row]]:
+        """The vectors of a step that the model has, each with its name there, at each time in use."""
+        for word in self._words():
+            meaning = word.meanings[0]
+            if isinstance(meaning, Quantity) and not (meaning.components or meaning.copy) and meaning.time == TIME:
+                v = self.vocabulary.program[meaning.name]
+                if v.shape[1] == 1 and v.shape[0] != 1:
+                    for time in self.times:
+                        row = self.written(word, time)
+                        if row is not None:
+                            yield row, v.name, time
+
+    def residuals(self) -> Iterator[Row]:
+        r"""(\hat y_t - y_t): what is compared with a target, less that."""
+        program, vectors = self.vocabulary.program, list(self.vectors())
+        for (target, name, time), (row, other, when) in product(vectors, vectors):
+            alike = other != name and time == when and self._shape(other) == self._shape(name)
+            if alike and program[name].role == "target":
+                yield (Group("(", (*row, Leaf("op", "-"), *target)),)
+
     def written(self, word: Word, time: Row | None, sup: Row = ()) -> Row | None:
         """A name at a time, with what stood above."""
         row = word.pattern.nodes
@@ -130,16 +152,12 @@ def library_for(vocabulary: Vocabulary, times: list[Row], bound: set[str], free:
             for sup in ((), (Leaf("symbol", "top"),)):
                 written = library.written(word, None, sup)
                 if written is not None:
-                    library.factors.append((written, False))
+                    library.matrices.append(written)
         elif v.role == "param":
             library.factors.append((library.written(word, None) or (), True))
-        elif v.shape[1] == 1 and v.shape[0] != 1 and meaning.time == TIME:
-            for time in library.times:
-                written = library.written(word, time)
-                if written is None:
-                    continue
-                library.factors.append((written, True))
-                library.factors += [(slope, kind) for slope, kind in _slopes(vocabulary, meaning.name, written)]
+    library.factors += [(row, False) for row in library.matrices]
+    for row, name, _ in library.vectors():
+        library.factors += [(row, True), *_slopes(vocabulary, name, row)]
     library.factors += [(row, False) for row in _coefficients(vocabulary)]
     return library
 

@@ -55,8 +55,11 @@ class Outline:
         own = self.terms(row)
         yield own
         for term in own:
-            for factor in term.factors:
+            for n, factor in enumerate(term.factors):
                 if factor.binder is not None:
+                    behind = [x for f in term.factors[n + 1 :] for x in ((f.op,) if f.op else ()) + f.nodes]
+                    if behind:  # its body may be longer
+                        yield self.terms((*factor.nodes[1:], *behind))
                     yield from self.sums(factor.nodes[1:])
                 elif factor.found is None:
                     for inner in _rows(factor.nodes):

@@ -46,10 +46,11 @@ class Repairer:
     judged_row: Callable[[Row], Judgement]
     judged: Callable[[MatrixExpr, MatrixExpr], Judged]
     single: bool = False
+    end: float = 0.0  # of the search, on the monotonic clock
 
     def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
         """The nearest true equation that is found in time."""
-        end = monotonic() + SECONDS
+        self.end = monotonic() + SECONDS
         outline = Outline(self.vocabulary)
         library = self._library(left, right, outline)
         edits = sorted(single_edits(right, outline, library), key=lambda e: e.rank)
@@ -59,6 +60,8 @@ class Repairer:
                 benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline))
             except (*TROUBLE, LatexError, NoIndex, DeriveError):
                 continue
+        if benches and benches[0].base is None:  # shapes do not fit: what changes them goes first
+            edits.sort(key=lambda e: (0, 2, 1)[e.rank])
         stages: tuple[Callable[[Bench], Iterator[Candidate]], ...] = (
             lambda bench: _singles(right, edits, bench.closed),
             lambda bench: supplements(bench, right, outline, library),
@@ -69,9 +72,9 @@ class Repairer:
         for stage in stages:
             for bench in benches:
                 start, hits = monotonic(), list[tuple[Judgement, Candidate]]()
-                for hit in self._hits(bench, stage(bench), end):
+                for hit in self._hits(bench, stage(bench)):
                     if not hits:  # a few more may be as near
-                        end = min(end, monotonic() + max(AFTER, monotonic() - start))
+                        self.end = min(self.end, monotonic() + max(AFTER, monotonic() - start))
                     hits.append(hit)
                     if len(hits) >= MOST_HITS:
                         break
@@ -88,11 +91,11 @@ class Repairer:
                     return Repair(shown(left, right, self.prover.subject), (WORDS,), judgement.outcome)
         return None
 
-    def _hits(self, bench: Bench, candidates: Iterable[Candidate], end: float) -> Iterator[tuple[Judgement, Candidate]]:
+    def _hits(self, bench: Bench, candidates: Iterable[Candidate]) -> Iterator[tuple[Judgement, Candidate]]:
         """The candidates that are true."""
         seen, outline = set[str](), Outline(self.vocabulary)
         for row, words in candidates:
-            if monotonic() > end:
+            if monotonic() > self.end:
                 return
             value = bench.value(row) if bench.closed or bench.is_closed(row, outline) else None
             if value is None or value == bench.left or bench.numbers(value) != bench.wanted or not bench.agrees(value):

@@ -27,14 +27,17 @@ def supplements(bench: Bench, right: Row, outline: Outline, library: Library) ->
     missing = bench.minus(bench.wanted, base)
     terms = outline.terms(right)
     yield from _two_paths(bench, right, terms, missing)
-    for row in _terms(terms, outline, library):
+    for row in _terms(right, terms, outline, library):
         value = bench.value(row)
         if value is not None and bench.numbers(value) == missing:
             yield (*right, PLUS, *row), (f"the term {to_tex(row)} added",)
 
 
-def _terms(terms: list[Term], outline: Outline, library: Library) -> Iterator[Row]:
+def _terms(right: Row, terms: list[Term], outline: Outline, library: Library) -> Iterator[Row]:
     """A parameter times a derivative, a path that leaves a node out, a term that is there changed."""
+    for derivative in (*library.residuals(), *_quotients(right, library)):
+        yield from ((*matrix, *derivative) for matrix in library.matrices)
+        yield derivative
     for derivative in _derivatives(outline, library):
         for factor, is_vector in library.factors:
             if is_vector:
@@ -72,6 +75,13 @@ def _derivatives(outline: Outline, library: Library) -> Iterator[Row]:
         written = library.written(word, time)
         if written is not None:
             yield written
+
+
+def _quotients(right: Row, library: Library) -> Iterator[Row]:
+    """Derivatives of what is differentiated here, by the vectors at hand."""
+    tops = {to_tex(x.top): x.top for x in right if isinstance(x, Fraction) and is_quotient(x) and len(x.top) == 2}
+    for top in tops.values():
+        yield from ((Fraction(top, (top[0], *written)),) for written, *_ in library.vectors())
 
 
 def _contracted(nodes: Row) -> Iterator[Row]:
