@@ -47,6 +47,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+INSIDE = {"claims": ("text", "reading", "verdict", "repair")}  # floors of a room that is a house of its own
 DATA = "cells"  # no code: the catalogue's files and an empty __init__.py
 
 MODULE_LINES, FUNCTION_LINES = 300, 50
@@ -99,6 +100,18 @@ def broken_imports(path: Path) -> Iterator[str]:
         if FLOOR[room] >= FLOOR[own]:
             relation = "its neighbour" if FLOOR[room] == FLOOR[own] else "above it"
             yield f"{where(path, node)}: {own} imports {room}, which is {relation}; move what both need to a lower room"
+
+
+@pytest.mark.parametrize("room", INSIDE)
+def test_imports_only_go_down_inside(room: str) -> None:
+    floors = {part: n for n, part in enumerate(INSIDE[room])}
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        own = path.relative_to(PACKAGE / room).parts[0]
+        for node in nodes(path):
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"derive.{room}."):
+                part = f"{node.module}.".split(".")[2]
+                below = floors.get(part, len(floors)) <= floors.get(own, len(floors))
+                assert below, f"{where(path, node)}: {own} imports {part}, which is above it"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -13,24 +13,24 @@ from derive.algebra.bound import MatrixSum
 from derive.algebra.build import add, hadamard, matmul, scale
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Entry, Scale, T, t
-from derive.claims import directives as d
-from derive.claims import values as v
-from derive.claims.assumptions import initial_states, starting_at_zero, zero_state
-from derive.claims.bounds import judged_bound
-from derive.claims.clock import Scope
-from derive.claims.equation import EQUAL, ORDER, Claim, Side, defined, has_tensors, read_claim
-from derive.claims.formula import Formula
-from derive.claims.judge import Judge, Pair, fingerprint
-from derive.claims.parse import parse
-from derive.claims.patterns import plain
-from derive.claims.printing import to_tex
-from derive.claims.readings import Choices, Misfit, Search, search
-from derive.claims.repair import Repairer
-from derive.claims.rewrite import letters
-from derive.claims.stage import Definition, Stage
-from derive.claims.tree import Fraction, Row
-from derive.claims.verdicts import FALSE, TRUE, Judgement, Outcome
-from derive.claims.vocabulary import Vocabulary
+from derive.claims.reading import directives as d
+from derive.claims.reading import values as v
+from derive.claims.reading.clock import Scope
+from derive.claims.reading.equation import EQUAL, ORDER, Claim, Side, defined, has_tensors, read_claim
+from derive.claims.reading.formula import Formula
+from derive.claims.reading.readings import Choices, Misfit, Search, search
+from derive.claims.reading.stage import Definition, Stage
+from derive.claims.reading.vocabulary import Vocabulary
+from derive.claims.repair.repairer import Repairer
+from derive.claims.text.parse import parse
+from derive.claims.text.patterns import plain
+from derive.claims.text.printing import to_tex
+from derive.claims.text.rewrite import letters
+from derive.claims.text.tree import Fraction, Row
+from derive.claims.verdict.assumptions import initial_states, starting_at_zero, zero_state
+from derive.claims.verdict.bounds import judged_bound
+from derive.claims.verdict.judge import Judge, Pair, fingerprint
+from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.errors import ShapeError
 from derive.program import operands
 from derive.proof.prove import Prover

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from derive.claims.verdicts import FALSE, Judgement, Outcome
+from derive.claims.verdict.verdicts import FALSE, Judgement, Outcome
 from derive.claims.verify import Result
 from derive.proof.verdict import Counterexample
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from derive.claims.assumptions import NotUnderstood
-from derive.claims.clock import NoIndex
-from derive.claims.equation import NoClaim, NoRelation
-from derive.claims.parse import LatexError
-from derive.claims.quantities import Unknown
 from derive.claims.reader import Reader
-from derive.claims.source import Directive, Display, Include, macros_of, read_source
-from derive.claims.stage import Loader, Stage, directed
-from derive.claims.verdicts import FALSE, Judgement, Outcome
+from derive.claims.reading.clock import NoIndex
+from derive.claims.reading.equation import NoClaim, NoRelation
+from derive.claims.reading.quantities import Unknown
+from derive.claims.reading.stage import Loader, Stage, directed
+from derive.claims.text.parse import LatexError
+from derive.claims.text.source import Directive, Display, Include, macros_of, read_source
+from derive.claims.verdict.assumptions import NotUnderstood
+from derive.claims.verdict.verdicts import FALSE, Judgement, Outcome
 from derive.errors import DeriveError
 from derive.proof.prove import Prover
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from derive.claims import verify as room
-from derive.claims.source import Display
+from derive.claims.text.source import Display
 from derive.claims.verify import Result, Source
 from derive.errors import InputError
 from derive.language import names

@@ -25,7 +25,7 @@ from derive.proof.prove import Prover
 from derive.proof.verdict import Verdict
 
 if TYPE_CHECKING:
-    from derive.claims.verdicts import Judgement
+    from derive.claims.verdict.verdicts import Judgement
     from derive.kernels.options import Options
     from derive.kernels.report import Report
     from derive.kernels.runtime import Kernel
@@ -155,7 +155,7 @@ class Model:
         Raises:
             InputError: a directive is not understood.
         """
-        from derive.claims.stage import Stage, directed
+        from derive.claims.reading.stage import Stage, directed
         from derive.claims.verify import judge
 
         stage = Stage(self.prover, self.name)

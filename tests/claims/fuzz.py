@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from time import monotonic
 
-from derive.claims.stage import Stage
+from derive.claims.reading.stage import Stage
 from derive.claims.verify import judge
 from tests.claims.papers import FOLDER, stages
 

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 import derive
-from derive.claims.source import Directive, Display
-from derive.claims.stage import Stage, directed
+from derive.claims.reading.stage import Stage, directed
+from derive.claims.text.source import Directive, Display
 from derive.claims.verify import read_paper
 from derive.errors import DeriveError
 from derive.proof.prove import Prover

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from derive.claims.directives import (
+from derive.claims.reading.directives import (
     Abstract,
     Assume,
     Choice,

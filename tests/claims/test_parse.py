@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derive.claims.parse import LatexError, parse
-from derive.claims.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Row, Scripted, leaves
+from derive.claims.text.parse import LatexError, parse
+from derive.claims.text.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Row, Scripted, leaves
 
 
 def text(row: Row) -> str:

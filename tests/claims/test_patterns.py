@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from derive.claims.parse import parse
-from derive.claims.patterns import Pattern, plain
-from derive.claims.tree import leaves
+from derive.claims.text.parse import parse
+from derive.claims.text.patterns import Pattern, plain
+from derive.claims.text.tree import leaves
 
 
 def found(pattern: str, tex: str, letters: str = "t") -> tuple[dict[str, str], int, str, int] | None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from derive.claims.verdicts import Outcome
+from derive.claims.verdict.verdicts import Outcome
 from derive.claims.verify import judge
 from tests.claims.papers import FOLDER, stages
 

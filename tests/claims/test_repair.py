@@ -7,8 +7,8 @@ from time import monotonic
 import pytest
 
 import derive
-from derive.claims.derived import WORDS
-from derive.claims.verdicts import TRUE, Judgement, Outcome
+from derive.claims.repair.derived import WORDS
+from derive.claims.verdict.verdicts import TRUE, Judgement, Outcome
 
 ELMAN = derive.load("elman")
 CHAPTER = (

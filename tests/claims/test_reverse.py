@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from derive.claims.verdicts import TRUE
+from derive.claims.verdict.verdicts import TRUE
 from derive.claims.verify import read_paper, verify
 from derive.language import names
 from derive.model import load

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from derive.claims.macros import LONGEST, Macros
-from derive.claims.source import Directive, Display, read_source
+from derive.claims.text.macros import LONGEST, Macros
+from derive.claims.text.source import Directive, Display, read_source
 
 TEXT = r"""
 \newcommand{\W}{\mathbf{W}} \newcommand{\pd}[2]{\frac{\partial #1}{\partial #2}} \DeclareMathOperator{\dg}{diag}

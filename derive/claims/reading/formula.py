@@ -1,0 +1,264 @@
+"""Rows of printed symbols → values: sums, products, names, powers and functions, one reading per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from sympy import MatrixExpr
+
+from derive.algebra import build as b
+from derive.algebra.nodes import Kronecker
+from derive.algebra.shapes import same
+from derive.claims.reading import values as v
+from derive.claims.reading.atoms import Atoms
+from derive.claims.reading.binders import Binders
+from derive.claims.reading.clock import NoIndex, Scope
+from derive.claims.reading.lengths import is_open, ones
+from derive.claims.reading.meanings import (
+    Components,
+    Definition,
+    FunctionName,
+    Meaning,
+    Named,
+    Ratio,
+    Size,
+)
+from derive.claims.reading.readings import Misfit
+from derive.claims.reading.values import Value
+from derive.claims.text.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
+from derive.claims.text.parse import LatexError
+from derive.claims.text.tree import Fraction, Leaf, Node, Row, Scripted, is_leaf
+
+SKIPPED = ("sep",)  # commas and spaces inside a product
+DEEPEST = 12  # definitions inside definitions
+TIGHT = ("", "cdot", "times")  # what a product of matrices is written with
+
+
+@dataclass
+class Operand:
+    """A factor, and the sign between it and the one before."""
+
+    op: str
+    value: Value
+    at: int
+
+
+class Formula(Atoms, Binders):
+    """The values of rows in one run."""
+
+    depth = 0
+
+    def sum(self, row: Row, scope: Scope) -> Value:
+        """The value of a sum of products."""
+        row = _trimmed(row)
+        if not row:
+            raise LatexError("something is missing here", 0)
+        total: Value | None = None
+        for sign, term in self.terms(row):
+            if not term:
+                raise LatexError("a term is missing", row[-1].at)
+            value = self.product(term, scope)
+            value = v.negative(value) if sign < 0 else value
+            total = value if total is None else v.add(total, value, self.choices, term[0].at)
+        assert total is not None
+        return total
+
+    def product(self, row: Row, scope: Scope) -> Value:
+        """The value of a product, whose factors may be separated by signs."""
+        operands: list[Operand] = []
+        op, at = "", 0
+        while at < len(row):
+            node = row[at]
+            if isinstance(node, Leaf) and node.kind == "op" and node.text not in "+-":
+                if op or not operands:
+                    raise LatexError(f"{node.text} has nothing before it", node.at)
+                op, at = node.text, at + 1
+                continue
+            if isinstance(node, Leaf) and node.kind in SKIPPED:
+                at += 1
+                continue
+            value, at = self.factor(row, at, scope)
+            operands.append(Operand(op, value, node.at))
+            op = ""
+        if op or not operands:
+            raise LatexError("a product ends in a sign", row[-1].at)
+        return self._combined(operands)
+
+    def _combined(self, operands: list[Operand]) -> Value:
+        loose = any(o.op not in TIGHT for o in operands)
+        tight = any(o.op in TIGHT for o in operands[1:])
+        if loose and tight and len(operands) > 2:
+            question = "an elementwise product of products is read"
+            if self.choices.choose(question, {"products first": True, "from left to right": False}):
+                operands = self._tightened(operands)
+        operands = self._vectors_first(operands)
+        total = operands[0].value
+        for o in operands[1:]:
+            total = self.times(total, o.op, o.value, o.at)
+        return total
+
+    def _vectors_first(self, operands: list[Operand]) -> list[Operand]:
+        """W v u: (W v) ⊙ u, or W (v ⊙ u), as where a diag is left out."""
+        for k in range(1, len(operands) - 1):
+            x, y, z = operands[k - 1 : k + 2]
+            side_by_side = all(o.op in TIGHT for o in (y, z)) and v.is_column(y.value) and v.is_column(z.value)
+            matrix = v.is_array(x.value) and not v.is_vector(x.value) and not v.is_single(x.value)
+            if side_by_side and matrix and same(v.shape_of(y.value), v.shape_of(z.value)):
+                question = "a matrix and two vectors side by side are multiplied"
+                if self.choices.choose(question, {"from left to right": False, "the vectors first": True}):
+                    joint = Operand(y.op, v.elementwise(y.value, z.value, z.at), y.at)
+                    return [*operands[:k], joint, *operands[k + 2 :]]
+        return operands
+
+    def _tightened(self, operands: list[Operand]) -> list[Operand]:
+        """What stands side by side multiplied out."""
+        out = [operands[0]]
+        for o in operands[1:]:
+            if o.op in TIGHT:
+                out[-1] = Operand(out[-1].op, self.times(out[-1].value, o.op, o.value, o.at), out[-1].at)
+            else:
+                out.append(o)
+        return out
+
+    def times(self, x: Value, op: str, y: Value, at: int) -> Value:
+        """One product; two columns side by side are multiplied entry by entry."""
+        alike = v.is_vector(x) and v.is_vector(y) and v.is_column(x) == v.is_column(y)
+        match op:
+            case "odot" | "circ" | "bullet":
+                return v.elementwise(x, y, at)
+            case "oslash" | "/" | "div":
+                return v.divided(x, y, at)
+            case "otimes":
+                return self._tensor(x, y, at)
+            case "" | "cdot" | "times" | "*" | "ast":
+                if alike and (is_open(x) or is_open(y)):
+                    raise Misfit("a vector times 𝟏, which is neither a sum nor an outer product", at)
+                if alike and self.choices.resort:
+                    ways = {"entry by entry": v.elementwise, "a scalar product": v.inner}
+                    return self.choices.choose("a product of two vectors is", ways)(x, y, at)
+                if alike:
+                    return v.elementwise(x, y, at)
+                if op in ("*", "ast") and v.is_square(x) and v.is_square(y):
+                    options: Mapping[str, Callable[[], Value]] = {
+                        "a product of matrices": lambda: v.matrix_product(x, y, self.choices, at),
+                        "elementwise": lambda: v.elementwise(x, y, at),
+                    }
+                    return self.choices.choose("* of matrices is", options)()
+                return v.matrix_product(x, y, self.choices, at)
+        raise LatexError(f"{op} is no product that is known", at)
+
+    def _tensor(self, x: Value, y: Value, at: int) -> Value:
+        if not (v.is_vector(x) and v.is_vector(y)):
+            if isinstance(x, MatrixExpr) and isinstance(y, MatrixExpr) and not (v.is_single(x) or v.is_single(y)):
+                return Kronecker(x, y)
+            return v.outer(x, y, at)
+        options: Mapping[str, Callable[[], Value]] = {
+            "an outer product": lambda: v.outer(x, y, at),
+            "elementwise": lambda: v.elementwise(x, y, at),
+        }
+        return self.choices.choose("⊗ is", options)()
+
+    # Factors
+
+    def factor(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        """The factor that begins at a place of a row, and where the next one does."""
+        node = row[at]
+        if binder_of(node):
+            return self.bound(row, at, scope)
+        found = self.vocabulary.find(row, at, scope)
+        if found is None and is_quotient(node):
+            assert isinstance(node, Fraction)
+            return self.quotient(node, row, at, scope)
+        if found is None and prefix_of(node):
+            return self.prefixed(row, at, scope)
+        if is_leaf(node, "symbol", "partial") or (is_leaf(node, "letter", "d") and self.is_slash(row, at)):
+            return self.slashed(row, at, scope)
+        if found is not None:
+            meaning = self.meaning(found)
+            if isinstance(meaning, FunctionName):
+                return self.applied(meaning.name, row, found.match.end, found.match.sup, found.match.primes, scope)
+            value, end = self.named(meaning, found.match.end, node)
+            if found.match.primes:
+                raise LatexError("a prime on what is no function", node.at)
+            value = self.scripted(value, found.match.sup, scope, node.at)
+            return self.sliced(value, row, end, scope) if is_slice(row, end) else (value, end)
+        called = self.function(row, at, scope)
+        if called is not None:
+            return called
+        if isinstance(node, Scripted):
+            special = self.special(node, scope)
+            if special is not None:
+                return special, at + 1
+            if isinstance(node.base, Scripted) and not node.primes:
+                value, _ = self.factor((node.base,), 0, scope)
+                return self.scripted(value, node.sup or (), scope, node.at), at + 1
+            if node.sub is not None or node.primes:
+                raise self.unknown(node)
+            return self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at), at + 1
+        return self.atom(node, scope), at + 1
+
+    def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:
+        match meaning:
+            case Named():
+                return self.quantity(meaning), end
+            case Ratio():
+                return self.ratio(meaning), end
+            case Size(symbol):
+                return symbol, end
+            case Definition(row, inner, hidden):
+                if self.depth >= DEEPEST:
+                    raise LatexError("definitions go round in a circle", node.at)
+                now = self.vocabulary
+                self.depth += 1
+                self.vocabulary = replace(now, words=now.words[hidden:]) if hidden else now
+                try:
+                    return self.sum(row, inner), end
+                finally:
+                    self.depth, self.vocabulary = self.depth - 1, now
+            case Components():
+                raise LatexError("an index set stands where a value is expected", node.at)
+        raise LatexError("a function without arguments", node.at)
+
+    # What stands above
+
+    def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
+        """A transpose or a power."""
+        if not sup:
+            return value
+        if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
+            return b.transpose(ones())
+        if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
+            return v.transposed(value)
+        if is_transpose(sup[-1:]) and len(sup) > 1 and not is_leaf(sup[-2], "op"):
+            return v.transposed(self.scripted(value, sup[:-1], scope, at))
+        if is_leaf(sup[0], "op", "odot", "circ") and len(sup) > 1:
+            sup = sup[1:]
+        try:
+            exponent = self.clock.value(sup, scope)
+        except NoIndex as error:
+            raise LatexError(f"what stands above is no exponent: {error}", sup[0].at or at) from None
+        return v.raised(value, exponent, at)
+
+    def terms(self, row: Row) -> list[tuple[int, Row]]:
+        """The terms of a sum; the body of a Σ reaches over later terms that contain its index."""
+        found: list[tuple[int, Row]] = []
+        for sign, term in signed_terms(row):
+            letters = self.open_letters(found[-1][1]) if found else ()
+            if found and any(self.reaches(letter, term) for letter in letters):
+                before_sign, before = found[-1]
+                joint = Leaf("op", "+" if sign > 0 else "-", term[0].at if term else 0)
+                found[-1] = (before_sign, (*before, joint, *term))
+            else:
+                found.append((sign, term))
+        return found
+
+
+def _trimmed(row: Row) -> Row:
+    """Without spaces and punctuation at its ends."""
+    start, end = 0, len(row)
+    while start < end and is_leaf(row[start], "sep"):
+        start += 1
+    while end > start and is_leaf(row[end - 1], "sep"):
+        end -= 1
+    return row[start:end]

@@ -1,0 +1,83 @@
+"""What the directives above a claim say: the model, the paper's names, how it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from derive.claims.reading import directives as d
+from derive.claims.reading.clock import Clock
+from derive.claims.text.parse import LatexError
+from derive.claims.text.tree import Row
+from derive.errors import DeriveError
+from derive.proof.prove import Prover
+
+
+class Loader(Protocol):
+    def __call__(self, path: str) -> Prover:
+        """The prover of a model that a directive names; raises a DeriveError if there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Definition:
+    """An equation of the paper that defines its left side."""
+
+    tex: str
+    left: Row
+    right: Row
+
+
+@dataclass
+class Stage:
+    """What the directives above a claim say."""
+
+    prover: Prover | None = None
+    model: str = ""
+    trouble: str = ""  # an error above, which makes what follows unreadable
+    clock: Clock = field(default_factory=Clock)
+    pending: list[d.Let | d.Where | d.Abstract | Definition] = field(default_factory=list)
+    convention: str = "ask"
+    layout: str = "ask"
+    partial: str = "ask"  # what ∂ is, without a +
+    assumptions: list[str] = field(default_factory=list)
+    each: list[d.ForAll] = field(default_factory=list)
+    unknown: str = ""  # a directive that is understood, and not supported
+    skip: bool = False
+    expect_false: bool = False
+    defines: bool = False  # does an equation with an unknown symbol on its left define that?
+
+
+def directed(stage: Stage, text: str, line: int, load: Loader) -> Stage:
+    """The stage after one more directive."""
+    try:
+        order = d.read_directive(text)
+        match order:
+            case d.UseModel(path):
+                stage = Stage(model=path)
+                stage.prover = load(path)
+            case d.Counting(first, last):
+                stage.clock = Clock.of(first, last)
+            case d.Let() | d.Where() | d.Abstract():
+                stage.pending.append(order)
+            case d.Choice("convention", value):
+                stage.convention = value
+            case d.Choice("layout", value):
+                stage.layout = value
+            case d.Choice(_, value):
+                stage.partial = value
+            case d.Skip():
+                stage.skip = True
+            case d.Define():
+                stage.defines = True
+            case d.ExpectFalse():
+                stage.expect_false = True
+            case d.Assume(tex):
+                stage.assumptions.append(tex)
+            case d.ForAll():
+                stage.each.append(order)
+            case _:
+                stage.unknown = f"the directive {text.split(maxsplit=1)[0]} is not supported yet"
+    except (DeriveError, LatexError) as error:
+        stage.trouble = f"line {line}: {error}"
+    return stage

@@ -1,0 +1,168 @@
+"""Candidates for the right side of an equation, compared with the left one at one random point of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sympy import MatrixExpr
+
+from derive.claims.reading import values as v
+from derive.claims.reading.binders import Range
+from derive.claims.reading.clock import NoIndex, Scope
+from derive.claims.reading.formula import Formula
+from derive.claims.reading.outline import Outline
+from derive.claims.reading.readings import Choices, Misfit
+from derive.claims.reading.values import Value
+from derive.claims.text.marks import binder_of
+from derive.claims.text.parse import LatexError
+from derive.claims.text.tree import Node, Row
+from derive.claims.verdict.domain import Domain, Env
+from derive.errors import DeriveError
+from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.prove import Prover
+
+NEAR = 4  # nodes that a name or a function with its argument takes, and one to look ahead
+STEPS = 4  # T: the order of a product of two factors shows from 3 on
+SECONDS = 10.0
+Numbers = tuple[object, ...]
+Option = TypeVar("Option")
+TROUBLE = (DeriveError, OutOfBudget, ZeroDivisionError, KeyError, TypeError, RecursionError)
+
+
+class Remembering(Formula):
+    """A formula that knows the products it has seen: a candidate shares most of them with the claim."""
+
+    @property
+    def memory(self) -> dict[object, tuple[Row, Any]]:
+        return self.__dict__.setdefault("_memory", {})  # type: ignore[no-any-return]
+
+    def _range(self, node: Node, scope: Scope) -> Range:
+        key = ("range", id(node), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = ((node,), super()._range(node, scope))
+        return known[1]  # type: ignore[return-value]
+
+    def sum(self, row: Row, scope: Scope) -> Value:
+        key = ("+", tuple(map(id, row)), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = (row, super().sum(row, scope))
+        return known[1]
+
+    def factor(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        near = row[at : at + NEAR]
+        key = ("factor", tuple(map(id, near)), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is not None:
+            return known[1][0], at + known[1][1]
+        value, end = super().factor(row, at, scope)
+        if end - at < NEAR and binder_of(row[at]) is None:
+            self.memory[key] = (near, (value, end - at))
+        return value, end
+
+    def product(self, row: Row, scope: Scope) -> Value:
+        key = (tuple(map(id, row)), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = (row, super().product(row, scope))
+        return known[1]
+
+    def bound(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
+        if binder_of(row[at]) == "sum":
+            return super().bound(row, at, scope)
+        end = self._end(row, at + 1, self._range(row[at], scope).letter, scope)
+        key = ("∏", tuple(map(id, row[at:end])), tuple(scope.letters.items()))
+        known = self.memory.get(key)
+        if known is None:
+            known = self.memory[key] = (row, super().bound(row, at, scope)[0])
+        return known[1], end
+
+
+@dataclass
+class Preset(Choices):
+    """Choices that are made already; the first option where one is not."""
+
+    preset: Mapping[str, str] = field(default_factory=dict)
+
+    def choose(self, question: str, options: Mapping[str, Option]) -> Option:
+        wanted = self.preset.get(question, "")
+        return options[wanted] if wanted in options else next(iter(options.values()))
+
+
+class Bench:
+    """One reading of one equation, with its left side as it stands.
+
+    Raises:
+        DeriveError: the left side has no value in this reading.
+    """
+
+    def __init__(
+        self,
+        prover: Prover,
+        make: Callable[[Choices], Formula],
+        left: Row,
+        right: Row,
+        choices: Mapping[str, str],
+        single: bool,
+        outline: Outline,
+    ):
+        self.prover = prover
+        formula = make(Preset(preset=choices))
+        self.formula = Remembering(**{f: getattr(formula, f) for f in formula.__dataclass_fields__})
+        self.left = v.as_array(self.formula.sum(left, Scope()))
+        steps, sizes = 1 if single else STEPS, prover.agreement.sizes(0)
+        self.domain = Domain(prover.subject.names, steps, sizes)
+        self.truth = prover.agreement.field_at(steps, sizes, Budget(SECONDS))
+        self.closed = self.is_closed(right, outline)
+        self.base = self.value(right)
+        self.envs = self._envs(self.left if self.base is None else self.base) or self._envs(self.left)
+        self.env = self.envs[len(self.envs) // 2] if self.envs else {}
+        self.wanted = self._flat(self.left, self.env)
+
+    def _envs(self, right: MatrixExpr) -> list[Env]:
+        free = self.prover.agreement.free(self.left, right)
+        try:
+            return self.domain.envs(self.left, right, free)
+        except TROUBLE:
+            return []
+
+    def is_closed(self, row: Row, outline: Outline) -> bool:
+        """Are its indices bound, or free on the left side too?"""
+        own = {str(s) for s in self.prover.agreement.free(self.left, self.left)} | {self.formula.clock.letter}
+        return outline.time_letters(row) <= own | outline.bound_letters(row)
+
+    def value(self, row: Row) -> MatrixExpr | None:
+        """What a candidate is; None where it has no meaning, or another shape than the left side."""
+        self.formula.used.clear()
+        try:
+            _, right = v.sides(self.left, self.formula.sum(row, Scope()), self.formula.choices)
+        except (*TROUBLE, LatexError, Misfit, NoIndex):
+            return None
+        return right
+
+    def numbers(self, right: MatrixExpr) -> Numbers | None:
+        """Its entries at the point, for one value of the free indices."""
+        try:
+            return self._flat(right, self.env) if self.domain.has_value(right, self.env) else None
+        except TROUBLE:
+            return None
+
+    def _flat(self, e: MatrixExpr, env: Env) -> Numbers:
+        return tuple(x for row in self.truth.value(e, env) for x in row)
+
+    def minus(self, a: Numbers, b: Numbers) -> Numbers:
+        """a - b."""
+        scalars = self.truth.world.matrices.scalars
+        return tuple(scalars.add(x, scalars.neg(y)) for x, y in zip(a, b, strict=True))
+
+    def agrees(self, right: MatrixExpr) -> bool:
+        """Is it equal to the left side for every value of the free indices?"""
+        same = self.truth.world.matrices.same
+        try:
+            envs: Sequence[Env] = self._envs(right)
+            return bool(envs) and all(same(self.truth.value(self.left, e), self.truth.value(right, e)) for e in envs)
+        except TROUBLE:
+            return False

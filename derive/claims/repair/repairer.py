@@ -1,0 +1,175 @@
+"""The nearest true equation: edits of the right side, tried in the field, then judged like any claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from time import monotonic
+
+from sympy import MatrixExpr
+
+from derive.claims.reading.clock import NoIndex
+from derive.claims.reading.formula import Formula
+from derive.claims.reading.outline import Outline
+from derive.claims.reading.readings import Choices
+from derive.claims.reading.vocabulary import Vocabulary
+from derive.claims.repair.bench import TROUBLE, Bench, Numbers
+from derive.claims.repair.derived import WORDS, derived, shown
+from derive.claims.repair.edits import Edit, single_edits
+from derive.claims.repair.library import Library, library_for
+from derive.claims.repair.reassembly import reassemblies
+from derive.claims.repair.supplements import supplements
+from derive.claims.text.parse import LatexError
+from derive.claims.text.patterns import TIME
+from derive.claims.text.printing import to_tex
+from derive.claims.text.rewrite import letters, rewritten
+from derive.claims.text.tree import Leaf, Row
+from derive.claims.verdict.verdicts import TRUE, Judged, Judgement, Outcome, Repair
+from derive.errors import DeriveError
+from derive.proof.prove import Prover
+
+SECONDS = 4.0
+AFTER = 0.1  # seconds for which others are looked for once one is found, or as long as that took
+MOST_HITS = 4  # candidates of one kind that are judged
+Candidate = tuple[Row, tuple[str, ...]]  # a right side, and the edits that lead to it
+ORDER = (Outcome.PROVED, Outcome.CHECKED, Outcome.CONDITIONAL)
+
+
+@dataclass
+class Repairer:
+    """Repairs equations of one claim."""
+
+    prover: Prover
+    vocabulary: Vocabulary
+    make: Callable[[Choices], Formula]
+    judged_row: Callable[[Row], Judgement]
+    judged: Callable[[MatrixExpr, MatrixExpr], Judged]
+    single: bool = False
+    end: float = 0.0  # of the search, on the monotonic clock
+
+    def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
+        """The nearest true equation that is found in time."""
+        self.end = monotonic() + SECONDS
+        outline = Outline(self.vocabulary)
+        library = self._library(left, right, outline)
+        edits = sorted(single_edits(right, outline, library), key=lambda e: e.rank)
+        benches = []
+        for choices in readings:
+            try:
+                benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline))
+            except (*TROUBLE, LatexError, NoIndex, DeriveError):
+                continue
+        if benches and benches[0].base is None:  # shapes do not fit: what changes them goes first
+            edits.sort(key=lambda e: (0, 2, 1)[e.rank])
+        stages: tuple[Callable[[Bench], Iterator[Candidate]], ...] = (
+            lambda bench: _singles(right, edits, bench.closed),
+            lambda bench: supplements(bench, right, outline, library),
+            lambda bench: _apart(bench, right, edits),
+            lambda bench: reassemblies(bench, right, outline, library),
+            lambda bench: _together(right, edits),
+        )
+        for stage in stages:
+            for bench in benches:
+                start, hits = monotonic(), list[tuple[Judgement, Candidate]]()
+                for hit in self._hits(bench, stage(bench)):
+                    if not hits:  # a few more may be as near
+                        self.end = min(self.end, monotonic() + max(AFTER, monotonic() - start))
+                    hits.append(hit)
+                    if len(hits) >= MOST_HITS:
+                        break
+                if hits:
+                    return self._best(left, hits)
+        return self._derived(benches)
+
+    def _derived(self, benches: Sequence[Bench]) -> Repair | None:
+        """The left side with what is derived for it."""
+        for bench in benches:
+            for left, right in derived(bench.left, self.prover.subject):
+                judgement = self.judged(left, right)
+                if judgement.outcome in TRUE:
+                    return Repair(shown(left, right, self.prover.subject), (WORDS,), judgement.outcome)
+        return None
+
+    def _hits(self, bench: Bench, candidates: Iterable[Candidate]) -> Iterator[tuple[Judgement, Candidate]]:
+        """The candidates that are true."""
+        seen, outline = set[str](), Outline(self.vocabulary)
+        for row, words in candidates:
+            if monotonic() > self.end:
+                return
+            value = bench.value(row) if bench.closed or bench.is_closed(row, outline) else None
+            if value is None or value == bench.left or bench.numbers(value) != bench.wanted or not bench.agrees(value):
+                continue
+            tex = to_tex(row)
+            if tex in seen:
+                continue
+            seen.add(tex)
+            judgement = self.judged_row(row)
+            if judgement.outcome in ORDER:
+                yield judgement, (row, words)
+
+    def _best(self, left: Row, hits: list[tuple[Judgement, Candidate]]) -> Repair:
+        """The one with the fewest edits, the shortest; a proof counts more than a check."""
+        shown = {id(h): f"{to_tex(left)} = {to_tex(h[1][0])}" for h in hits}
+        hits.sort(key=lambda h: (len(h[1][1]), ORDER.index(h[0].outcome), len(shown[id(h)])))
+        best = hits[0]
+        longest = NEAR * len(shown[id(best)])
+        near = [shown[id(h)] for h in hits[1:] if len(h[1][1]) == len(best[1][1]) and len(shown[id(h)]) <= longest]
+        return Repair(shown[id(best)], best[1][1], _as_true(best[0]), tuple(near), best[0].reading_needed)
+
+    def _library(self, left: Row, right: Row, outline: Outline) -> Library:
+        """What is at hand: the times and the letters of the claim."""
+        times: dict[str, Row] = {}
+        for row in (right, left):
+            for _, found in outline.names(row):
+                time = found.match.values.get(TIME)
+                if time:
+                    times.setdefault(to_tex(time), time)
+        bound = outline.bound_letters(right)
+        used = {x.text for t in times.values() for x in letters(t)}
+        free = sorted(used - bound - {self.vocabulary.clock.letter})
+        for letter in (*free, *sorted(bound)):
+            times.setdefault(letter, (Leaf("letter" if len(letter) == 1 else "symbol", letter),))
+        return library_for(self.vocabulary, list(times.values()), bound, free)
+
+
+def _as_true(judgement: Judgement) -> Outcome:
+    """What is known of the reading in which it is true."""
+    if judgement.outcome is not Outcome.CONDITIONAL:
+        return judgement.outcome
+    outcomes = {r.outcome for r in judgement.readings}
+    return Outcome.PROVED if Outcome.PROVED in outcomes else Outcome.CHECKED
+
+
+NEAR = 1.05  # times as long as the best: those are as near
+
+
+def _singles(right: Row, edits: list[Edit], closed: bool) -> Iterator[Candidate]:
+    """One edit; of an index or a time where an index is free that should not be."""
+    for e in edits if closed else (e for e in edits if e.indices):
+        yield rewritten(right, e.changes), (e.words,)
+
+
+def _together(right: Row, edits: list[Edit]) -> Iterator[Candidate]:
+    """Two edits at once, whichever."""
+    for a, b in combinations(edits, 2):
+        if not set(a.changes) & set(b.changes):
+            yield rewritten(right, {**a.changes, **b.changes}), (a.words, b.words)
+
+
+def _apart(bench: Bench, right: Row, edits: list[Edit]) -> Iterator[Candidate]:
+    """Two edits in different terms: what they change adds up to what is missing."""
+    base = bench.numbers(bench.base) if bench.base is not None else None
+    if base is None:
+        return
+    missing, changed = bench.minus(bench.wanted, base), dict[Numbers, list[Edit]]()
+    for e in edits:
+        value = bench.value(rewritten(right, e.changes))
+        numbers = bench.numbers(value) if value is not None else None
+        if numbers is None:
+            continue
+        own = bench.minus(numbers, base)
+        for other in changed.get(bench.minus(missing, own), ()):
+            if not set(e.changes) & set(other.changes):
+                yield rewritten(right, {**other.changes, **e.changes}), (other.words, e.words)
+        changed.setdefault(own, []).append(e)

@@ -1,0 +1,206 @@
+"""A file of LaTeX as what it claims: displays, their rows, and the directives in comments above them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from derive.claims.text.macros import Macros
+
+ENVIRONMENTS = ("equation", "align", "gather", "multline", "displaymath", "eqnarray", "flalign", "alignat")
+ROWS = ("align", "gather", "eqnarray", "flalign", "alignat")  # a row of these is a claim of its own
+IGNORED = ("verbatim", "lstlisting", "comment", "filecontents", "minted")
+
+_DIRECTIVE = re.compile(r"%\s*derive:\s*(.*)")
+_OPEN = re.compile(
+    r"\\(?:input|include|subfile)\s*\{(?P<path>[^{}]*)\}|\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
+)
+_LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
+_SILENT = re.compile(
+    r"\\(?:tag\*?|intertext|shortintertext)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+    r"|\\(?:eq|auto|c|C)?ref\s*\{[^{}]*\}"
+    r"|\\(?:nonumber|notag|allowdisplaybreaks|derive(?:proved|exact|open|markhere))(?![A-Za-z])"
+)
+_WRAPPERS = re.compile(r"\\(?:begin|end)\s*\{(?:split|aligned|gathered)\}|\\(?:boxed|ensuremath)(?![A-Za-z])")
+_EQUATION = re.compile(r"(?<![<>:])=")
+_SPACE = r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ])*"
+_CONTINUES = re.compile(_SPACE + r"(?:[-+=]|\\(?:cdot|times|odot|otimes)(?![A-Za-z]))")
+
+
+@dataclass(frozen=True)
+class Directive:
+    """The text behind `% derive:`, and its line."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Display:
+    """One displayed equation.
+
+    Attributes:
+        tex: the formula, without what is not mathematics; macros expanded.
+        id: its label, else file:line.
+        line: where it begins, from 1.
+    """
+
+    tex: str
+    id: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Include:
+    """Another file, whose text stands here."""
+
+    path: str
+    line: int
+
+
+def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[Directive | Display | Include]:
+    """Directives, displays and the names of other files in the order of the file.
+
+    Args:
+        macros: the reader's own commands; those that the text defines, if none are given.
+    """
+    macros = macros_of(text) if macros is None else macros
+    at = 0
+    while at < len(text):
+        comment = text.find("%", at) if not _escaped(text, text.find("%", at)) else _next_comment(text, at)
+        found = _OPEN.search(text, at)
+        if comment >= 0 and (found is None or comment < found.start()):
+            end = _end_of_line(text, comment)
+            directive = _DIRECTIVE.match(text, comment, end)
+            if directive:
+                yield Directive(directive[1].strip(), _line(text, comment))
+            at = end
+        elif found is None:
+            return
+        elif found["path"] is not None:
+            yield Include(found["path"].strip(), _line(text, found.start()))
+            at = found.end()
+        else:
+            body, at = _body(text, found)
+            if body is not None:
+                yield from _displays(text, found, body, file, macros)
+
+
+def macros_of(*texts: str) -> Macros:
+    """The commands that some texts define."""
+    return Macros.of("\n".join(map(_without_comments, texts)))
+
+
+def _body(text: str, found: re.Match[str]) -> tuple[tuple[int, int] | None, int]:
+    """Where a display's formula begins and ends (None for what is no display), and where to read on."""
+    env = found["env"]
+    if found["bar"]:
+        close = text.find(found["bar"], found.end())
+        return None, len(text) if close < 0 else close + 1
+    closing = r"\end{" + env + found["star"] + "}" if env else r"\]" if found["bracket"] else "$$"
+    if env and env not in (*ENVIRONMENTS, *IGNORED):
+        return None, found.end()
+    end = text.find(closing, found.end())
+    if end < 0:
+        return None, found.end()
+    return (None if env in IGNORED else (found.end(), end)), end + len(closing)
+
+
+def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str, macros: Macros) -> Iterator[Display]:
+    begin, end = body
+    pieces = _rows(text[begin:end]) if found["env"] in ROWS else [(0, text[begin:end])]
+    if found["env"] in ROWS:
+        pieces = [piece for row in pieces for piece in _columns(*row)]
+    for offset, raw in _joined(pieces):
+        label = _LABEL.search(raw)
+        line = _line(text, begin + offset + len(raw) - len(raw.lstrip()))
+        plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
+        if found["env"] == "alignat":
+            plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
+        if _WRAPPERS.search(plain):
+            plain = re.sub(r"\\\\(?:\[[^\]]*\])?", " ", _unaligned(_WRAPPERS.sub(" ", plain)))
+        tex = macros.expand(_unaligned(plain) if found["env"] in (*ROWS, "multline") else plain)
+        if found["env"] == "multline":
+            tex = tex.replace(r"\\", " ")
+        if tex.strip(" \n\t.,;"):
+            yield Display(tex.strip(), label[1].strip() if label else f"{file}:{line}", line)
+
+
+def _columns(offset: int, row: str) -> list[tuple[int, str]]:
+    """The equations of a row with several: a &= b & c &= d."""
+    places, inner = [], 0
+    for token in re.finditer(r"\\begin\b|\\end\b|\\.|&", row):
+        inner += (token.group() == r"\begin") - (token.group() == r"\end")
+        if token.group() == "&" and inner == 0:
+            places.append(token.start())
+    cuts = [place for n, place in enumerate(places) if n % 2 == 1 and _EQUATION.search(row[place + 1 :])]
+    edges = [0, *cuts, len(row)]
+    return [(offset + a, row[a:b]) for a, b in pairwise(edges)]
+
+
+def _unaligned(row: str) -> str:
+    """Without the & of the alignment; those of matrices stay."""
+    out, inner, at = [], 0, 0
+    for token in re.finditer(r"\\begin\b|\\end\b|\\.|&", row):
+        inner += (token.group() == r"\begin") - (token.group() == r"\end")
+        if token.group() == "&" and inner == 0:
+            out.append(row[at : token.start()] + " ")
+            at = token.end()
+    return "".join(out) + row[at:]
+
+
+def _rows(body: str) -> list[tuple[int, str]]:
+    r"""The rows between \\ that stand in no brace and no inner environment, and where they begin."""
+    rows, start, depth, inner = [], 0, 0, 0
+    for token in re.finditer(r"\\begin\b|\\end\b|\\\\(?:\[[^\]]*\])?|\\[{}%&]|[{}]", body):
+        kind = token.group()
+        depth += (kind == "{") - (kind == "}")
+        inner += (kind == r"\begin") - (kind == r"\end")
+        if kind.startswith(r"\\") and depth == 0 and inner == 0:
+            rows.append((start, body[start : token.start()]))
+            start = token.end()
+    return [*rows, (start, body[start:])]
+
+
+def _joined(rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Rows that go on with a sign or an equals sign belong to the one above."""
+    current: tuple[int, str] | None = None
+    for offset, row in rows:
+        if current is not None and _CONTINUES.match(_without_comments(row)):
+            current = current[0], f"{current[1]} {row}"
+            continue
+        if current is not None:
+            yield current
+        current = offset, row
+    if current is not None:
+        yield current
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"(?<!\\)((?:\\\\)*)%[^\n]*", r"\1", text)
+
+
+def _escaped(text: str, at: int) -> bool:
+    """Is the character at this place behind an odd number of backslashes?"""
+    count = 0
+    while at - count > 0 and text[at - count - 1] == "\\":
+        count += 1
+    return count % 2 == 1
+
+
+def _next_comment(text: str, at: int) -> int:
+    at = text.find("%", at)
+    while at >= 0 and _escaped(text, at):
+        at = text.find("%", at + 1)
+    return at
+
+
+def _end_of_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end + 1
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

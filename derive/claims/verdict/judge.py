@@ -1,0 +1,182 @@
+"""Is an equation true?  Each reading is judged by the proof room; what they say together is the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
+
+from derive.algebra.build import add, hadamard, matmul, scale, transpose
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
+from derive.claims.reading.quantities import DIRECTION
+from derive.claims.reading.readings import Search
+from derive.claims.verdict.domain import Domain, Env, whole_steps
+from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
+from derive.errors import UnsupportedError
+from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.prove import Prover
+from derive.proof.verdict import Instance, Status, Verdict
+
+PLACES = ((3, 0), (4, 1), (2, 1), (1, 0))  # T, and the order of the sizes
+SECONDS = 8.0  # for one reading
+Pair = tuple[MatrixExpr, MatrixExpr]
+
+
+def fingerprint(pairs: tuple[Pair, ...]) -> object:
+    """The same for equations and their transposes."""
+    return tuple(frozenset(((left, right), (turned(left), turned(right)))) for left, right in pairs)
+
+
+def turned(e: MatrixExpr) -> MatrixExpr:
+    """The transpose, inside functions that go entry by entry too."""
+    match e:
+        case Apply():
+            return Apply(e.name, *map(turned, e.matrices), *e.numbers)
+        case Scale():
+            return scale(e.coefficient, turned(e.arg))
+        case MatAdd():
+            return add(*map(turned, e.args))
+        case HadamardProduct():
+            return hadamard(*map(turned, e.args))
+        case MatMul():
+            return matmul(*map(turned, reversed(e.args)))
+    return transpose(e)
+
+
+@dataclass
+class Judge:
+    """Judges equations about one model."""
+
+    prover: Prover
+    single: bool = False  # is the sequence one step long?
+
+    def judge(self, found: Search[tuple[Pair, ...]]) -> Judgement:
+        """The verdict on a claim with several readings."""
+        if not found.readings:
+            if not found.complete:
+                return Judgement(Outcome.OPEN, "there are more readings than are tried")
+            reason = str(found.misfit) if found.misfit else "no reading makes sense"
+            return Judgement(Outcome.ILL_FORMED, reason, at=found.misfit.at if found.misfit else 0)
+        judged = [Judged(r.choices, self._chain(r.result)) for r in found.readings]
+        together = combined(judged, found.complete)
+        rows = all(j.choices.get(DIRECTION) == "rows" for j in judged)
+        if not rows or together.outcome not in TRUE:
+            return together
+        # True of row vectors, without sense for columns: nobody said how they lie.
+        columns = Judged({DIRECTION: "columns"}, Verdict(Status.ILL_FORMED, str(found.misfit or "it makes no sense")))
+        reading = {DIRECTION: "rows"}
+        return Judgement(Outcome.CONDITIONAL, f"true where {DIRECTION} rows", (*judged, columns), reading)
+
+    def _chain(self, pairs: tuple[Pair, ...]) -> Verdict:
+        """A chain is as good as its worst pair."""
+        worst: Verdict | None = None
+        for left, right in pairs:
+            verdict = self._equation(left, right)
+            if worst is None or WORSE.index(verdict.status) < WORSE.index(worst.status):
+                worst = verdict
+            if verdict.status is Status.REFUTED:
+                return verdict
+        assert worst is not None
+        return worst
+
+    def equation(self, left: MatrixExpr, right: MatrixExpr) -> Judged:
+        """The verdict on one equation."""
+        return Judged({}, self._equation(left, right))
+
+    def _equation(self, left: MatrixExpr, right: MatrixExpr) -> Verdict:
+        try:
+            return self._judged(left, right)
+        except OutOfBudget as limit:
+            self.prover.agreement.forget()
+            return Verdict(Status.OPEN, str(limit))
+        except (UnsupportedError, ZeroDivisionError, RecursionError) as error:
+            return Verdict(Status.OPEN, str(error) or type(error).__name__)
+
+    def _judged(self, left: MatrixExpr, right: MatrixExpr) -> Verdict:
+        budget, instances = Budget(SECONDS), list[Instance]()
+        for steps, sizes in self._places(left, right):
+            envs = self._envs(left, right, steps, sizes)
+            if not envs:
+                continue
+            instance = self.prover.agreement.exact(left, right, steps, sizes, budget, envs)
+            if instance is None:
+                return self._denied(left, right, steps, sizes, budget)
+            instances.append(instance)
+        if not instances:
+            return Verdict(Status.ILL_FORMED, "its indices are in range at no step")
+        unlike = self._unlike(left, right, instances[0], budget)
+        if unlike is not None:
+            return unlike
+        proof = self._proof(left, right)
+        if proof is not None:
+            return proof
+        places = "; ".join(map(str, instances))
+        bits = min(i.bits for i in instances)
+        reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
+        return Verdict(Status.CHECKED, reason, 1, tuple(instances))
+
+    def _unlike(self, left: MatrixExpr, right: MatrixExpr, place: Instance, budget: Budget) -> Verdict | None:
+        """Real numbers that tell the sides apart: the field does not know all that is special about one-hot vectors."""
+        envs = self._envs(left, right, place.T, place.sizes)
+        try:
+            example = self.prover.agreement.counterexample(left, right, place.T, place.sizes, budget, envs)
+        except ZeroDivisionError:
+            return Verdict(Status.OPEN, "no real values were found at which both sides are defined")
+        if example is None:
+            return None
+        return Verdict(Status.REFUTED, f"the sides differ at T = {place.T}", 1, counterexample=example)
+
+    def _places(self, left: MatrixExpr, right: MatrixExpr) -> list[tuple[int, Mapping[str, int]]]:
+        agreement = self.prover.agreement
+        if self.single:
+            return [(1, agreement.sizes(shift)) for shift in (0, 1)]
+        named = max(whole_steps(left, right), default=0)
+        found = []
+        for steps, shift in PLACES:
+            least = agreement.steps(max(steps, named + min(steps, 2)), left, right)
+            found.append((least, agreement.sizes(shift, left, right)))
+        return list({(n, tuple(sizes.items())): (n, sizes) for n, sizes in found}.values())
+
+    def _envs(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> list[Env]:
+        free = self.prover.agreement.free(left, right)
+        return Domain(self.prover.subject.names, steps, sizes).envs(left, right, free)
+
+    def _denied(
+        self, left: MatrixExpr, right: MatrixExpr, last: int, sizes: Mapping[str, int], budget: Budget
+    ) -> Verdict:
+        """Where the field tells the sides apart: the least T at which real numbers do, or that it knows too little."""
+        agreement = self.prover.agreement
+        for steps in range(max(1, agreement.least), last + 1):
+            envs = self._envs(left, right, steps, sizes)
+            if not envs or (steps < last and agreement.exact(left, right, steps, sizes, budget, envs) is not None):
+                continue
+            try:
+                example = agreement.counterexample(left, right, steps, sizes, budget, envs)
+            except ZeroDivisionError:
+                continue
+            if example is not None:
+                reason = f"the sides differ at T = {steps}"
+                return Verdict(Status.REFUTED, reason, 1, counterexample=example)
+        return Verdict(Status.OPEN, "the field denies it, which knows functions by their listed relations only")
+
+    def _proof(self, left: MatrixExpr, right: MatrixExpr) -> Verdict | None:
+        """A proof for every T, where the equation is about all steps and has no derivative that stands for itself."""
+        symbols = (Jacobian, StepGradient, Entry, Delta)
+        free = self.prover.agreement.free(left, right)
+        if self.single or len(free) > 1 or any(e.has(*symbols) for e in (left, right)):
+            return None
+        if any(k not in (0, -1) for k in whole_steps(left, right)):
+            return None
+        to_t: dict[Symbol, Symbol] = dict.fromkeys(free, t)
+        left, right = left.xreplace(to_t), right.xreplace(to_t)
+        if free and not self._at_every_step(left, right):
+            return None
+        verdict = self.prover.prove(left, right, SECONDS, thorough=False)
+        return verdict if verdict.status in (Status.PROVED, Status.REFUTED) else None
+
+    def _at_every_step(self, left: MatrixExpr, right: MatrixExpr) -> bool:
+        """Is every step one at which the equation is meant?"""
+        sizes = self.prover.agreement.sizes(0)
+        return all(len(self._envs(left, right, steps, sizes)) == steps for steps in (2, 3))
