@@ -10,7 +10,7 @@ from itertools import product
 from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
 
 from derive.algebra.bound import MatrixSum
-from derive.algebra.build import add, hadamard, matmul, scale
+from derive.algebra.build import add, hadamard, matmul, scale, zeros
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Entry, Scale, T, t
 from derive.claims.reading import directives as d
@@ -61,16 +61,16 @@ class Reader:
                     found = found.defining(tex, left_row, right_row)
         return found
 
-    def definition(self, tex: str) -> Definition | None:
-        """The equation, if its left side is a symbol that nothing explains."""
+    def definition(self, tex: str) -> tuple[Definition | None, bool]:
+        """The equation, if its left side is a symbol that nothing explains, and whether it is all that stands there."""
         claim = read_claim(plain(parse(tex)))
         side = claim.sides[0]
         if len(claim.sides) != 1 or side.relation not in EQUAL or side.accumulates or len(side.left) != 1:
-            return None
+            return None, False
         known = self.vocabulary(self.prover).find(side.left, 0, Scope())
         if isinstance(side.left[0], Fraction) or (known is not None and not known.match.sup):
-            return None
-        return Definition(to_tex(side.left), side.left, side.right)
+            return None, False
+        return Definition(to_tex(side.left), side.left, side.right), not (claim.definitions or claim.others)
 
     def judged(self, tex: str) -> Judgement:
         """The verdict on a display; what holds for each of some symbols is as good as its worst part."""
@@ -160,6 +160,12 @@ class Reader:
                     raise Misfit(f"the index {s} is free: no sum binds it, and it is not on the left side", 1_000_001)
         return sides[0], sides[1]
 
+    def _vanishes(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> bool:
+        """Is there nothing but zeros in it?  Then it says nothing."""
+        found = self._search(sides, self._maker(sides, claim, vocabulary), self._scope(claim))
+        left = (side for r in found.readings[:1] for side, _ in r.result)
+        return all(self.judge.equation(e, zeros(e.shape)).outcome in TRUE for e in left)
+
     def _from_zero(self, sides: tuple[Side, ...], claim: Claim, judgement: Judgement) -> Judgement:
         """A false equation that is true of sequences that start at zero is true under that condition."""
         names = initial_states(self.prover.subject.reading)
@@ -169,7 +175,7 @@ class Reader:
             self._zero = Reader(starting_at_zero(self.prover, *names), replace(self.stage, assumptions=[]), False)
         vocabulary, _ = defined(self._zero.vocabulary(self._zero.prover), claim)
         other = self._zero._sides(sides, claim, vocabulary)
-        if other.outcome not in TRUE:
+        if other.outcome not in TRUE or self._zero._vanishes(sides, claim, vocabulary):
             return judgement
         question = f"the state before the first step ({', '.join(f'{n}[-1]' for n in names)}) is"
         true = [replace(r, choices={question: "zero", **r.choices}) for r in other.readings]

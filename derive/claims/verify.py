@@ -75,7 +75,7 @@ def read_paper(text: str, file: str, open_: Opener) -> list[Source]:
         if file in texts or len(texts) > MOST_FILES:
             return
         texts[file] = text
-        for item in read_source(text, file, macros_of()):
+        for item in read_source(text, file):
             if isinstance(item, Include):
                 yield from collect(open_(item.path), named(item.path))
 
@@ -140,16 +140,16 @@ def _defining(stage: Stage, sources: list[Source], place: int) -> Iterator[int]:
 
 
 def defined(stage: Stage, tex: str) -> bool:
-    """Does an equation define a symbol?  Then that is known from here on."""
+    """Does an equation define a symbol, and say nothing else?  What it defines is known from here on."""
     if stage.prover is None or stage.trouble:
         return False
     try:
-        definition = Reader(stage.prover, stage).definition(tex)
+        definition, alone = Reader(stage.prover, stage).definition(tex)
     except (LatexError, DeriveError):
         return False
     if definition is not None:
         stage.pending.append(definition)
-    return definition is not None
+    return alone
 
 
 def displays(sources: list[Source]) -> int:

@@ -34,7 +34,8 @@ class Applications(Quantities):
 
     def meaning(self, found: Found) -> Meaning:
         """What a name stands for, where the paper gives it several meanings."""
-        return self.choices.choose(f"{found.word.tex} is", found.meanings)
+        question = "of two indices, the time is the" if found.by_place else f"{found.word.tex} is"
+        return self.choices.choose(question, found.meanings)
 
     @staticmethod
     def unknown(node: Node) -> LatexError:

@@ -8,6 +8,7 @@ from sympy import Expr, Integer, MatrixExpr, Rational
 
 from derive.algebra import build as b
 from derive.algebra.nodes import Blocks, Concat, Delta, Entry, Norm
+from derive.algebra.shapes import same
 from derive.claims.reading import values as v
 from derive.claims.reading.applications import Applications
 from derive.claims.reading.clock import NoIndex, Scope
@@ -107,6 +108,14 @@ class Atoms(Applications):
         ]
         if any(x != 0 for row in cells for x in row if not isinstance(x, MatrixExpr)):
             raise Misfit("a number other than 0 as a block", at)
+        blocks = [entries[k : k + len(columns)] for k in range(0, len(entries), len(columns))]
+        fits = (
+            same((x.shape[0], x.shape[1]), (row[0].shape[0], top.shape[1]))
+            for row in blocks
+            for x, top in zip(row, blocks[0], strict=True)
+        )
+        if not all(fits):
+            raise Misfit("blocks that do not fit side by side", at)
         return Blocks(len(cells), len(cells[0]), *entries)
 
     def _stacked(self, parts: list[Value], at: int) -> Value:

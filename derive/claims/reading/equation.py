@@ -9,9 +9,10 @@ from itertools import pairwise
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.meanings import INDEX_LETTERS, Named
 from derive.claims.reading.vocabulary import Vocabulary
+from derive.claims.text.indices import is_index
 from derive.claims.text.marks import denominator, is_quotient, mark_of
 from derive.claims.text.parse import LatexError
-from derive.claims.text.patterns import is_index, plain
+from derive.claims.text.patterns import plain
 from derive.claims.text.tree import (
     Accent,
     Font,
@@ -79,7 +80,7 @@ def read_claim(row: Row) -> Claim:
         LatexError: a side is missing.
     """
     parts = list(_parts(plain(row)))
-    first = next((p for p in parts if any(not is_leaf(x, "sep") for x in p)), ())
+    first = next((p for p in parts if any(not is_leaf(x, "sep") and not is_leaf(x, "word") for x in p)), ())
     if any(is_leaf(x, "rel", *STATEMENTS) for x in first):
         raise NoClaim("a statement that is no equation")
     if len(first) == 1 and isinstance(first[0], Matrix):

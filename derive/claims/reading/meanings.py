@@ -114,6 +114,7 @@ class Found:
     word: Word
     match: Match
     meanings: Mapping[str, Meaning]
+    by_place: bool = False  # are they told apart by which of two indices is the time?
 
 
 def model_word(tex: str, *meanings: object) -> Word:

@@ -13,6 +13,7 @@ from derive.algebra.functions import FUNCTIONS
 from derive.algebra.names import Notation, tex_name
 from derive.claims.reading.clock import Clock, Scope, read_index
 from derive.claims.reading.directives import Abstract, DirectiveError, IndexSet, Let, Quantity, Quotient
+from derive.claims.reading.matches import PLACES, best_match
 from derive.claims.reading.meanings import (
     INDEX_LETTERS,
     Components,
@@ -202,18 +203,21 @@ class Vocabulary:
 
     def find(self, row: Row, at: int, scope: Scope) -> Found | None:
         """The name at a place of a row: the longest one, the latest where two are equally long."""
-        best: tuple[Word, Match] | None = None
-        for word in self._by_head.get(head_of(row[at]), ()) if at < len(row) else ():
-            for match in word.pattern.matches(row, at):
-                if word.fits(match) and (best is None or _is_better(word, match, best[1])):
-                    best = word, match
+        best = best_match(self._by_head.get(head_of(row[at]), ()) if at < len(row) else (), row, at)
         if best is None:
             return None
-        word, match = best
+        word, matches = best
+        scopes = [self._bound_by(m, scope) for m in matches]
+        if len(matches) == 1:
+            return Found(word, matches[0], {shown(m): self._meaning(m, scopes[0]) for m in word.meanings})
+        meanings = {place: self._meaning(word.meanings[0], s) for place, s in zip(PLACES, scopes, strict=True)}
+        return Found(word, matches[0], meanings, by_place=True)
+
+    def _bound_by(self, match: Match, scope: Scope) -> Scope:
         bound = scope
         for letter, value in match.values.items():
             bound = bound.binding(letter, self.clock.value(value, scope))
-        return Found(word, match, {shown(m): self._meaning(m, bound) for m in word.meanings})
+        return bound
 
     def _meaning(self, m: object, scope: Scope) -> Meaning:
         match m:
@@ -265,10 +269,3 @@ class Vocabulary:
         if time is None:
             return self.program.ref(named.name)
         return self.program.at(named.name, self.clock.time(time))
-
-
-def _is_better(word: Word, match: Match, best: Match) -> bool:
-    """Longer, or with less above it; an entry (h_i^2) only where what stands above is a time: h_i^{(t)}."""
-    if match.end == best.end and word.entries and not (best.sup and isinstance(best.sup[0], Group)):
-        return False
-    return (match.end, -len(match.sup)) > (best.end, -len(best.sup))

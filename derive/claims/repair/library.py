@@ -12,8 +12,9 @@ from derive.algebra.functions import Apply
 from derive.claims.reading.directives import Quantity, Quotient
 from derive.claims.reading.meanings import Found, Named, Ratio, Word
 from derive.claims.reading.vocabulary import Vocabulary
+from derive.claims.text.indices import is_index
 from derive.claims.text.parse import parse
-from derive.claims.text.patterns import TIME, is_index
+from derive.claims.text.patterns import TIME
 from derive.claims.text.rewrite import with_letter
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, leaves
 

@@ -3,14 +3,14 @@ r"""The reader's own macros: \newcommand without arguments or with simple ones, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MOST_STEPS, LONGEST = 1_000, 20_000
 _HEAD = re.compile(
     r"\\(?:re|provide)?newcommand\*?\s*\{?\s*(\\[A-Za-z]+)\s*\}?\s*(?:\[([1-9])\])?\s*(?=\{)"
     r"|\\DeclareMathOperator\*?\s*\{?\s*(\\[A-Za-z]+)\s*\}?\s*(?=\{)"
-    r"|\\def\s*(\\[A-Za-z]+)\s*(?=\{)"
+    r"|\\def\s*(\\[A-Za-z]+)\s*((?:#[1-9])*)\s*(?=\{)"
 )
 
 
@@ -22,24 +22,23 @@ class Macro:
     body: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Macros:
-    """The macros of one file."""
+    """The macros of one paper, at one place of it."""
 
-    known: Mapping[str, Macro]
+    known: dict[str, Macro]
 
     @classmethod
     def of(cls, text: str) -> Macros:
-        """Those that a file defines; a later definition replaces an earlier one."""
+        """Those that a paper defines, each as it is defined first."""
         found: dict[str, Macro] = {}
-        for head in _HEAD.finditer(text):
-            body = argument(text, head.end())
-            if body is None:
-                continue
-            name = head[1] or head[3] or head[4]
-            content = rf"\operatorname{{{body[0]}}}" if head[3] else body[0]
-            found[name] = Macro(int(head[2] or 0), content)
+        for name, macro in _definitions(text):
+            found.setdefault(name, macro)
         return cls(found)
+
+    def learn(self, text: str) -> None:
+        """Take over what a piece of the paper defines."""
+        self.known.update(_definitions(text))
 
     def expand(self, tex: str) -> str:
         """The text with every macro replaced; as it is where that would not end: then the reader names the command."""
@@ -72,6 +71,15 @@ class Macros:
             body if body.lstrip()[:1] in ("^", "_", "'") else f"{{{body}}}"
         )  # a script belongs to what it stands behind
         return f"{tex[: found.start()]}{body}{tex[end:]}"
+
+
+def _definitions(text: str) -> Iterator[tuple[str, Macro]]:
+    for head in _HEAD.finditer(text):
+        body = argument(text, head.end())
+        if body is not None:
+            name = head[1] or head[3] or head[4]
+            content = rf"\operatorname{{{body[0]}}}" if head[3] else body[0]
+            yield name, Macro(len(head[5]) // 2 if head[4] else int(head[2] or 0), content)
 
 
 def argument(tex: str, at: int) -> tuple[str, int] | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 
+from derive.claims.text.indices import has_time_letter, is_index
 from derive.claims.text.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 
 TIME = "t"  # the letter of a pattern that stands for a time
@@ -33,7 +34,8 @@ class Pattern:
 
     Args:
         letters: those that do; `TIME` for a whole time, each other one for a single symbol.
-        times: where a time may stand: anywhere, not bare above (h_i^2 is a square), or exactly where it does here.
+        times: where a time may stand: anywhere, bare above only with a letter (h_i^2 is a square, h_i^{t-1} none, h_i^T
+            a transpose), or exactly where it does here.
     """
 
     nodes: Row
@@ -46,7 +48,7 @@ class Pattern:
         own = plain(self.nodes)
         if TIME not in self.letters or self.times == "exactly":
             return (own,)
-        return tuple(dict.fromkeys((own, *_placed(own, self.times == "anywhere"))))
+        return tuple(dict.fromkeys((own, *_placed(own))))
 
     def match(self, row: Row, at: int) -> Match | None:
         """The pattern at a place of a row; the longest way in which it fits."""
@@ -56,8 +58,15 @@ class Pattern:
         """The pattern at a place of a row, in each way in which it fits."""
         for variant in self.variants:
             match = _matched(variant, self.letters, row, at)
-            if match is not None:
+            if match is not None and (self.times != "bracketed" or not _is_power(variant, match)):
                 yield match
+
+
+def _is_power(variant: Row, match: Match) -> bool:
+    """Is the time bare above, and a number or T?"""
+    last = variant[-1]
+    bare = isinstance(last, Scripted) and bool(last.sup) and _is_time((last.sup or ())[-1:])
+    return bare and not has_time_letter(match.values[TIME])
 
 
 def head_of(node: Node) -> object:
@@ -159,7 +168,7 @@ def _plain(node: Node) -> Row:
             return (node,)
 
 
-def _placed(nodes: Row, bare_above: bool) -> Iterator[Row]:
+def _placed(nodes: Row) -> Iterator[Row]:
     """The last symbol of a name with its time in every place."""
     *before, last = nodes
     called = isinstance(last, Group) and last.open == "(" and _is_time(last.row)
@@ -180,9 +189,8 @@ def _placed(nodes: Row, bare_above: bool) -> Iterator[Row]:
     if symbol.sub:
         yield (*rest, replace(symbol, sub=(*time, Leaf("sep", ","), *symbol.sub)))
     above = symbol.sup or ()
-    for bracketed in ((Group("(", time),), (Group("<", time),), time if bare_above and not above else ()):
-        if bracketed:
-            yield (*rest, replace(symbol, sup=(*above, *bracketed)))
+    for bracketed in ((Group("(", time),), (Group("<", time),), *((time,) if not above else ())):
+        yield (*rest, replace(symbol, sup=(*above, *bracketed)))
     bare = symbol if symbol.sub or symbol.sup or symbol.primes else symbol.base
     yield (*rest, bare, Group("(", time))
 
@@ -199,28 +207,6 @@ def without_time(x: Scripted) -> Scripted | None:
     if sup and isinstance(sup[-1], Group) and _is_time(sup[-1].row):
         return replace(x, sup=sup[:-1] or None)
     return None
-
-
-def is_index(row: Row) -> bool:
-    """Is it a time or an index: symbols and whole numbers with signs between them, 2t - 1?"""
-    last = "sign"
-    for node in row:
-        if is_leaf(node, "op", "+", "-"):
-            if last == "sign" and node is not row[0]:
-                return False
-            last = "sign"
-        elif isinstance(node, Leaf) and (node.kind == "letter" or (node.kind == "symbol" and node.text in INDICES)):
-            if last == "symbol":
-                return False
-            last = "symbol"
-        elif is_leaf(node, "number") and last == "sign":
-            last = "number"
-        else:
-            return False
-    return last != "sign"
-
-
-INDICES = ("tau", "star", "ell", "nu", "kappa", "theta")
 
 
 def _is_time(row: Row) -> bool:

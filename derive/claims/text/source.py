@@ -15,7 +15,7 @@ IGNORED = ("verbatim", "lstlisting", "comment", "filecontents", "minted")
 
 _DIRECTIVE = re.compile(r"%\s*derive:\s*(.*)")
 _OPEN = re.compile(
-    r"\\(?:input|include|subfile)\s*\{(?P<path>[^{}]*)\}|\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
+    r"\\(?:input|include|subfile)(?:\s*\{(?P<path>[^{}]*)\}|\s+(?P<bare>[^\s{}\\%]+))|(?P<end>\\end\s*\{document\})|(?P<off>\\iffalse(?![A-Za-z]))|\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
 )
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _SILENT = re.compile(
@@ -23,10 +23,20 @@ _SILENT = re.compile(
     r"|\\(?:eq|auto|c|C)?ref\s*\{[^{}]*\}"
     r"|\\(?:nonumber|notag|allowdisplaybreaks|derive(?:proved|exact|open|markhere))(?![A-Za-z])"
 )
-_WRAPPERS = re.compile(r"\\(?:begin|end)\s*\{(?:split|aligned|gathered)\}|\\(?:boxed|ensuremath)(?![A-Za-z])")
+_WRAPPERS = re.compile(
+    r"(?:\\left\s*(?:\\\{|\.)\s*)?\\begin\s*\{(?:split|aligned|gathered)\}(?:\[[tbc]\])?"
+    r"|\\end\s*\{(?:split|aligned|gathered)\}(?:\s*\\right\s*(?:\\\}|\.))?|\\(?:boxed|ensuremath)(?![A-Za-z])"
+)
+_HALVES = re.compile(r"\\right\s*\.(.*?)\\left\s*\.", re.DOTALL)
 _EQUATION = re.compile(r"(?<![<>:])=")
-_SPACE = r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ])*"
-_CONTINUES = re.compile(_SPACE + r"(?:[-+=]|\\(?:cdot|times|odot|otimes)(?![A-Za-z]))")
+_SPACE = (
+    r"(?:\\q?quad(?![A-Za-z])|[&\s]|\\[,;:! ]|\{\s*\}|\\[hm]space\*?\{[^{}]*\}"
+    r"|\\[hv]?phantom\{(?:[^{}]|\{[^{}]*\})*\}|\\left\s*\.)*"
+)
+_SIGN = r"(?:[-+=*/<>]|\\(?:cdot|times|odot|otimes|circ|ast|bullet|equiv|approx|simeq|leq?|geq?|pm|mp)(?![A-Za-z]))"
+_CONTINUES = re.compile(_SPACE + _SIGN)
+_GOES_ON = re.compile(_SIGN + _SPACE + r"$")
+_TEXT = re.compile(r"(?:\\(?:text|textrm|textit|textbf|mbox)\s*\{[^{}]*\}|\\q?quad(?![A-Za-z])|[\s&.,;:]|\\[,;:! ])*")
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[
         macros: the reader's own commands; those that the text defines, if none are given.
     """
     macros = macros_of(text) if macros is None else macros
-    at = 0
+    at = known = 0
     while at < len(text):
         comment = text.find("%", at) if not _escaped(text, text.find("%", at)) else _next_comment(text, at)
         found = _OPEN.search(text, at)
@@ -77,12 +87,17 @@ def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[
             if directive:
                 yield Directive(directive[1].strip(), _line(text, comment))
             at = end
-        elif found is None:
+        elif found is None or found["end"]:
             return
-        elif found["path"] is not None:
-            yield Include(found["path"].strip(), _line(text, found.start()))
+        elif found["off"]:
+            close = re.compile(r"\\fi(?![A-Za-z])").search(text, found.end())
+            at = close.end() if close else len(text)
+        elif found["path"] is not None or found["bare"]:
+            yield Include((found["path"] or found["bare"]).strip(), _line(text, found.start()))
             at = found.end()
         else:
+            macros.learn(_without_comments(text[known : found.start()]))
+            known = found.start()
             body, at = _body(text, found)
             if body is not None:
                 yield from _displays(text, found, body, file, macros)
@@ -113,19 +128,25 @@ def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str,
     pieces = _rows(text[begin:end]) if found["env"] in ROWS else [(0, text[begin:end])]
     if found["env"] in ROWS:
         pieces = [piece for row in pieces for piece in _columns(*row)]
+    pieces = [inner for piece in pieces for inner in _unwrapped(*piece)]
     for offset, raw in _joined(pieces):
         label = _LABEL.search(raw)
         line = _line(text, begin + offset + len(raw) - len(raw.lstrip()))
         plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
         if found["env"] == "alignat":
             plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
-        if _WRAPPERS.search(plain):
-            plain = re.sub(r"\\\\(?:\[[^\]]*\])?", " ", _unaligned(_WRAPPERS.sub(" ", plain)))
-        tex = macros.expand(_unaligned(plain) if found["env"] in (*ROWS, "multline") else plain)
+        tex = _HALVES.sub(r" \1 ", macros.expand(_unaligned(plain)))
         if found["env"] == "multline":
             tex = tex.replace(r"\\", " ")
-        if tex.strip(" \n\t.,;"):
+        if not _TEXT.fullmatch(tex):
             yield Display(tex.strip(), label[1].strip() if label else f"{file}:{line}", line)
+
+
+def _unwrapped(offset: int, row: str) -> list[tuple[int, str]]:
+    r"""The rows of an inner split, aligned or gathered, which stand for themselves like those of align."""
+    if not _WRAPPERS.search(row):
+        return [(offset, row)]
+    return [(offset + at, each) for at, each in _rows(_WRAPPERS.sub(lambda m: " " * len(m[0]), row))]
 
 
 def _columns(offset: int, row: str) -> list[tuple[int, str]]:
@@ -154,7 +175,7 @@ def _unaligned(row: str) -> str:
 def _rows(body: str) -> list[tuple[int, str]]:
     r"""The rows between \\ that stand in no brace and no inner environment, and where they begin."""
     rows, start, depth, inner = [], 0, 0, 0
-    for token in re.finditer(r"\\begin\b|\\end\b|\\\\(?:\[[^\]]*\])?|\\[{}%&]|[{}]", body):
+    for token in re.finditer(r"\\begin\b|\\end\b|\\\\\*?(?:\[[^\]]*\])?|\\[{}%&]|[{}]", body):
         kind = token.group()
         depth += (kind == "{") - (kind == "}")
         inner += (kind == r"\begin") - (kind == r"\end")
@@ -165,10 +186,12 @@ def _rows(body: str) -> list[tuple[int, str]]:
 
 
 def _joined(rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Rows that go on with a sign or an equals sign belong to the one above."""
+    """Rows that go on with a sign, or behind one, or in brackets that are open, belong to the one above."""
     current: tuple[int, str] | None = None
     for offset, row in rows:
-        if current is not None and _CONTINUES.match(_without_comments(row)):
+        text, above = _without_comments(row), _without_comments(current[1]) if current is not None else ""
+        goes_on = _CONTINUES.match(text) or _GOES_ON.search(above) or (_open_brackets(above) > 0 > _open_brackets(text))
+        if current is not None and goes_on:
             current = current[0], f"{current[1]} {row}"
             continue
         if current is not None:
@@ -176,6 +199,10 @@ def _joined(rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         current = offset, row
     if current is not None:
         yield current
+
+
+def _open_brackets(row: str) -> int:
+    return sum((c in "([") - (c in ")]") for c in row)
 
 
 def _without_comments(text: str) -> str:

@@ -143,6 +143,22 @@ def _bound(e: MatrixExpr) -> set[Symbol]:
     return {b.index for b in e.atoms(Bound)}
 
 
+def reach(*sides: MatrixExpr) -> int:
+    """How many steps more than usual are needed before all that is written can show: 4 for h[t-5], or for t-5 … t."""
+    times, bounds = 0, 0
+    for e in sides:
+        times = max([times, *(_constant(r.index) for r in e.atoms(Timed, StepGradient))])
+        bounds = max([bounds, *(_constant(x) for s in e.atoms(Bound) for x in (s.low, s.high, s.high - s.low))])
+    both = min(times, bounds) > 1
+    return max(times + bounds - 1 if both else max(times, bounds) - 1, 0)
+
+
+def _constant(index: Expr) -> int:
+    """The number in an index, without its sign."""
+    number, _ = index.as_coeff_Add()
+    return abs(int(number)) if number.is_Integer else 0
+
+
 def whole_steps(*sides: MatrixExpr) -> Iterator[int]:
     """The steps that are named by number: 3 in h[3]."""
     for e in sides:

@@ -12,7 +12,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.reading.quantities import DIRECTION
 from derive.claims.reading.readings import Search
-from derive.claims.verdict.domain import Domain, Env, whole_steps
+from derive.claims.verdict.domain import Domain, Env, reach, whole_steps
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
@@ -132,10 +132,10 @@ class Judge:
         agreement = self.prover.agreement
         if self.single:
             return [(1, agreement.sizes(shift)) for shift in (0, 1)]
-        named = max(whole_steps(left, right), default=0)
+        far = reach(left, right)
         found = []
         for steps, shift in PLACES:
-            least = agreement.steps(max(steps, named + min(steps, 2)), left, right)
+            least = agreement.steps(max(steps, far + 1 + min(steps, 3) if far else 0), left, right)
             found.append((least, agreement.sizes(shift, left, right)))
         return list({(n, tuple(sizes.items())): (n, sizes) for n, sizes in found}.values())
 
