@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derive.claims.text.macros import LONGEST, Macros
-from derive.claims.text.source import Directive, Display, read_source
+from derive.claims.text.source import Directive, Display, Include, read_source
 
 TEXT = r"""
 \newcommand{\W}{\mathbf{W}} \newcommand{\pd}[2]{\frac{\partial #1}{\partial #2}} \DeclareMathOperator{\dg}{diag}
@@ -50,3 +50,35 @@ def test_macros_that_do_not_end_are_left_for_the_reader_to_name() -> None:
     assert Macros.of(r"\def\W{W_{hh}}").expand(r"\W h + \Wx") == r"{W_{hh}} h + \Wx"
     assert Macros.of(r"\newcommand{\v}[1]{\mathbf{#1}}").expand(r"\v h_t") == r"{\mathbf{h}}_t"
     assert Macros.of("").expand(r"\c") == r"\c"
+
+
+ROWS = r"""
+\newcommand{\s}{h} \def\of#1#2{#1(#2)}
+\begin{document}
+\begin{equation}\label{cell}\begin{aligned} h &= f(a) \\ a &= b \end{aligned}\end{equation}
+\[\left\{\begin{aligned} h &= f(a) \\ a &= b\end{aligned}\right.\]
+\[\s = 1\] \renewcommand{\s}{a} \[\s = 2\]
+\begin{align}
+&\text{For the weights:}\\
+a &= b \\
+{}&+ c \\
+a &= b + \\
+& c\\
+a &= \left( b \right. \\ & \left. + c\right)\\
+a &= \Bigl( b \\* & c\Bigr)\\
+\hphantom{=}\ & h = \of{f}{a}
+\end{align}
+\iffalse \[h = 0\] \fi
+\input sec/more
+\end{document}
+\[h = 0\]
+"""
+
+
+def test_rows_belong_together_as_they_are_meant() -> None:
+    found = list(read_source(ROWS, "p.tex"))
+    assert [x.path for x in found if isinstance(x, Include)] == ["sec/more"]
+    assert ["".join(x.tex.split()) for x in found if isinstance(x, Display)] == [
+        "h=f(a)", "a=b", "h=f(a)", "a=b", "{h}=1", "{a}=2", "a=b{}+c", "a=b+c", r"a=\left(b+c\right)",
+        r"a=\Bigl(bc\Bigr)", r"\h={f(a)}",
+    ]  # fmt: skip

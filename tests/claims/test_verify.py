@@ -159,3 +159,21 @@ def test_only_some(run: Run, tmp_path: Path) -> None:
 
 def test_verify_wants_claims(run: Run) -> None:
     assert run("verify", "elman").exit_code == 2
+
+
+def test_what_stands_beside_a_definition_is_judged(run: Run) -> None:
+    define = [r"% derive: model elman", r"% derive: define"]
+    Path("p.tex").write_text(paper(*define, rf"N_t = W^\top h_t, \quad {TRUE}", r"h_t = W N_t, \quad h_t = 0"))
+    result = run("lint", "p.tex", "--no-repair", "--json")
+    assert [r["status"] for r in json.loads(result.output)["claims"]] == ["proved", "refuted"]
+    Path("p.tex").write_text(paper(*define, r"N_t = W^\top h_t"))
+    assert run("lint", "p.tex").exit_code == 0
+
+
+def test_a_condition_under_which_all_is_zero_is_none(run: Run) -> None:
+    Path("quiet.cell").write_text(
+        "cell quiet\ndims O, H\ntarget y : O\nstate h : H\nparam W : H x H\nparam V : O x H\n"
+        "h[t] = W @ h[t-1]\no[t] = V @ h[t]\nloss[t] = squared_error(y[t], o[t])\n"
+    )
+    assert run("verify", "quiet.cell", "-e", r"h_t = W^{t-1} h_{-1}").exit_code == 1
+    assert run("verify", "quiet.cell", "-e", r"h_t = W^{t+1} h_{-1}").exit_code == 0

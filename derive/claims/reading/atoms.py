@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sympy import Expr, Integer, MatrixExpr, Rational
+from sympy import Expr, Identity, Integer, MatrixExpr, Rational
 
 from derive.algebra import build as b
 from derive.algebra.nodes import Blocks, Concat, Delta, Entry, Norm
@@ -12,10 +12,11 @@ from derive.algebra.shapes import same
 from derive.claims.reading import values as v
 from derive.claims.reading.applications import Applications
 from derive.claims.reading.clock import NoIndex, Scope
-from derive.claims.reading.lengths import ones
+from derive.claims.reading.lengths import identity, ones
 from derive.claims.reading.meanings import ENTRY_LETTERS, Named, split_at, split_at_op
 from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
+from derive.claims.text.marks import is_transpose
 from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 
@@ -38,10 +39,13 @@ class Atoms(Applications):
             return self._norm(node, scope)
         if isinstance(node.base, Group) and node.base.open == "‖":
             return self._squared(node, scope)
-        if is_leaf(node.base, "ones") and node.sub:
+        if (is_leaf(node.base, "ones") or is_leaf(node.base, "letter", "I")) and node.sub:
             shape = self._shape(node.sub, scope)
             if shape:
-                return self.scripted(b.ones(*shape), node.sup or (), scope, node.at)
+                value = b.ones(*shape) if is_leaf(node.base, "ones") else Identity(shape[0])
+                return self.scripted(value, node.sup or (), scope, node.at)
+        if is_leaf(node.base, "letter", "e") and node.sub is None and node.sup and not is_transpose(node.sup):
+            return v.applied("exp", self.sum(node.sup, scope), node.at)
         if isinstance(node.base, Leaf) and node.base.text == "1" and node.sub and node.sup is None:
             pair = [x for x in node.sub if not is_leaf(x, "sep") and not is_leaf(x, "rel", "=")]
             if len(pair) == 2 and all(isinstance(x, Leaf) and x.text in ENTRY_LETTERS for x in pair):  # 1_{i=k}
@@ -58,6 +62,8 @@ class Atoms(Applications):
                 return Rational(text) if len(text) < 12 else Integer(0) / 0
             case Leaf("ones"):
                 return ones()
+            case Leaf("letter", "I"):
+                return identity()
             case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
                 return self._index(node, scope)
             case Group("(" | "[" | "{", inner):

@@ -172,6 +172,10 @@ class Formula(Atoms, Binders):
             return self.quotient(node, row, at, scope)
         if found is None and prefix_of(node):
             return self.prefixed(row, at, scope)
+        if found is None and isinstance(node, Scripted) and is_quotient(node.base) and node.sub is None:
+            assert isinstance(node.base, Fraction)
+            value, _ = self.quotient(node.base, (node.base,), 0, scope)
+            return self.scripted(value, node.sup or (), scope, node.at), at + 1
         if is_leaf(node, "symbol", "partial") or (is_leaf(node, "letter", "d") and self.is_slash(row, at)):
             return self.slashed(row, at, scope)
         if found is not None:

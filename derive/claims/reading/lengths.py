@@ -1,8 +1,8 @@
-"""𝟏, a column of ones that is as long as what it meets says: 𝟏ᵀ h, W 𝟏, 𝟏 - h²."""
+"""𝟏 and I, which are as long as what they meet says: 𝟏ᵀ h, W 𝟏, 𝟏 - h², (1 - α) I + α W."""
 
 from __future__ import annotations
 
-from sympy import Dummy, Expr, MatrixExpr, S
+from sympy import Dummy, Expr, Identity, MatrixExpr, S
 
 from derive.algebra import build as b
 from derive.claims.reading.readings import Misfit
@@ -20,6 +20,11 @@ class Length(Dummy):
 def ones() -> MatrixExpr:
     """A 𝟏 of its own length."""
     return b.ones(Length("n", integer=True, positive=True))
+
+
+def identity() -> MatrixExpr:
+    """An identity matrix, as large as what it meets."""
+    return Identity(Length("n", integer=True, positive=True))
 
 
 def met(x: MatrixExpr, y: MatrixExpr, axes: tuple[tuple[int, int], ...]) -> tuple[MatrixExpr, MatrixExpr]:
@@ -46,4 +51,4 @@ def is_open(x: Expr) -> bool:
 def settled(*values: Expr) -> None:
     """Raise Misfit where a 𝟏 is left whose length nothing says."""
     if any(s for e in values for s in e.free_symbols if isinstance(s, Length)):
-        raise Misfit("how long 𝟏 is is not clear")
+        raise Misfit("how long a 𝟏 or an I is is not clear")

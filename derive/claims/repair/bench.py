@@ -109,7 +109,7 @@ class Bench:
         single: bool,
         outline: Outline,
     ):
-        self.prover = prover
+        self.prover, self.printed = prover, left
         formula = make(Preset(preset=choices))
         self.formula = Remembering(**{f: getattr(formula, f) for f in formula.__dataclass_fields__})
         self.left = v.as_array(self.formula.sum(left, Scope()))

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from derive.claims.reading.meanings import Found
-from derive.claims.reading.outline import Factor, Outline, Term
+from derive.claims.reading.outline import Outline, Term
+from derive.claims.repair.edit import Edit, exchanged
+from derive.claims.repair.factors import factor_edits
 from derive.claims.repair.library import Library, index_row
-from derive.claims.text.marks import is_transpose
 from derive.claims.text.patterns import TIME
 from derive.claims.text.printing import to_tex
-from derive.claims.text.tree import Group, Leaf, Node, Row, Scripted, is_leaf
+from derive.claims.text.tree import Group, Leaf, Row, Scripted, is_leaf
 
-TOP = Leaf("symbol", "top")
 PLUS, MINUS = Leaf("op", "+"), Leaf("op", "-")
-
-
-@dataclass(frozen=True)
-class Edit:
-    """What replaces some nodes (by identity), and what that is in words."""
-
-    changes: Mapping[int, Row]
-    words: str
-    kept: tuple[Node, ...] = field(default=(), repr=False)  # so that no other object takes over an id
-    indices: bool = False  # does it change an index or a time?
-    rank: int = 1  # 0 for the slips that are most common, 2 for those that change a shape: tried in that order
 
 
 def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]:
@@ -37,7 +26,7 @@ def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]
         for term in terms:
             yield from _in_time(term, outline, library)
             yield from binder_edits(term, library)
-            yield from _of_factors(term, library)
+            yield from factor_edits(term, library)
 
 
 # Terms
@@ -128,20 +117,7 @@ def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) ->
     return Edit({id(node): (replace(node, sub=sub, sup=sup),)}, words, (node,), indices=True, rank=0)
 
 
-# Factors
-
-
-def _of_factors(term: Term, library: Library) -> Iterator[Edit]:
-    factors = term.factors
-    for n, factor in enumerate(factors):
-        yield from _of_power(factor, library)
-        yield _transposed(factor)
-        yield from _of_sign(factor)
-        if len(factors) > 1:
-            yield from _without(factors, n)
-            yield from _moved(factors, n)
-            yield from _turned(factors, n)
-        yield from _inserted(factors, n, library)
+# Names
 
 
 def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
@@ -153,19 +129,27 @@ def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
         texts = {to_tex(time), *map(to_tex, near)}
         for new in (*near, *(other for other in library.times if to_tex(other) not in texts)):
             words = f"the time of {shown}: {to_tex(time)} → {to_tex(new)}"
-            yield Edit(_exchanged(time, new), words, nodes, indices=True, rank=0 if new in near else 1)
+            yield Edit(exchanged(time, new), words, nodes, indices=True, rank=0 if new in near else 1)
+    yield from _of_indices(nodes, found, library)
     for word, same_shape in library.alike(found):
         written = library.written(word, time, found.match.sup)
         if written is not None:
             words = f"{to_tex(written)} for {shown}"
-            yield Edit(_exchanged(nodes, written), words, nodes, rank=1 if same_shape else 2)
+            yield Edit(exchanged(nodes, written), words, nodes, rank=1 if same_shape else 2)
 
 
-def _exchanged(old: Row, new: Row) -> dict[int, Row]:
-    """A row in the place of some nodes that stand side by side."""
-    changes: dict[int, Row] = {id(x): () for x in old}
-    changes[id(old[0])] = new
-    return changes
+def _of_indices(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
+    """The entries of a matrix transposed, another letter for an index of an entry."""
+    shown = to_tex(nodes)
+    places = [found.match.values[x] for x in sorted(found.word.entries) if x in found.match.values]
+    if len(places) == 2:
+        (i,), (j,) = places
+        yield Edit({id(i): (j,), id(j): (i,)}, f"the indices of {shown} exchanged", nodes, indices=True, rank=0)
+    for (old,) in places:
+        for letter in library.entry_letters:
+            if to_tex((old,)) != letter:
+                words = f"the index {to_tex((old,))} of {shown} → {letter}"
+                yield Edit({id(old): index_row(letter)}, words, nodes, indices=True)
 
 
 def _in_time(term: Term, outline: Outline, library: Library) -> Iterator[Edit]:
@@ -179,113 +163,6 @@ def _in_time(term: Term, outline: Outline, library: Library) -> Iterator[Edit]:
             new = library.shifted(time, step)
             if new is None:
                 break
-            changes |= _exchanged(time, new)
+            changes |= exchanged(time, new)
         else:
             yield Edit(changes, f"every time in {to_tex(term.nodes)} one step {words}", term.nodes)
-
-
-def _transposed(factor: Factor) -> Edit:
-    """With a transpose above it, or without."""
-    last, shown = factor.nodes[-1], to_tex(factor.nodes)
-    new = _with_transpose(last)
-    less = isinstance(last, Scripted) and is_transpose((last.sup or ())[-1:])
-    words = f"{shown} without its transpose" if less else f"{shown} transposed"
-    return Edit({id(last): new}, words, (last,), rank=0)
-
-
-def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
-    """Squared or not; another exponent."""
-    last = factor.nodes[-1]
-    sup = last.sup or () if isinstance(last, Scripted) else ()
-    shown = to_tex(factor.nodes)
-    if isinstance(last, Scripted) and is_leaf(sup[-1] if sup else last.base, "number", "2"):
-        yield Edit({id(last): (replace(last, sup=sup[:-1] or None),)}, f"{shown} not squared", (last,))
-    elif not (sup and is_transpose(sup[-1:])):
-        two = Leaf("number", "2")
-        new = replace(last, sup=(*sup, two)) if isinstance(last, Scripted) else Scripted(last, sup=(two,))
-        yield Edit({id(last): (new,)}, f"{shown} squared", (last,))
-    own = factor.found is None or factor.found.match.sup == sup
-    if own and isinstance(last, Scripted) and len(sup) > 1 and any(is_leaf(x, "op", "+", "-") for x in sup):
-        for exponent in library.differences:
-            words = f"the exponent {to_tex(sup)} → {to_tex(exponent)}"
-            yield Edit({id(last): (replace(last, sup=exponent),)}, words, (last,))
-
-
-def _of_sign(factor: Factor) -> Iterator[Edit]:
-    """Another product sign."""
-    if factor.op is None:
-        return
-    for text in ("odot", "otimes", ""):
-        if text != factor.op.text:
-            new: Row = (Leaf("op", text),) if text else ()
-            shown = rf"\{text}" if text else "a matrix product"
-            yield Edit({id(factor.op): new}, f"{shown} before {to_tex(factor.nodes)}", (factor.op,))
-
-
-def _laid_out(factors: list[Factor]) -> Row:
-    out: list[Node] = []
-    for n, f in enumerate(factors):
-        out += ([f.op] if f.op is not None and n else []) + list(f.nodes)
-    return tuple(out)
-
-
-def rewritten_factors(old: tuple[Factor, ...], new: list[Factor], words: str) -> Edit:
-    nodes = [x for f in old for x in ((f.op,) if f.op else ()) + f.nodes]
-    changes: dict[int, Row] = {id(x): () for x in nodes}
-    changes[id(nodes[0])] = _laid_out(new)
-    return Edit(changes, words, tuple(nodes))
-
-
-def _without(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
-    """Without a factor, or without two that stand side by side."""
-    for end in (n + 1, n + 2):
-        if end <= len(factors) and end - n < len(factors):
-            gone = to_tex(_laid_out(list(factors[n:end])))
-            yield rewritten_factors(factors, [*factors[:n], *factors[end:]], f"without {gone}")
-
-
-def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
-    """One factor at another place."""
-    rest = [f for k, f in enumerate(factors) if k != n]
-    for place in range(len(factors)):
-        if place != n:
-            new = [*rest[:place], factors[n], *rest[place:]]
-            where = "to the end" if place == len(rest) else f"before {to_tex(rest[place].nodes)}"
-            words = f"{to_tex(factors[n].nodes)} moved {where}"
-            yield replace(rewritten_factors(factors, new, words), rank=0 if place == n + 1 else 1)
-
-
-def _turned(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
-    """A ⊙ (W v) → (Wᵀ A) ⊙ v: a matrix that acts on the wrong factor, and should stand transposed."""
-    group = factors[n].nodes[0]
-    if len(factors[n].nodes) != 1 or not isinstance(group, Group) or len(group.row) < 2:
-        return
-    op = factors[n].op or next((f.op for f in factors if f.op is not None), None)
-    rest = _laid_out([f for k, f in enumerate(factors) if k != n])
-    matrix, vector = group.row[0], group.row[1:]
-    new: Row = (Group("(", (*_with_transpose(matrix), Group("[", rest))), *((op,) if op else ()), *vector)
-    words = f"{to_tex((matrix,))} transposed, acting on {to_tex(rest)}"
-    nodes = [x for f in factors for x in ((f.op,) if f.op else ()) + f.nodes]
-    yield Edit(_exchanged(tuple(nodes), new), words, tuple(nodes))
-
-
-def _with_transpose(node: Node) -> Row:
-    sup = node.sup or () if isinstance(node, Scripted) else ()
-    if sup and is_transpose(sup[-1:]):
-        assert isinstance(node, Scripted)
-        return (replace(node, sup=sup[:-1] or None),)
-    return (replace(node, sup=(*sup, TOP)) if isinstance(node, Scripted) else Scripted(node, sup=(TOP,)),)
-
-
-def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator[Edit]:
-    """A factor more, before one or at the end."""
-    ops = [f.op for f in factors if f.op is not None]
-    for nodes, elementwise in library.factors:
-        signs: list[Leaf | None] = [ops[0] if ops else Leaf("op", "odot")] if elementwise else [None]
-        for op in signs:
-            first = factors[n]
-            before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
-            words = f"{to_tex(nodes)} inserted before {to_tex(first.nodes)}"
-            yield rewritten_factors(factors, [*before, *factors[n + 1 :]], words)
-            if n == len(factors) - 1:
-                yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{to_tex(nodes)} inserted at the end")

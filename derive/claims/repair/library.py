@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -33,6 +33,8 @@ class Library:
     vocabulary: Vocabulary
     times: list[Row] = field(default_factory=list)  # those that the claim uses
     free_letters: list[str] = field(default_factory=list)
+    entry_letters: list[str] = field(default_factory=list)  # of indices of entries
+    own: Container[str] = ()  # the quantities that the model's author named
     differences: list[Row] = field(default_factory=list)  # exponents that may be meant
     factors: list[tuple[Row, bool]] = field(default_factory=list)  # with: is it a vector, for an elementwise product?
     matrices: list[Row] = field(default_factory=list)  # those of them that are parameters
@@ -86,7 +88,7 @@ class Library:
             if not isinstance(meaning, (Quantity, Quotient)) or repr(meaning) in seen:
                 continue
             target = meaning.by if isinstance(meaning, Quotient) else meaning
-            if target.name not in self.vocabulary.program.variables:
+            if target.name not in self.own:
                 continue
             seen.add(repr(meaning))
             yield word
@@ -136,9 +138,11 @@ class Library:
         return (*row[:-1], Scripted(base, sub, above))
 
 
-def library_for(vocabulary: Vocabulary, times: list[Row], bound: set[str], free: list[str]) -> Library:
-    """What may be put into a formula in which these times occur."""
-    library = Library(vocabulary, times[:MOST_TIMES], free)
+def library_for(
+    vocabulary: Vocabulary, own: Container[str], times: list[Row], bound: set[str], free: list[str], entries: list[str]
+) -> Library:
+    """What may be put into a formula in which these times and indices of entries occur."""
+    library = Library(vocabulary, times[:MOST_TIMES], free, entries, own)
     letters = sorted({x.text for t in times for x in leaves(t) if x.kind in ("letter", "symbol")} | bound)
     for a in letters:
         for b in letters:

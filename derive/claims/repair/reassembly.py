@@ -14,7 +14,8 @@ from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.outline import Factor, Outline, Term
 from derive.claims.reading.readings import Misfit
 from derive.claims.repair.bench import TROUBLE, Bench
-from derive.claims.repair.edits import binder_edits, rewritten_factors
+from derive.claims.repair.edit import rewritten_factors
+from derive.claims.repair.edits import binder_edits
 from derive.claims.repair.library import Library
 from derive.claims.text.parse import LatexError
 from derive.claims.text.printing import to_tex

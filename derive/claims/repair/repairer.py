@@ -16,7 +16,8 @@ from derive.claims.reading.readings import Choices
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.repair.bench import TROUBLE, Bench, Numbers
 from derive.claims.repair.derived import WORDS, derived, shown
-from derive.claims.repair.edits import Edit, single_edits
+from derive.claims.repair.edit import Edit
+from derive.claims.repair.edits import single_edits
 from derive.claims.repair.library import Library, library_for
 from derive.claims.repair.reassembly import reassemblies
 from derive.claims.repair.supplements import supplements
@@ -101,7 +102,7 @@ class Repairer:
             if value is None or value == bench.left or bench.numbers(value) != bench.wanted or not bench.agrees(value):
                 continue
             tex = to_tex(row)
-            if tex in seen:
+            if tex in seen or _is_silly(bench.printed, row, outline):
                 continue
             seen.add(tex)
             judgement = self.judged_row(row)
@@ -130,7 +131,28 @@ class Repairer:
         free = sorted(used - bound - {self.vocabulary.clock.letter})
         for letter in (*free, *sorted(bound)):
             times.setdefault(letter, (Leaf("letter" if len(letter) == 1 else "symbol", letter),))
-        return library_for(self.vocabulary, list(times.values()), bound, free)
+        entries = sorted(
+            {
+                to_tex(found.match.values[x])
+                for row in (left, right)
+                for _, found in outline.names(row)
+                for x in found.word.entries
+                if x in found.match.values
+            }
+        )
+        own = self.prover.subject.reading.variables
+        return library_for(self.vocabulary, own, list(times.values()), bound, free, entries)
+
+
+def _is_silly(left: Row, right: Row, outline: Outline) -> bool:
+    """Does it say x = … + x, or … + y - y?"""
+    for n, terms in enumerate(outline.sums(right)):
+        signs: dict[str, set[str]] = {}
+        for term in terms:
+            signs.setdefault(to_tex(term.nodes), set()).add(term.sign.text if term.sign is not None else "+")
+        if any(len(s) > 1 for s in signs.values()) or (not n and to_tex(left) in signs):
+            return True
+    return False
 
 
 def _as_true(judgement: Judgement) -> Outcome:

@@ -20,7 +20,7 @@ _OPEN = re.compile(
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _SILENT = re.compile(
     r"\\(?:tag\*?|intertext|shortintertext)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
-    r"|\\(?:eq|auto|c|C)?ref\s*\{[^{}]*\}"
+    r"|\\(?:eq|auto|c|C)?ref\s*\{[^{}]*\}|\\[hv]?phantom\s*\{(?:[^{}]|\{[^{}]*\})*\}|\\[hm]space\*?\s*\{[^{}]*\}"
     r"|\\(?:nonumber|notag|allowdisplaybreaks|derive(?:proved|exact|open|markhere))(?![A-Za-z])"
 )
 _WRAPPERS = re.compile(

@@ -14,6 +14,7 @@ from itertools import product
 from derive.algebra.nodes import T, t
 from derive.proof.words.items import (
     Chain,
+    Cut,
     Entry,
     Item,
     Matrix,
@@ -222,6 +223,8 @@ def _at_end(chain: Chain, e: Entry, value: Chain) -> Chain:
 
 def _canonical(w: Word) -> Word:
     """Scalars are their own transposes, and commute."""
+    if w.row is not None and any(isinstance(i, Cut) for i in w.row):
+        raise NotInClass("ones inside a row, whose length nothing may tell")
     scalars = tuple(sorted((min(c, transpose_chain(c), key=str) for c in w.scalars), key=str))
     return replace(w, scalars=scalars)
 

@@ -63,7 +63,9 @@ def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain
             atoms = tuple(a for a in atoms if a is not found)
         if found is None:
             raise NotInClass(f"the cotangent {last} stands where the word cannot go on")
-    head: list[Item] = [*atoms, *_marked(w.row or ())]
+    row = w.row or ()
+    known = any(isinstance(i, Run) and _has_cut(i) for i in row)  # then ones may stand where no letter tells their length
+    head: list[Item] = [*atoms, *((Matrix(f"×{left_size(row)}", False, None),) if known else ()), *_marked(row)]
     if w.row is not None and column is not None:
         head.append(BORDER)
     main = [*_marked(w.through or ()), *(column or ())]

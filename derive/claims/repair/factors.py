@@ -1,0 +1,136 @@
+"""Edits of the factors of a product: transposed, moved, left out, inserted, squared, with another sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from derive.claims.reading.outline import Factor, Term
+from derive.claims.repair.edit import Edit, exchanged, laid_out, rewritten_factors
+from derive.claims.repair.library import Library
+from derive.claims.text.marks import is_transpose
+from derive.claims.text.printing import to_tex
+from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
+
+TOP = Leaf("symbol", "top")
+
+
+def factor_edits(term: Term, library: Library) -> Iterator[Edit]:
+    factors = term.factors
+    for n, factor in enumerate(factors):
+        yield from _of_power(factor, library)
+        yield _transposed(factor)
+        yield from _of_sign(factor)
+        if len(factors) > 1:
+            yield from _without(factors, n)
+            yield from _moved(factors, n)
+            yield from _turned(factors, n)
+        yield from _inserted(factors, n, library)
+
+
+def _transposed(factor: Factor) -> Edit:
+    """With a transpose above it, or without."""
+    last, shown = factor.nodes[-1], to_tex(factor.nodes)
+    new = _with_transpose(last)
+    less = isinstance(last, Scripted) and is_transpose((last.sup or ())[-1:])
+    words = f"{shown} without its transpose" if less else f"{shown} transposed"
+    return Edit({id(last): new}, words, (last,), rank=0)
+
+
+def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
+    """Squared or not; another exponent."""
+    last = factor.nodes[-1]
+    sup = last.sup or () if isinstance(last, Scripted) else ()
+    shown = to_tex(factor.nodes)
+    if isinstance(last, Scripted) and is_leaf(sup[-1] if sup else last.base, "number", "2"):
+        yield Edit({id(last): (replace(last, sup=sup[:-1] or None),)}, f"{shown} not squared", (last,))
+    elif not (sup and is_transpose(sup[-1:])):
+        yield Edit({id(last): _squared(last)}, f"{shown} squared", (last,))
+    if isinstance(last, Scripted) and isinstance(last.base, Group) and sup == (Leaf("number", "2"),):
+        *before, end = last.base.row
+        inside = (*before, *_squared(end))
+        yield Edit(
+            {id(last): (replace(last.base, row=inside),)}, f"the square in {shown} on {to_tex((end,))} only", (last,)
+        )
+    own = factor.found is None or factor.found.match.sup == sup
+    if own and isinstance(last, Scripted) and len(sup) > 1 and any(is_leaf(x, "op", "+", "-") for x in sup):
+        for exponent in library.differences:
+            words = f"the exponent {to_tex(sup)} → {to_tex(exponent)}"
+            yield Edit({id(last): (replace(last, sup=exponent),)}, words, (last,))
+
+
+def _squared(node: Node) -> Row:
+    two = Leaf("number", "2")
+    return (replace(node, sup=(*(node.sup or ()), two)) if isinstance(node, Scripted) else Scripted(node, sup=(two,)),)
+
+
+def _of_sign(factor: Factor) -> Iterator[Edit]:
+    """Another product sign."""
+    if factor.op is None:
+        return
+    for text in ("odot", "otimes", ""):
+        if text != factor.op.text:
+            new: Row = (Leaf("op", text),) if text else ()
+            shown = rf"\{text}" if text else "a matrix product"
+            yield Edit({id(factor.op): new}, f"{shown} before {to_tex(factor.nodes)}", (factor.op,))
+
+
+def _without(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
+    """Without a factor, or without two that stand side by side."""
+    for end in (n + 1, n + 2):
+        if end <= len(factors) and end - n < len(factors):
+            gone = to_tex(laid_out(list(factors[n:end])))
+            yield rewritten_factors(factors, [*factors[:n], *factors[end:]], f"without {gone}")
+
+
+def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
+    """One factor at another place."""
+    rest = [f for k, f in enumerate(factors) if k != n]
+    for place in range(len(factors)):
+        if place != n:
+            new = [*rest[:place], factors[n], *rest[place:]]
+            where = "to the end" if place == len(rest) else f"before {to_tex(rest[place].nodes)}"
+            words = f"{to_tex(factors[n].nodes)} moved {where}"
+            yield replace(rewritten_factors(factors, new, words), rank=0 if place == n + 1 else 1)
+
+
+def _turned(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
+    """A ⊙ (W v) → (Wᵀ A) ⊙ v: a matrix that acts on the wrong factor, and should stand transposed."""
+    group = factors[n].nodes[0]
+    if len(factors[n].nodes) != 1 or not isinstance(group, Group) or len(group.row) < 2:
+        return
+    op = factors[n].op or next((f.op for f in factors if f.op is not None), None)
+    rest = laid_out([f for k, f in enumerate(factors) if k != n])
+    matrix, vector = group.row[0], group.row[1:]
+    new: Row = (Group("(", (*_with_transpose(matrix), Group("[", rest))), *((op,) if op else ()), *vector)
+    words = f"{to_tex((matrix,))} transposed, acting on {to_tex(rest)}"
+    nodes = [x for f in factors for x in ((f.op,) if f.op else ()) + f.nodes]
+    yield Edit(exchanged(tuple(nodes), new), words, tuple(nodes))
+
+
+def _with_transpose(node: Node) -> Row:
+    sup = node.sup or () if isinstance(node, Scripted) else ()
+    if sup and is_transpose(sup[-1:]):
+        assert isinstance(node, Scripted)
+        return (replace(node, sup=sup[:-1] or None),)
+    return (replace(node, sup=(*sup, TOP)) if isinstance(node, Scripted) else Scripted(node, sup=(TOP,)),)
+
+
+def _is_number(nodes: Row) -> bool:
+    return len(nodes) == 1 and (is_leaf(nodes[0], "number") or isinstance(nodes[0], Fraction))
+
+
+def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator[Edit]:
+    """A factor more, before one or at the end."""
+    ops = [f.op for f in factors if f.op is not None]
+    for nodes, elementwise in library.factors:
+        if n and _is_number(nodes):
+            continue  # numbers stand first
+        signs: list[Leaf | None] = [ops[0] if ops else Leaf("op", "odot")] if elementwise else [None]
+        for op in signs:
+            first = factors[n]
+            before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
+            words = f"{to_tex(nodes)} inserted before {to_tex(first.nodes)}"
+            yield rewritten_factors(factors, [*before, *factors[n + 1 :]], words)
+            if n == len(factors) - 1 and not _is_number(nodes):
+                yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{to_tex(nodes)} inserted at the end")
