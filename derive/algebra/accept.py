@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import singledispatch
 
 from sympy import (
+    Add,
+    Expr,
     HadamardPower,
     HadamardProduct,
     Identity,
@@ -17,11 +19,16 @@ from sympy import (
     MatMul,
     MatPow,
     MatrixExpr,
+    Mul,
+    NumberSymbol,
     OneMatrix,
+    Pow,
     Rational,
     S,
+    Symbol,
     Transpose,
     ZeroMatrix,
+    preorder_traversal,
 )
 from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatrix
 
@@ -102,6 +109,7 @@ def _(e: MatMul) -> MatrixExpr:
     numbers = [a for a in e.args if not isinstance(a, MatrixExpr)]
     c = S.One
     for number in numbers:
+        _known(number)
         c *= number
     return b.scale(c, b.matmul(*(accept(a) for a in e.args if isinstance(a, MatrixExpr))))
 
@@ -141,6 +149,8 @@ def _(e: Transpose) -> MatrixExpr:
 @accept.register(Apply)
 def _(e: Apply) -> MatrixExpr:
     arguments = [accept(a) for a in e.matrices]
+    for n in e.numbers:
+        _known(n)
     if e.name == "power":
         return power(arguments[0], _whole(e.numbers[0]))
     return Apply(e.name, *arguments, *e.numbers)
@@ -148,10 +158,21 @@ def _(e: Apply) -> MatrixExpr:
 
 @accept.register(Scale)
 def _(e: Scale) -> MatrixExpr:
-    numbers = e.coefficient.atoms(Rational)
-    if any(max(n.p.bit_length(), n.q.bit_length()) > LONGEST_NUMBER for n in numbers):
-        raise UnsupportedError("a number of more than a thousand digits")
+    _known(e.coefficient)
     return b.scale(e.coefficient, accept(e.arg))
+
+
+def _known(number: Expr) -> None:
+    """Refuse a number that nothing here tells from its neighbours: 0.1, infinity, H!, H to the power of a million."""
+    for x in preorder_traversal(number):
+        if isinstance(x, Rational):
+            if max(x.p.bit_length(), x.q.bit_length()) > LONGEST_NUMBER:
+                raise UnsupportedError("a number of more than a thousand digits")
+        elif isinstance(x, Pow):
+            if not x.exp.is_Rational or abs(x.exp) > HIGHEST_POWER:
+                raise UnsupportedError(f"a power must be a number of at most {HIGHEST_POWER}, not {x.exp}")
+        elif not isinstance(x, (Symbol, NumberSymbol, Add, Mul)):
+            raise UnsupportedError(f"{x} is no number that is known exactly")
 
 
 @accept.register(Blocks)

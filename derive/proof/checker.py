@@ -17,7 +17,8 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
-FORMAT, VERSION, MOST_BITS = "derive certificate", 1, 20_000  # bits of a denominator: sums of fractions grow
+FORMAT, VERSION = "derive certificate", 1
+MOST_BITS, MOST_WORK = 20_000, 10**9  # of a denominator: sums of fractions grow; characters times a row's length
 NUMBER = re.compile(r"-?[0-9]{1,1000}/[0-9]{1,1000}")
 Vector = dict[int, Any]  # integers and fractions
 
@@ -47,15 +48,16 @@ def check(text: str) -> dict[str, Any]:
         raise CertificateError("the start is not what the basis says")
     if set(proved := _part(coordinates, "moves")) != set(moves):
         raise CertificateError("the coordinates are not of the automata's symbols")
+    if len(text) * max(map(len, [{}, *rows, *(v for matrix in moves.values() for v in matrix.values())])) > MOST_WORK:
+        raise CertificateError("it takes too long to check")
     for symbol, matrix in moves.items():
         if len(images := _part(proved, symbol, list)) != len(rows):
             raise CertificateError(f"the symbol {symbol!r} has not one image for each row")
         for row, image in zip(rows, images, strict=True):
             if _combine(_vector(image, len(rows), "coordinates"), rows) != _combine(row, matrix):
                 raise CertificateError(f"the basis is not closed under {symbol!r}")
-    for row in rows:
-        if sum(w * end.get(state, 0) for state, w in row.items()) != 0:
-            raise CertificateError("a row of the basis does not vanish at the end")
+    if any(sum(w * end.get(state, 0) for state, w in row.items()) != 0 for row in rows):
+        raise CertificateError("a row of the basis does not vanish at the end")
     return _part(certificate, "claim")
 
 
@@ -84,31 +86,24 @@ def _automaton(certificate: dict[str, Any], side: str) -> dict[str, Any]:
     if not _index(states := given.get("states"), 10**6):
         raise CertificateError(f"{side}: no number of states")
     moves: dict[str, dict[int, Vector]] = {}
-    for symbol, rows in _part(given, "moves").items():
-        if not isinstance(rows, list):
-            raise CertificateError(f"{side}: {symbol!r} has no rows")
+    for symbol in (found := _part(given, "moves")):
         moves[symbol] = {}
-        for entry in rows:
-            if not isinstance(entry, list) or len(entry) != 2 or not _index(entry[0], states):
-                raise CertificateError(f"{side}: a row of {symbol!r} has no state")
-            if entry[0] in moves[symbol]:
-                raise CertificateError(f"{side}: two rows of {symbol!r} for one state")
+        for entry in _part(found, symbol, list):
+            if not _is_entry(entry, states, moves[symbol]):
+                raise CertificateError(f"{side}: a row of {symbol!r} has no state of its own")
             moves[symbol][entry[0]] = _vector(entry[1], states, side)
-    start, end = (_vector(given.get(part), states, side) for part in ("start", "end"))
-    return {"states": states, "start": start, "moves": moves, "end": end}
+    ends = {part: _vector(given.get(part), states, side) for part in ("start", "end")}
+    return {"states": states, "moves": moves, **ends}
 
 
 def _joint(left: dict[str, Any], right: dict[str, Any]) -> tuple[Vector, dict[str, dict[int, Vector]], Vector]:
     """Both automata side by side, the right one's states after the left one's, its start negative."""
     n = left["states"]
-
-    def shifted(v: Vector, sign: int = 1) -> Vector:
-        return {n + state: sign * w for state, w in v.items()}
-
     moves: dict[str, dict[int, Vector]] = {a: dict(rows) for a, rows in left["moves"].items()}
     for a, rows in right["moves"].items():
-        moves.setdefault(a, {}).update({n + state: shifted(row) for state, row in rows.items()})
-    return left["start"] | shifted(right["start"], -1), moves, left["end"] | shifted(right["end"])
+        moves.setdefault(a, {}).update({n + s: {n + q: w for q, w in row.items()} for s, row in rows.items()})
+    start = {n + s: -w for s, w in right["start"].items()}
+    return left["start"] | start, moves, left["end"] | {n + s: w for s, w in right["end"].items()}
 
 
 def _combine(weights: Vector, rows: list[Vector] | dict[int, Vector]) -> Vector:
@@ -128,7 +123,7 @@ def _vector(given: Any, length: int, where: str) -> Vector:
         raise CertificateError(f"{where}: a vector is missing")
     vector: Vector = {}
     for entry in given:
-        if not isinstance(entry, list) or len(entry) != 2 or not _index(entry[0], length) or entry[0] in vector:
+        if not _is_entry(entry, length, vector):
             raise CertificateError(f"{where}: {str(entry)[:40]} is no entry of a vector of length {length}")
         vector[entry[0]] = _number(entry[1], where)
     return {i: w for i, w in vector.items() if w}
@@ -138,6 +133,10 @@ def _number(given: Any, where: str) -> Any:
     if type(given) is int or (isinstance(given, str) and NUMBER.fullmatch(given) and int(given.split("/")[1])):
         return given if type(given) is int else Fraction(given)
     raise CertificateError(f"{where}: {str(given)[:40]!r} is no number")
+
+
+def _is_entry(given: Any, length: int, taken: dict[int, Any]) -> bool:
+    return isinstance(given, list) and len(given) == 2 and _index(given[0], length) and given[0] not in taken
 
 
 def _index(given: Any, length: int) -> bool:

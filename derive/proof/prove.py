@@ -18,6 +18,7 @@ from derive.proof.automaton.weighted import Different, Equal
 from derive.proof.budget import SECONDS, Budget, OutOfBudget, check_size
 from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
+from derive.proof.coverage import full_at
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
 from derive.proof.wellformed import is_delicate, is_far, least_steps, may_be_undefined, problems, reach
@@ -56,7 +57,8 @@ class Prover:
         try:
             check_size(left, right)
             try:
-                least = max(map(least_steps, (left, right)))  # before accept() cancels T (1/T)
+                # before accept() cancels T (1/T)
+                least = max(least_steps(e, self.subject.names) for e in (left, right))
             except UnsupportedError as error:
                 return Verdict(Status.OPEN, str(error))
             left, right = accept(left), accept(right)
@@ -89,8 +91,9 @@ class _Case:
             return self._open(str(limit))
         except RecursionError:
             return self._open("it is nested too deeply")
-        except OverflowError:
-            return self._open("a number is too large to be worked with")
+        except (OverflowError, MemoryError):
+            self.agreement.forget()
+            return self._open("a number or a matrix is too large to be worked with")
         except ZeroDivisionError:
             return self._open("a side divides by zero, whatever the values")
         except UnsupportedError as error:
@@ -109,9 +112,12 @@ class _Case:
         for few in range(max(1, self.least), min(first, 3)):
             if self._differ(few, 0):
                 return self._refute(few)
-        late = first
+        late = full_at(first, LATEST, self.budget.spend, self.left, self.right)
+        if late > first and self._differ(late, 1):  # what stood in sums that were empty so far
+            return self._refute(late)
         if is_far(self.left) or is_far(self.right):  # where T-6 begins to matter
-            late = self.agreement.steps(first + max(map(reach, (self.left, self.right))), self.left, self.right)
+            far = max(late, first + max(map(reach, (self.left, self.right))))
+            late = self.agreement.steps(far, self.left, self.right)
             if late <= LATEST and self._differ(late, 1):
                 return self._refute(late)
         least = self.least or (1 if self._differ(0, 0) else 0)
@@ -268,7 +274,10 @@ class _Case:
         places = "; ".join(map(str, self.instances))
         bits = min(i.bits for i in self.instances)
         reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
-        return Verdict(Status.CHECKED, reason, least, tuple(self.instances), tried=tuple(self.tried))
+        stated = tuple(sorted(a.text for a in self.subject.names.assumptions))  # of the values that were drawn
+        return Verdict(
+            Status.CHECKED, reason, least, tuple(self.instances), tried=tuple(self.tried), assumptions=stated
+        )
 
     def _expands(self, least: int) -> bool:
         """Are the two sides the same words at every T up to EXPANDED?"""

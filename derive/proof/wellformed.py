@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sympy import (
     Expr,
@@ -65,6 +65,10 @@ def _names(e: MatrixExpr, program: Program) -> Iterator[str]:
     for r in (e.of, e.by) if isinstance(e, Jacobian) else ():
         if r.name in program.variables and program[r.name].role in ("adjoint", "carry"):
             yield f"{unicode_text(e)} is a derivative of a derivative"
+    numbers = e.numbers if isinstance(e, Apply) else ()
+    for n in (*e.shape, *numbers):
+        if n.free_symbols - _taken(program):
+            yield f"{n}, a size or a number of a function, depends on an index"
     for time in _times(e):
         if not _is_time(time):
             yield f"{time} is no time and no bound: only sums of indices, T and whole numbers are"
@@ -106,12 +110,21 @@ def divisors(e: MatrixExpr) -> Iterator[Expr]:
 
 def _partial(e: MatrixExpr) -> Iterator[MatrixExpr]:
     """The arguments of functions that have no value at zero."""
-    for x in e.atoms(Apply, HadamardPower):
-        power = x.exp if isinstance(x, HadamardPower) else x.numbers[0] if x.name == "power" else None
-        if power is None and x.name in PARTIAL:
-            yield x.arg
-        elif power is not None and power.could_extract_minus_sign():
-            yield x.base if isinstance(x, HadamardPower) else x.arg
+    yield from (x for x, _ in _partial_in(e, {}))
+
+
+Ranges = Mapping[Symbol, tuple[Expr, Expr]]
+
+
+def _partial_in(e: MatrixExpr, ranges: Ranges) -> Iterator[tuple[MatrixExpr, Ranges]]:
+    """Those, each with the ranges of the indices of sums around it."""
+    if isinstance(e, (Apply, HadamardPower)):
+        power = e.exp if isinstance(e, HadamardPower) else e.numbers[0] if e.name == "power" else None
+        if e.name in PARTIAL if power is None else power.could_extract_minus_sign():
+            yield (e.base if isinstance(e, HadamardPower) else e.arg), ranges
+    inner = {**ranges, e.index: (e.low, e.high)} if isinstance(e, Bound) else ranges
+    for a in operands(e):
+        yield from _partial_in(a, inner)
 
 
 POSITIVE = frozenset(("exp", "sigmoid", "softplus"))
@@ -122,13 +135,15 @@ def may_be_undefined(program: Program, *sides: MatrixExpr) -> bool:
 
     Then v / v = 1 may have no value at some T or size, whatever the values: n[t] = n[t-1] - 1 counts down to 0.
     """
-    return any(not _is_positive(x, program) for e in sides for x in _partial(e))
+    return any(not _is_positive(x, program, ranges) for e in sides for x, ranges in _partial_in(e, {}))
 
 
-def _is_positive(e: MatrixExpr, program: Program) -> bool:
+def _is_positive(e: MatrixExpr, program: Program, ranges: Ranges) -> bool:
     """For all values of what is in it."""
     if is_reference(e):
         root = program.equations.get(e.name)
+        if isinstance(e, Timed) and not _is_step(e.index, ranges):
+            return False  # outside the sequence it is zero, or what is given there
         return isinstance(root, Softmax) or (isinstance(root, Apply) and root.name in POSITIVE)
     match e:
         case Apply():
@@ -136,10 +151,21 @@ def _is_positive(e: MatrixExpr, program: Program) -> bool:
         case Softmax() | OneMatrix():
             return True
         case Scale():
-            return bool(e.coefficient.is_positive) and _is_positive(e.arg, program)
+            return bool(e.coefficient.is_positive) and _is_positive(e.arg, program, ranges)
         case MatAdd() | HadamardProduct() | Transpose():
-            return all(_is_positive(a, program) for a in operands(e))
+            return all(_is_positive(a, program, ranges) for a in operands(e))
     return False
+
+
+def _is_step(index: Expr, ranges: Ranges) -> bool:
+    """Does it lie in 0 … T-1, wherever its sums go?"""
+    low, high = index, index
+    for _ in ranges:
+        low = low.subs({s: bounds[0] for s, bounds in ranges.items()})
+        high = high.subs({s: bounds[1] for s, bounds in ranges.items()})
+    first, last = low.subs(t, 0).expand(), (T - 1 - high.subs(t, T - 1)).expand()
+    rises = all(index.coeff(s) >= 0 for s in index.free_symbols)
+    return bool(rises and first.is_Integer and first >= 0 and last.is_Integer and last >= 0)
 
 
 def is_delicate(program: Program, *sides: MatrixExpr) -> bool:
@@ -150,7 +176,7 @@ def is_delicate(program: Program, *sides: MatrixExpr) -> bool:
     return any(not x.function.smooth or x.name in (*PARTIAL, "power", "step", "sign") for x in found)
 
 
-def least_steps(e: MatrixExpr) -> int:
+def least_steps(e: MatrixExpr, program: Program) -> int:
     """0, or 1 where the formula divides by T.
 
     Raises:
@@ -158,6 +184,8 @@ def least_steps(e: MatrixExpr) -> int:
     """
     least = 0
     for base in divisors(e):
+        if base.subs(program.numbers).expand() == 0:
+            raise UnsupportedError(f"it divides by {base}, which is zero")
         symbols = base.free_symbols - {NONEMPTY}
         if not any(s.is_integer for s in symbols) or base.is_positive:
             continue  # numbers, constants and sizes

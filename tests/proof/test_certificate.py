@@ -175,3 +175,9 @@ def test_missing_parts_are_named() -> None:
         certificate["digest"] = digest(certificate)
         with pytest.raises(CertificateError, match=part):
             check(json.dumps(certificate))
+
+
+def test_what_takes_too_long_to_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("derive.proof.checker.MOST_WORK", 100)
+    with pytest.raises(CertificateError, match="too long"):
+        check(GOOD)

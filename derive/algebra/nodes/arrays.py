@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from sympy import Basic, Expr, KroneckerDelta, MatrixExpr, S, Tuple
@@ -16,12 +17,14 @@ class Concat(Node):
     """Operands stacked along the first axis."""
 
     def __new__(cls, *parts: MatrixExpr) -> Concat:
+        if not parts:
+            raise ShapeError("concat of nothing")
         conform("concat", *((S.One, p.shape[1]) for p in parts))
         return Basic.__new__(cls, *parts)
 
     @property
     def shape(self) -> tuple[Expr, Expr]:
-        return sum((p.shape[0] for p in self.args), S.Zero).expand(), self.args[0].shape[1]
+        return _stacked(self)
 
     def bounds(self) -> list[tuple[Expr, Expr]]:
         """The half-open row range of each part."""
@@ -39,6 +42,22 @@ class Concat(Node):
 
     def _sympystr(self, printer: Any) -> str:
         return f"concat({', '.join(printer._print(a) for a in self.args)})"
+
+
+# Kept: a shape that asks its parts twice, and these theirs, would take 2^depth steps.
+
+
+@lru_cache(4096)
+def _stacked(e: Concat) -> tuple[Expr, Expr]:
+    shapes = [p.shape for p in e.args]
+    return sum((rows for rows, _ in shapes), S.Zero).expand(), shapes[0][1]
+
+
+@lru_cache(4096)
+def _of_blocks(e: Blocks) -> tuple[Expr, Expr]:
+    rows = sum((e.block(i, 0).shape[0] for i in range(e.block_rows)), S.Zero)
+    cols = sum((e.block(0, j).shape[1] for j in range(e.block_cols)), S.Zero)
+    return rows.expand(), cols.expand()
 
 
 class Slice(Node):
@@ -184,9 +203,7 @@ class Blocks(Node):
 
     @property
     def shape(self) -> tuple[Expr, Expr]:
-        rows = sum((self.block(i, 0).shape[0] for i in range(self.block_rows)), S.Zero)
-        cols = sum((self.block(0, j).shape[1] for j in range(self.block_cols)), S.Zero)
-        return rows.expand(), cols.expand()
+        return _of_blocks(self)
 
     @property
     def matrices(self) -> tuple[MatrixExpr, ...]:

@@ -91,6 +91,8 @@ class Unary(Node):
     """A node with one matrix operand, whose shape it keeps unless it says otherwise."""
 
     def __new__(cls, a: MatrixExpr) -> Unary:
+        if not isinstance(a, MatrixExpr):
+            raise TypeError(f"{cls.__name__} is of a matrix, not of {a!r}")
         return Basic.__new__(cls, a)
 
     arg = property(lambda self: self.args[0])

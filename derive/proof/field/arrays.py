@@ -36,6 +36,7 @@ def _(node: Slice, run: Run, env: Env) -> Dual:
 def _(node: Pad, run: Run, env: Env) -> Dual:
     low = run.integer(node.low.xreplace({s: Integer(n) for s, n in env.items()}))
     (rows, cols), zero = sizes(node, run), run.matrices.domain.zero
+    run.matrices.check(rows, cols)
 
     def pad(a: Rows) -> Rows:
         after = rows - low - len(a)
@@ -68,6 +69,7 @@ def _(node: Reshape, run: Run, env: Env) -> Dual:
 @evaluate.register(Diag)
 def _(node: Diag, run: Run, env: Env) -> Dual:
     zero = run.matrices.domain.zero
+    run.matrices.check(*sizes(node, run))
 
     def spread(a: Rows) -> Rows:
         return [[a[i][0] if i == j else zero for j in range(len(a))] for i in range(len(a))]
@@ -93,6 +95,7 @@ def _(node: DiagPart, run: Run, env: Env) -> Dual:
 @evaluate.register(Kronecker)
 def _(node: Kronecker, run: Run, env: Env) -> Dual:
     mul = run.matrices.domain.mul
+    run.matrices.check(*sizes(node, run))
 
     def times(x: Rows, y: Rows) -> Rows:
         return [[mul(p, q) for p in u for q in v] for u in x for v in y]

@@ -53,6 +53,7 @@ class Matrices:
         return Dual([[value] * cols for _ in range(rows)])
 
     def identity(self, n: int) -> Dual:
+        self.check(n, n)
         zero, one = self.domain.zero, self.domain.one
         return Dual([[one if i == j else zero for j in range(n)] for i in range(n)])
 

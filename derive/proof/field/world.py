@@ -64,7 +64,7 @@ class World:
         Raises:
             UnsupportedError: an index in it has no value.
         """
-        coefficients, constant = _linear(index)
+        coefficients, constant = linear(index)
         try:
             return constant + sum(c * (self.steps if s == T else env[s]) for s, c in coefficients)
         except KeyError as error:
@@ -263,7 +263,7 @@ class Sweep:
 
 
 @cache
-def _linear(index: Expr) -> tuple[tuple[tuple[Symbol, int], ...], int]:
+def linear(index: Expr) -> tuple[tuple[tuple[Symbol, int], ...], int]:
     """A time as coefficients of its symbols and a constant."""
     symbols = sorted(index.free_symbols, key=str)
     constant = index.subs(dict.fromkeys(symbols, 0))

@@ -64,8 +64,8 @@ def layout(x: Term, last: str, left_size: Callable[[Chain], str]) -> tuple[Chain
         if found is None:
             raise NotInClass(f"the cotangent {last} stands where the word cannot go on")
     row = w.row or ()
-    known = any(isinstance(i, Run) and _has_cut(i) for i in row)  # then ones may stand where no letter tells their length
-    head: list[Item] = [*atoms, *((Matrix(f"×{left_size(row)}", False, None),) if known else ()), *_marked(row)]
+    ones = any(isinstance(i, Run) and _has_cut(i) for i in row)  # then no letter need tell how long the row's left is
+    head: list[Item] = [*atoms, *((Matrix(f"×{left_size(row)}", False, None),) if ones else ()), *_marked(row)]
     if w.row is not None and column is not None:
         head.append(BORDER)
     main = [*_marked(w.through or ()), *(column or ())]

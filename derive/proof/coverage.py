@@ -1,0 +1,41 @@
+"""At which T a formula is evaluated whole: a sum over a < b < c < d says nothing of its terms for T < 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sympy import MatrixExpr, Symbol
+
+from derive.algebra.bound import Bound
+from derive.algebra.nodes import T, t
+from derive.program import operands
+from derive.proof.budget import OutOfBudget
+from derive.proof.field.world import linear
+
+
+def full_at(first: int, last: int, spend: Callable[[], None], *sides: MatrixExpr) -> int:
+    """The least T from `first` on at which every part of the sides has a value somewhere.
+
+    A sum that is empty for every T has no parts.
+
+    Raises:
+        OutOfBudget: there is none up to `last`.
+    """
+    steps = first
+    for e in sides:
+        while not any(_is_full(e, {T: steps, t: now}, spend) for now in range(max(1, steps))):
+            steps += 1
+            if steps > last:
+                raise OutOfBudget(f"a sum in it is empty for every T up to {last}")
+    return steps
+
+
+def _is_full(e: MatrixExpr, env: Mapping[Symbol, int], spend: Callable[[], None]) -> bool:
+    """Has every part a value, with these indices?"""
+    spend()
+    if not isinstance(e, Bound):
+        return all(_is_full(a, env, spend) for a in operands(e))
+    if (e.high - e.low).expand().is_negative:
+        return True
+    low, high = (sum(c * env[s] for s, c in pairs) + n for pairs, n in map(linear, (e.low, e.high)))
+    return any(_is_full(e.body, {**env, e.index: k}, spend) for k in range(low, high + 1))
