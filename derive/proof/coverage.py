@@ -35,7 +35,7 @@ def _is_full(e: MatrixExpr, env: Mapping[Symbol, int], spend: Callable[[], None]
     spend()
     if not isinstance(e, Bound):
         return all(_is_full(a, env, spend) for a in operands(e))
-    if (e.high - e.low).expand().is_negative:
-        return True
     low, high = (sum(c * env[s] for s, c in pairs) + n for pairs, n in map(linear, (e.low, e.high)))
+    if high < low:
+        return bool((e.high - e.low).expand().is_negative)
     return any(_is_full(e.body, {**env, e.index: k}, spend) for k in range(low, high + 1))

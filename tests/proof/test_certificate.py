@@ -180,4 +180,4 @@ def test_missing_parts_are_named() -> None:
 def test_what_takes_too_long_to_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("derive.proof.checker.MOST_WORK", 100)
     with pytest.raises(CertificateError, match="too long"):
-        check(GOOD)
+        check(TEXT)
