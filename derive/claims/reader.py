@@ -16,17 +16,20 @@ from derive.algebra.nodes import Entry, Scale, T, t
 from derive.claims.reading import directives as d
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
-from derive.claims.reading.equation import EQUAL, ORDER, Claim, Side, defined, has_tensors, read_claim
+from derive.claims.reading.conditions import EQUAL, ORDER, NoClaim
+from derive.claims.reading.equation import Claim, Side, defined, read_claim
 from derive.claims.reading.formula import Formula
 from derive.claims.reading.readings import Choices, Misfit, Search, search
 from derive.claims.reading.stage import Definition, Stage
+from derive.claims.reading.tensors import has_tensors
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.repair.repairer import Repairer
+from derive.claims.text.marks import binder_of
 from derive.claims.text.parse import parse
 from derive.claims.text.patterns import plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters
-from derive.claims.text.tree import Fraction, Row
+from derive.claims.text.tree import Fraction, Row, Scripted
 from derive.claims.verdict.assumptions import initial_states, starting_at_zero, zero_state
 from derive.claims.verdict.bounds import judged_bound
 from derive.claims.verdict.judge import Judge, Pair, fingerprint
@@ -88,7 +91,16 @@ class Reader:
             if judgement.outcome not in (*TRUE, Outcome.CONDITIONAL):
                 beside = f"the equation beside it, {to_tex(side.left)} = …: {judgement.reason}"
                 verdicts.append(replace(judgement, reason=beside))
-        return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
+        worst = min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
+        if worst.outcome in TRUE or not self._is_partial(claim):
+            return worst
+        return Judgement(Outcome.OPEN, "said of some steps, and not true of every one")
+
+    def _is_partial(self, claim: Claim) -> bool:
+        """Is it said of some steps only, t = 2, …, T?"""
+        clock, scope = self.stage.clock, Scope()
+        ends = (tuple(clock.time(clock.value(row, scope)) for row in pair) for pair in claim.ranges)
+        return any(pair not in ((0, T - 1), (T - 1, 0)) for pair in ends)
 
     def _written_out(self, tex: str) -> Iterator[str]:
         """The claim for each value of the symbols that stand for several."""
@@ -103,7 +115,7 @@ class Reader:
         rows = (*(r for s in (*sides, *claim.definitions) for r in (s.left, s.right)),)
         tensors = any(has_tensors(r, vocabulary) for r in rows)
         bounds = any(s.relation in ORDER for s in (*sides, *claim.sides))
-        taken = frozenset(x.text for side in sides for x in letters(side.left))
+        taken = frozenset(x.text for side in sides for x in letters(_unlimited(side.left)))
 
         def make(choices: Choices) -> Formula:
             s = self.stage
@@ -119,6 +131,9 @@ class Reader:
         if sides[0].relation in ORDER:
             return judged_bound(self.prover, found, sides[0].relation, self.stage.clock.single)
         judgement = self.judge.judge(found)
+        if judgement.outcome is Outcome.REFUTED and found.passed:
+            rare = self.judge.judge(self._search(sides, make, scope, rare=True))
+            judgement = rare if rare.outcome is Outcome.CONDITIONAL else judgement
         if judgement.outcome is Outcome.REFUTED:
             judgement = self._from_zero(sides, claim, judgement)
         if not self.repairs or judgement.outcome not in FALSE or scope.letters:
@@ -139,6 +154,8 @@ class Reader:
     def _scope(self, claim: Claim) -> Scope:
         """The values of indices that a display is about."""
         scope = Scope()
+        if len({letter for letter, _ in claim.conditions}) < len(claim.conditions):
+            raise NoClaim("a condition of several values is not understood")
         for letter, row in claim.conditions:
             scope = scope.binding(letter, self.stage.clock.value(row, Scope()))
         return scope
@@ -183,7 +200,7 @@ class Reader:
         return Judgement(Outcome.CONDITIONAL, f"true where {question} zero", (*true, *false), {question: "zero"})
 
     def _search(
-        self, sides: tuple[Side, ...], make: Callable[[Choices], Formula], scope: Scope
+        self, sides: tuple[Side, ...], make: Callable[[Choices], Formula], scope: Scope, rare: bool = False
     ) -> Search[tuple[Pair, ...]]:
         """The readings of one chain."""
 
@@ -191,7 +208,7 @@ class Reader:
             formula = make(choices)
             return tuple(self._pair(side, formula, choices, scope) for side in sides)
 
-        return search(run, fingerprint)
+        return search(run, fingerprint, rare)
 
     def _pair(self, side: Side, formula: Formula, choices: Choices, scope: Scope) -> Pair:
         try:
@@ -202,6 +219,11 @@ class Reader:
             right = accumulated(v.as_array(right))
         left, right = v.sides(left, right, choices)
         return (left, right) if formula.bounds else self._summed(left, right)
+
+
+def _unlimited(row: Row) -> Row:
+    """Without what stands above the signs of sums and products."""
+    return tuple(replace(x, sup=None) if isinstance(x, Scripted) and binder_of(x) else x for x in row)
 
 
 def repeated(e: MatrixExpr, s: Symbol) -> MatrixExpr | None:
@@ -236,6 +258,8 @@ def _rebuilt(e: MatrixExpr, s: Symbol, join: Callable[..., MatrixExpr]) -> Matri
 def _summed_over(e: MatrixExpr, s: Symbol, entries: list[MatrixExpr]) -> MatrixExpr | None:
     """Over all values of the index of its entries."""
     places = [(x.arg.shape[k], p) for x in entries for k, p in enumerate((x.row, x.col)) if s in p.free_symbols]
+    if not places:
+        return None
     size, place = places[0]
     low = (s - place).expand()
     if not low.is_Integer or any(n != size for n, _ in places):

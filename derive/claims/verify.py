@@ -8,7 +8,8 @@ from typing import Protocol
 
 from derive.claims.reader import Reader
 from derive.claims.reading.clock import NoIndex
-from derive.claims.reading.equation import NoClaim, NoRelation
+from derive.claims.reading.conditions import NoClaim
+from derive.claims.reading.equation import NoRelation
 from derive.claims.reading.quantities import Unknown
 from derive.claims.reading.stage import Loader, Stage, directed
 from derive.claims.text.parse import LatexError

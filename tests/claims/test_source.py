@@ -82,3 +82,31 @@ def test_rows_belong_together_as_they_are_meant() -> None:
         "h=f(a)", "a=b", "h=f(a)", "a=b", "{h}=1", "{a}=2", "a=b{}+c", "a=b+c", r"a=\left(b+c\right)",
         r"a=\Bigl(bc\Bigr)", r"\h={f(a)}",
     ]  # fmt: skip
+
+
+HIDDEN = r"""
+\iffalse\newcommand{\WW}{U}\fi
+\begin{comment}
+\newcommand{\WW}{U}
+\end{comment}
+\begin{equation}
+a = b % \end{equation} \]
+  + c
+\end {equation}
+\begin{align}
+o_t &= V h_t % + c \\ x {
+       + c \\
+p_t &= V
+       & \qquad h_t^\top
+\end{align}
+\begin{IEEEeqnarray}{rCl}
+q & = & \WW
+\end{IEEEeqnarray}
+\verb|50%| \[ r = s \]
+"""
+
+
+def test_what_is_not_printed_is_not_read() -> None:
+    """Comments, \\iffalse and verbatim text hide ends of displays, macros, rows and braces."""
+    found = [" ".join(x.tex.split()) for x in read_source(HIDDEN, "f.tex") if isinstance(x, Display)]
+    assert found == [r"a = b + c", r"o_t = V h_t + c", r"p_t = V \qquad h_t^\top", r"q = \WW", "r = s"]

@@ -122,14 +122,18 @@ class Applications(Quantities):
         if at >= len(row):
             raise LatexError("a function without an argument", row[-1].at)
         node = row[at]
-        if isinstance(node, Group) and node.open in ("(", "[", "{", "|"):
+        if isinstance(node, Group) and node.open in ("|", "‖"):
+            raise LatexError("a function of an absolute value or a norm is not read", node.at)
+        if isinstance(node, Group) and node.open in ("(", "[", "{"):
             return self.sum(node.row, scope), at + 1, ()
         if isinstance(node, Scripted) and isinstance(node.base, Group) and node.base.open in ("(", "[", "{"):
             if node.sub is not None or node.primes:
                 raise self.unknown(node)
             return self.sum(node.base.row, scope), at + 1, node.sup or ()
         value, at = self.factor(row, at, scope)
-        while at < len(row) and v.is_array(value) and not v.is_vector(value) and not v.is_single(value):
+        while at < len(row) and v.is_array(value) and not v.is_column(value) and not v.is_single(value):
+            if isinstance(row[at], Leaf) and row[at].kind in ("op", "sep"):  # type: ignore[union-attr]
+                break
             following, at = self.factor(row, at, scope)
             value = v.matrix_product(value, following, self.choices, node.at)
         return value, at, ()

@@ -18,7 +18,10 @@ from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import is_transpose
 from derive.claims.text.parse import LatexError
+from derive.claims.text.patterns import head_of
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
+
+LONGEST_NUMBER = 12
 
 
 class Atoms(Applications):
@@ -59,7 +62,9 @@ class Atoms(Applications):
         """A number, brackets, a fraction, a root or a stack."""
         match node:
             case Leaf("number", text):
-                return Rational(text) if len(text) < 12 else Integer(0) / 0
+                if len(text) >= LONGEST_NUMBER:
+                    raise LatexError(f"a number of {LONGEST_NUMBER} digits or more", node.at)
+                return Rational(text)
             case Leaf("ones"):
                 return ones()
             case Leaf("letter", "I"):
@@ -146,6 +151,9 @@ class Atoms(Applications):
         return self.choices.choose("⟨·,·⟩ is", options)()
 
     def _is_delta(self, node: Scripted) -> bool:
+        """Kronecker's, unless the paper calls something else so."""
+        if any(head_of(word.pattern.nodes[0]) == ("symbol", "delta") for word in self.vocabulary.words):
+            return False
         return is_leaf(node.base, "symbol", "delta") and node.sup is None and len(node.sub or ()) in (2, 3)
 
     def _delta(self, node: Scripted, scope: Scope) -> Value:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Integer, MatrixExpr, Symbol
+from sympy import Expr, Integer, MatAdd, MatrixExpr, Symbol
 
 from derive.algebra import build as b
 from derive.algebra.bound import MatrixSum, OrderedProduct
-from derive.algebra.nodes import Entry, Pad, T
+from derive.algebra.nodes import Entry, Pad, T, t
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.meanings import Components, Named
@@ -20,6 +20,7 @@ from derive.claims.text.marks import binder_of, direction_of, has_letter
 from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Leaf, Node, Row, Scripted, is_leaf
 
+COUNTS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZnd")  # what a book may call the number of entries
 LESS, GREATER = ("le", "leq", "leqslant", "<"), ("ge", "geq", "geqslant", ">")
 
 
@@ -31,6 +32,7 @@ class Range:
     low: Expr | None = None
     high: Expr | None = None
     size: Symbol | None = None  # of an index set
+    unknown: str = ""  # what stands as the last value and is no name: it can only be the number of entries
     falling: bool = False  # printed from the last value to the first
     arrow: str = ""  # what an arrow over the sign says of the order of factors
 
@@ -52,16 +54,25 @@ class Binders(Quantities):
         if at + 1 >= end:
             raise LatexError("a sum or a product of nothing", node.at)
         s = self._fresh(found.letter)
-        shift = Integer(1) if found.size is not None or self._counts_entries(found) else Integer(self.clock.first)
+        entries = found.size is not None or self._counts_entries(found)
+        first = Integer(1) if entries or found.unknown else Integer(self.clock.first)
+        shift = Integer(0) if entries and found.low == 0 else first  # entries may be counted from 0
         limits = (None if e is None else e - shift for e in (found.low, found.high))
-        inner = scope.binding(found.letter, s + shift).limiting(s, *limits)
+        inner = scope.binding(found.letter, s + first).limiting(s, *limits)
         value = self.sum(row[at + 1 : end], inner)
-        low, high = self._bounds(found, s, shift, v.as_array(value), node.at)
         if kind == "sum":
-            return MatrixSum(v.as_array(value), s, low, high), end
+            return self._summed(v.as_array(value), found, s, shift, node.at), end
+        low, high = self._bounds(found, s, shift, v.as_array(value), node.at)
         arrow = direction_of(node)
         found = replace(found, arrow=arrow or "")
         return self._product(v.as_array(value), s, low, high, found, node.at), end
+
+    def _summed(self, body: MatrixExpr, found: Range, s: Symbol, shift: Expr, at: int) -> MatrixExpr:
+        """A sum; where its terms are entries of vectors of several lengths, each goes over its own."""
+        parts = body.args if isinstance(body, MatAdd) and (found.low is None or found.high is None) else (body,)
+        if len({_entries(part, s) for part in parts}) == 1:
+            parts = (body,)
+        return b.add(*(MatrixSum(part, s, *self._bounds(found, s, shift, part, at)) for part in parts))
 
     def _counts_entries(self, found: Range) -> bool:
         """Is it a sum over entries from 1 to a size?"""
@@ -160,6 +171,8 @@ class Binders(Quantities):
         first = sub[relations[0]]
         assert isinstance(first, Leaf)
         left, right = sub[: relations[0]], sub[relations[0] + 1 :]
+        if sup and (first.text in LESS or first.text == "in" or len(relations) == 2):
+            raise LatexError("a range that is said below, and a last value above", sup[0].at)
         if first.text == "in":
             return self._index_set(left, right, scope, at)
         if len(relations) == 2:  # 1 ≤ k ≤ t
@@ -175,14 +188,19 @@ class Binders(Quantities):
         if first.text in LESS:
             return Range(letter, high=value - _strict(first))
         if first.text in GREATER:
-            return Range(letter, low=value + _strict(first))
+            return Range(letter, value + _strict(first), self.clock.value(sup, self._sized(scope)) if sup else None)
         if first.text != "=":
             raise LatexError(f"{first.text} says no range", first.at)
         if not sup:
             return Range(letter, low=value)
         equals = next((k for k, x in enumerate(sup) if is_leaf(x, "rel", "=")), -1)
-        end = self.clock.value(sup[equals + 1 :], self._sized(scope))
-        return self._directed(letter, value, end, scope)
+        end = sup[equals + 1 :]
+        name = end[0].text if len(end) == 1 and isinstance(end[0], Leaf) and end[0].kind == "letter" else ""
+        if name in COUNTS and name not in {*self._sized(scope).letters, self.clock.letter, *self.left_letters}:
+            if value != 1:
+                raise LatexError(f"what is {name}? nothing says which number it is", end[0].at)
+            return Range(letter, value, unknown=name)
+        return self._directed(letter, value, self.clock.value(end, self._sized(scope)), scope)
 
     def _sized(self, scope: Scope) -> Scope:
         """With the names of sizes, which a bound may be: Σ_{j=1}^{H}."""
@@ -192,6 +210,9 @@ class Binders(Quantities):
     def _directed(self, letter: str, start: Expr, end: Expr, scope: Scope) -> Range:
         """From start to end as printed, which may fall: from T to 1, from t to k + 1."""
         rises, falls = scope.at_least(end - start, -1), scope.at_most(end - start, 1)
+        now = {x for e in (start, end) for x in e.free_symbols if x == t}
+        if not rises and not falls and now and now <= start.free_symbols ^ end.free_symbols:
+            rises, falls = t in end.free_symbols, t in start.free_symbols  # t is the later one
         if not rises and not falls:  # a lower bound is what has something added to it
             first, last = (e.as_coeff_Add()[0] - self.clock.first * len(e.free_symbols - {T}) for e in (start, end))
             falls = last > 0 >= first
@@ -219,12 +240,16 @@ class Binders(Quantities):
         if found.low is not None and found.high is not None:
             return (found.low - shift).expand(), (found.high - shift).expand()
         size = _entries(body, s)
-        if size is not None:
-            return size
-        low = Integer(0) if found.low is None else (found.low - shift).expand()
-        high = T - 1 if found.high is None else (found.high - shift).expand()
-        if s not in body.free_symbols:
+        if found.unknown and size is None:
+            raise LatexError(f"what is {found.unknown}? nothing says which number it is", at)
+        bounded = found.low is not None and found.high is not None
+        if size is None and not bounded and s not in body.free_symbols:
             raise Misfit(f"a sum over {found.letter} without bounds, of what does not contain it", at)
+        first, last = size if size is not None else (Integer(0), T - 1)
+        low = first if found.low is None else (found.low - shift).expand()
+        high = last if found.high is None else (found.high - shift).expand()
+        if size is not None and (low - first).is_negative:
+            raise Misfit(f"a sum over {found.letter} that begins before the first entry", at)
         return low, high
 
 

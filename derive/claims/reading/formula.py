@@ -16,6 +16,7 @@ from derive.claims.reading.binders import Binders
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.lengths import is_open, ones
 from derive.claims.reading.meanings import (
+    ENTRY_LETTERS,
     Components,
     Definition,
     FunctionName,
@@ -28,9 +29,10 @@ from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
 from derive.claims.text.parse import LatexError
-from derive.claims.text.tree import Fraction, Leaf, Node, Row, Scripted, is_leaf
+from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
-SKIPPED = ("sep",)  # commas and spaces inside a product
+SPACES = ("quad", "qquad")  # they may stand inside a product
+NO_INDEX = ("dagger", "top", "intercal", "star", "prime", "bot", "infty")  # what may stand above and is no letter
 DEEPEST = 12  # definitions inside definitions
 TIGHT = ("", "cdot", "times")  # what a product of matrices is written with
 
@@ -75,9 +77,11 @@ class Formula(Atoms, Binders):
                     raise LatexError(f"{node.text} has nothing before it", node.at)
                 op, at = node.text, at + 1
                 continue
-            if isinstance(node, Leaf) and node.kind in SKIPPED:
+            if is_leaf(node, "sep", *SPACES):
                 at += 1
                 continue
+            if isinstance(node, Leaf) and node.kind == "sep":
+                raise LatexError(f"{node.text} inside a formula is not read", node.at)
             value, at = self.factor(row, at, scope)
             operands.append(Operand(op, value, node.at))
             op = ""
@@ -137,6 +141,9 @@ class Formula(Atoms, Binders):
                 if alike and self.choices.resort:
                     ways = {"entry by entry": v.elementwise, "a scalar product": v.inner}
                     return self.choices.choose("a product of two vectors is", ways)(x, y, at)
+                if alike and op == "cdot":
+                    ways = {"entry by entry": v.elementwise, "a scalar product": v.inner}
+                    return self.choices.seldom("a · of two vectors is", ways)(x, y, at)
                 if alike:
                     return v.elementwise(x, y, at)
                 if op in ("*", "ast") and v.is_square(x) and v.is_square(y):
@@ -182,10 +189,11 @@ class Formula(Atoms, Binders):
             meaning = self.meaning(found)
             if isinstance(meaning, FunctionName):
                 return self.applied(meaning.name, row, found.match.end, found.match.sup, found.match.primes, scope)
+            meaning, above = self._indexed(meaning, found.match.sup, scope)
             value, end = self.named(meaning, found.match.end, node)
             if found.match.primes:
                 raise LatexError("a prime on what is no function", node.at)
-            value = self.scripted(value, found.match.sup, scope, node.at)
+            value = self.scripted(value, above, scope, node.at)
             return self.sliced(value, row, end, scope) if is_slice(row, end) else (value, end)
         called = self.function(row, at, scope)
         if called is not None:
@@ -201,6 +209,20 @@ class Formula(Atoms, Binders):
                 raise self.unknown(node)
             return self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at), at + 1
         return self.atom(node, scope), at + 1
+
+    def _indexed(self, meaning: Meaning, above: Row, scope: Scope) -> tuple[Meaning, Row]:
+        """W^⊤_{ij} is (W^⊤)_{ij}; a letter above a vector, h_t^j, counts its entries."""
+        if not isinstance(meaning, Named):
+            return meaning, above
+        if is_transpose(above) and len(meaning.components) == 2:
+            return replace(meaning, components=meaning.components[::-1]), ()
+        inner = above[0].row if len(above) == 1 and isinstance(above[0], Group) and above[0].open == "(" else above
+        letter = inner[0].text if len(inner) == 1 and isinstance(inner[0], Leaf) and inner[0].kind == "letter" else ""
+        if letter not in ENTRY_LETTERS or meaning.time is None or meaning.components:
+            return meaning, above
+        if not v.is_vector(self.vocabulary.reference(meaning)):
+            return meaning, above
+        return replace(meaning, components=(self.clock.value(inner, scope),)), ()
 
     def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:
         match meaning:
@@ -233,15 +255,22 @@ class Formula(Atoms, Binders):
         if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
             return b.transpose(ones())
         if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
+            steps = is_leaf(sup[0], "letter", "T") and self.clock.letter == "T" and v.is_square(value)
+            if steps and not self.choices.seldom("^T is", {"a transpose": True, "a power": False}):
+                return v.raised(value, self.clock.last, at)
             return v.transposed(value)
         if is_transpose(sup[-1:]) and len(sup) > 1 and not is_leaf(sup[-2], "op"):
             return v.transposed(self.scripted(value, sup[:-1], scope, at))
-        if is_leaf(sup[0], "op", "odot", "circ") and len(sup) > 1:
-            sup = sup[1:]
+        elementwise = is_leaf(sup[0], "op", "odot", "circ") and len(sup) > 1
+        sup = sup[1:] if elementwise else sup
+        if any(is_leaf(x, "symbol", *NO_INDEX) for x in sup):
+            raise LatexError("an inverse or an adjoint is not read", sup[0].at or at)
         try:
             exponent = self.clock.value(sup, scope)
         except NoIndex as error:
             raise LatexError(f"what stands above is no exponent: {error}", sup[0].at or at) from None
+        if elementwise:
+            return v.each_raised(value, exponent, at)
         return v.raised(value, exponent, at)
 
     def terms(self, row: Row) -> list[tuple[int, Row]]:

@@ -27,10 +27,14 @@ class Choices:
 
     Attributes:
         resort: are readings allowed that are tried only where no other makes sense?
+        rare: are readings allowed that are tried only where all others are false?
+        passed: was one of those passed over?
     """
 
     planned: Sequence[int] = ()
     resort: bool = False
+    rare: bool = False
+    passed: bool = False
     asked: list[tuple[str, int, int]] = field(default_factory=list)  # question, answer, how many options
     made: dict[str, str] = field(default_factory=dict)
 
@@ -50,6 +54,13 @@ class Choices:
         self.made[question] = names[answer]
         return options[names[answer]]
 
+    def seldom(self, question: str, options: Mapping[str, Option]) -> Option:
+        """The first option; the others where rare readings are allowed."""
+        if self.rare:
+            return self.choose(question, options)
+        self.passed = True
+        return next(iter(options.values()))
+
 
 @dataclass(frozen=True)
 class Reading(Generic[Result]):
@@ -66,31 +77,38 @@ class Search(Generic[Result]):
     Attributes:
         misfit: why the run that came furthest made no sense, if one did not.
         complete: False if there were more ways to choose than are tried.
+        passed: were rare readings passed over?
     """
 
     readings: list[Reading[Result]] = field(default_factory=list)
     misfit: Misfit | None = None
     complete: bool = True
+    passed: bool = False
 
 
-def search(run: Callable[[Choices], Result], same: Callable[[Result], object] = lambda r: r) -> Search[Result]:
+def search(
+    run: Callable[[Choices], Result], same: Callable[[Result], object] = lambda r: r, rare: bool = False
+) -> Search[Result]:
     """Every way to choose; those of the last resort only where no other makes sense.
 
     Args:
         same: results with the same value of this are the same reading.
+        rare: with those that are tried only where all others are false?
     """
-    found = _search(run, same, resort=False)
+    found = _search(run, same, False, rare)
     if found.readings or not found.complete:
         return found
-    again = _search(run, same, resort=True)
+    again = _search(run, same, True, rare)
     return again if again.readings else found
 
 
-def _search(run: Callable[[Choices], Result], same: Callable[[Result], object], resort: bool) -> Search[Result]:
+def _search(
+    run: Callable[[Choices], Result], same: Callable[[Result], object], resort: bool, rare: bool
+) -> Search[Result]:
     found: Search[Result] = Search()
     seen: set[object] = set()
     furthest = -1
-    for count, choices in enumerate(_runs(resort)):
+    for count, choices in enumerate(_runs(resort, rare)):
         if count >= MOST_RUNS:
             found.complete = False
             break
@@ -100,6 +118,8 @@ def _search(run: Callable[[Choices], Result], same: Callable[[Result], object], 
             if misfit.at > furthest:
                 found.misfit, furthest = misfit, misfit.at
             continue
+        finally:
+            found.passed = found.passed or choices.passed
         key = same(result)
         if key not in seen:
             seen.add(key)
@@ -107,11 +127,11 @@ def _search(run: Callable[[Choices], Result], same: Callable[[Result], object], 
     return found
 
 
-def _runs(resort: bool) -> Iterator[Choices]:
+def _runs(resort: bool, rare: bool) -> Iterator[Choices]:
     """Runs one after another: the last question that has an option left gets its next one."""
     planned: list[int] = []
     while True:
-        choices = Choices(planned, resort)
+        choices = Choices(planned, resort, rare)
         yield choices
         answers = list(choices.asked)
         while answers and answers[-1][1] + 1 >= answers[-1][2]:

@@ -248,6 +248,13 @@ def raised(v: Value, exponent: Expr, at: int) -> Value:
     return column if is_column(v) else b.transpose(column)
 
 
+def each_raised(v: Value, exponent: Expr, at: int) -> Value:
+    """A power of each entry."""
+    if not exponent.is_Integer or not 1 <= int(exponent) <= HIGHEST_POWER:
+        raise Misfit(f"an elementwise power of {exponent}", at)
+    return power(v, int(exponent)) if isinstance(v, MatrixExpr) else v**exponent
+
+
 def applied(name: str, v: Value, at: int) -> MatrixExpr:
     """A function of an array, entry by entry; softmax of a vector."""
     v = as_array(v)

@@ -25,7 +25,7 @@ from derive.claims.text.parse import LatexError
 from derive.claims.text.patterns import TIME
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters, rewritten
-from derive.claims.text.tree import Leaf, Row
+from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted
 from derive.claims.verdict.verdicts import TRUE, Judged, Judgement, Outcome, Repair
 from derive.errors import DeriveError
 from derive.proof.prove import Prover
@@ -153,6 +153,21 @@ def _is_silly(left: Row, right: Row, outline: Outline) -> bool:
         if any(len(s) > 1 for s in signs.values()) or (not n and to_tex(left) in signs):
             return True
     return False
+
+
+def _nodes(row: Row) -> Iterator[Node]:
+    """The nodes of a row and those inside them; what has an accent is another symbol."""
+    for node in row:
+        yield node
+        match node:
+            case Scripted(base):
+                yield from _nodes((base,)) if isinstance(base, Group) else ()
+            case Fraction(top, bottom):
+                yield from (*_nodes(top), *_nodes(bottom))
+            case Group() | Root():
+                yield from _nodes(node.row)
+            case Matrix(rows):
+                yield from (x for cells in rows for cell in cells for x in _nodes(cell))
 
 
 def _as_true(judgement: Judgement) -> Outcome:

@@ -58,8 +58,22 @@ class Pattern:
         """The pattern at a place of a row, in each way in which it fits."""
         for variant in self.variants:
             match = _matched(variant, self.letters, row, at)
-            if match is not None and (self.times != "bracketed" or not _is_power(variant, match)):
+            if match is None or (self.times == "bracketed" and _is_power(variant, match)):
+                continue
+            if len(self.variants) == 1 or not _is_called(variant) or _may_be_called(match.values.get(TIME, ())):
                 yield match
+
+
+STEPS = frozenset("ijklmnrstuT")  # letters that a time behind a name, h(t), is made of
+
+
+def _is_called(variant: Row) -> bool:
+    return isinstance(variant[-1], Group) and variant[-1].open == "(" and _is_time(variant[-1].row)
+
+
+def _may_be_called(time: Row) -> bool:
+    """May it be a time, and not a factor in brackets: f (1 - f)?"""
+    return all(x.text in STEPS for x in time if isinstance(x, Leaf) and x.kind == "letter")
 
 
 def _is_power(variant: Row, match: Match) -> bool:

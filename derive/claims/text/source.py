@@ -9,13 +9,17 @@ from itertools import pairwise
 
 from derive.claims.text.macros import Macros
 
-ENVIRONMENTS = ("equation", "align", "gather", "multline", "displaymath", "eqnarray", "flalign", "alignat")
-ROWS = ("align", "gather", "eqnarray", "flalign", "alignat")  # a row of these is a claim of its own
-IGNORED = ("verbatim", "lstlisting", "comment", "filecontents", "minted")
+ROWS = ("align", "gather", "eqnarray", "flalign", "alignat", "IEEEeqnarray")  # a row of these is a claim of its own
+ENVIRONMENTS = (*ROWS, "equation", "multline", "displaymath", "math", "dmath")
 
 _DIRECTIVE = re.compile(r"%\s*derive:\s*(.*)")
 _OPEN = re.compile(
-    r"\\(?:input|include|subfile)(?:\s*\{(?P<path>[^{}]*)\}|\s+(?P<bare>[^\s{}\\%]+))|(?P<end>\\end\s*\{document\})|(?P<off>\\iffalse(?![A-Za-z]))|\\begin\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)|\\verb(?P<bar>[^A-Za-z\s*])"
+    r"\\(?:input|include|subfile)(?:\s*\{(?P<path>[^{}]*)\}|\s+(?P<bare>[^\s{}\\%]+))|(?P<end>\\end\s*\{document\})|\\begin\s*\{(?P<env>[A-Za-z]+)(?P<star>\*?)\}|(?P<bracket>\\\[)|(?P<dollars>\$\$)"
+)
+_HIDDEN = re.compile(
+    r"\\begin\s*\{(?P<env>verbatim|lstlisting|comment|filecontents|minted)(?P<star>\*?)\}.*?(?:\\end\s*\{(?P=env)(?P=star)\}|\Z)"
+    r"|\\verb\*?(?P<bar>[^A-Za-z\s*]).*?(?P=bar)|\\iffalse(?![A-Za-z]).*?(?:\\fi(?![A-Za-z])|\Z)|(?P<kept>\\.|%\s*derive:[^\n]*)|%[^\n]*",
+    re.DOTALL,
 )
 _LABEL = re.compile(r"\\label\s*\{([^{}]*)\}")
 _SILENT = re.compile(
@@ -36,6 +40,7 @@ _SPACE = (
 _SIGN = r"(?:[-+=*/<>]|\\(?:cdot|times|odot|otimes|circ|ast|bullet|equiv|approx|simeq|leq?|geq?|pm|mp)(?![A-Za-z]))"
 _CONTINUES = re.compile(_SPACE + _SIGN)
 _GOES_ON = re.compile(_SIGN + _SPACE + r"$")
+_RELATION = re.compile(r"[=<>]|\\(?:equiv|approx|simeq|leq?|geq?|propto|in|to|sim|triangleq|coloneqq)(?![A-Za-z])")
 _TEXT = re.compile(r"(?:\\(?:text|textrm|textit|textbf|mbox)\s*\{[^{}]*\}|\\q?quad(?![A-Za-z])|[\s&.,;:]|\\[,;:! ])*")
 
 
@@ -77,6 +82,7 @@ def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[
         macros: the reader's own commands; those that the text defines, if none are given.
     """
     macros = macros_of(text) if macros is None else macros
+    text = visible(text)
     at = known = 0
     while at < len(text):
         comment = text.find("%", at) if not _escaped(text, text.find("%", at)) else _next_comment(text, at)
@@ -89,9 +95,6 @@ def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[
             at = end
         elif found is None or found["end"]:
             return
-        elif found["off"]:
-            close = re.compile(r"\\fi(?![A-Za-z])").search(text, found.end())
-            at = close.end() if close else len(text)
         elif found["path"] is not None or found["bare"]:
             yield Include((found["path"] or found["bare"]).strip(), _line(text, found.start()))
             at = found.end()
@@ -105,22 +108,23 @@ def read_source(text: str, file: str, macros: Macros | None = None) -> Iterator[
 
 def macros_of(*texts: str) -> Macros:
     """The commands that some texts define."""
-    return Macros.of("\n".join(map(_without_comments, texts)))
+    return Macros.of("\n".join(_without_comments(visible(text)) for text in texts))
+
+
+def visible(text: str) -> str:
+    """The text with blanks for what TeX does not print: comments (not the directives), verbatim text, \\iffalse."""
+    return _HIDDEN.sub(lambda m: m[0] if m["kept"] else re.sub(r"[^\n]", " ", m[0]), text)
 
 
 def _body(text: str, found: re.Match[str]) -> tuple[tuple[int, int] | None, int]:
     """Where a display's formula begins and ends (None for what is no display), and where to read on."""
     env = found["env"]
-    if found["bar"]:
-        close = text.find(found["bar"], found.end())
-        return None, len(text) if close < 0 else close + 1
-    closing = r"\end{" + env + found["star"] + "}" if env else r"\]" if found["bracket"] else "$$"
-    if env and env not in (*ENVIRONMENTS, *IGNORED):
+    if env and env not in ENVIRONMENTS:
         return None, found.end()
-    end = text.find(closing, found.end())
-    if end < 0:
-        return None, found.end()
-    return (None if env in IGNORED else (found.end(), end)), end + len(closing)
+    named = rf"\\end\s*\{{{env}{re.escape(found['star'] or '')}\}}"
+    closing = re.compile(named if env else r"(?<!\\)\\\]" if found["bracket"] else r"\$\$")
+    end = closing.search(text, found.end())
+    return (None, found.end()) if end is None else ((found.end(), end.start()), end.end())
 
 
 def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str, macros: Macros) -> Iterator[Display]:
@@ -133,8 +137,8 @@ def _displays(text: str, found: re.Match[str], body: tuple[int, int], file: str,
         label = _LABEL.search(raw)
         line = _line(text, begin + offset + len(raw) - len(raw.lstrip()))
         plain = _SILENT.sub(" ", _LABEL.sub(" ", _without_comments(raw)))
-        if found["env"] == "alignat":
-            plain = re.sub(r"^\s*\{[0-9]+\}", " ", plain)
+        if found["env"] in ("alignat", "IEEEeqnarray"):
+            plain = re.sub(r"^\s*(?:\[[^\]]*\])?\s*\{[0-9A-Za-z]+\}", " ", plain)
         tex = _HALVES.sub(r" \1 ", macros.expand(_unaligned(plain)))
         if found["env"] == "multline":
             tex = tex.replace(r"\\", " ")
@@ -190,8 +194,9 @@ def _joined(rows: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     current: tuple[int, str] | None = None
     for offset, row in rows:
         text, above = _without_comments(row), _without_comments(current[1]) if current is not None else ""
-        goes_on = _CONTINUES.match(text) or _GOES_ON.search(above) or (_open_brackets(above) > 0 > _open_brackets(text))
-        if current is not None and goes_on:
+        factor = _RELATION.search(above) and not _RELATION.search(text) and not _TEXT.fullmatch(text)
+        sign = _CONTINUES.match(text) or _GOES_ON.search(above)
+        if current is not None and (factor or sign or _open_brackets(above) > 0 > _open_brackets(text)):
             current = current[0], f"{current[1]} {row}"
             continue
         if current is not None:

@@ -11,8 +11,9 @@ from math import prod
 
 from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol, Transpose
 
-from derive.algebra.bound import Bound
+from derive.algebra.bound import Bound, OrderedProduct
 from derive.algebra.nodes import Delta, Diag, Entry, Gradient, Jacobian, Pad, Reshape, Scale, StepGradient, T, Timed, t
+from derive.errors import DeriveError
 from derive.program import Program, operands
 from derive.proof.budget import OutOfBudget
 
@@ -22,17 +23,28 @@ MOST = 240  # values of all free indices together
 MOST_TRIED, MOST_LOOKED = 20_000, 100_000  # values that are looked at, sums and products that are
 
 
+class NoValue(DeriveError):
+    """An equation that has no value where it should."""
+
+
+def is_power(p: OrderedProduct) -> bool:
+    """Is it a power of what does not hang on the index?"""
+    return p.index not in p.body.free_symbols
+
+
 class Domain:
     """The values of free indices at one T and set of sizes."""
 
     def __init__(self, program: Program, steps: int, sizes: Mapping[str, int]):
         self.program, self.steps, self.sizes = program, steps, sizes
         self.count = 0
+        self.powers: frozenset[str] = frozenset()
         self._fixed: Env = {T: steps, **{s: sizes[s.name] for s in program.sizes}}
 
     def envs(self, left: MatrixExpr, right: MatrixExpr, free: frozenset[Symbol]) -> list[Env]:
         """Every value of the free indices at which both sides have a value."""
         entries = _entry_indices(left) | _entry_indices(right)
+        self.powers = frozenset(str(p.index) for e in (left, right) for p in e.atoms(OrderedProduct) if is_power(p))
         names = sorted(free - set(self._fixed), key=str)
         if prod(len(self._range(s, s in entries)) for s in names) > MOST_TRIED:
             raise OutOfBudget(f"there are {len(names)} free indices")
@@ -61,36 +73,44 @@ class Domain:
     def integer(self, e: Expr, env: Env) -> int:
         return int(e.xreplace({s: Integer(n) for s, n in env.items()}))
 
-    def has_value(self, e: MatrixExpr, env: Env) -> bool:
-        """Are all indices in range?"""
+    def has_value(self, e: MatrixExpr, env: Env, inside: bool = False) -> bool:
+        """Are all indices in range?  `inside` a sum or product a range that ends before it begins is an empty one.
+
+        Raises:
+            NoValue: a negative power of a matrix inside a sum.
+        """
         match e:
             case Timed():
                 return self._at(e, env)
             case Jacobian():
                 rest = e.weight if isinstance(e, Gradient) else None
-                inner = rest is None or self.has_value(rest, env)
+                inner = rest is None or self.has_value(rest, env, inside)
                 return self._is_after(e.of, env) or (inner and self._at(e.of, env) and self._at(e.by, env))
             case StepGradient():
                 return 0 <= self.integer(e.index, env) < self.steps
             case MatMul() | HadamardProduct():
-                factors = operands(e)
-                return any(self._is_zero(a, env) for a in factors) or all(self.has_value(a, env) for a in factors)
+                zero = any(self._is_zero(a, env) for a in operands(e))
+                return zero or all(self.has_value(a, env, inside) for a in operands(e))
             case Bound():
                 low, high = self.integer(e.low, env), self.integer(e.high, env)
                 self.count += 1
                 if self.count > MOST_LOOKED:
                     raise OutOfBudget("sums are nested too deeply")
-                if high < low - 1:
-                    return False  # more than empty: the range makes no sense
-                return all(self.has_value(e.body, {**env, e.index: k}) for k in range(low, high + 1))
+                if high < low - 1 and str(e.index) in self.powers:
+                    if inside:
+                        raise NoValue("a power inside a sum is negative at some of its terms: an inverse is not read")
+                    return False
+                if high < low - 1 and not inside:
+                    return False  # more than empty: the equation is meant for other values of its free indices
+                return all(self.has_value(e.body, {**env, e.index: k}, True) for k in range(low, high + 1))
             case Pad():
                 low = self.integer(e.low, env)
-                return 0 <= low < self.integer(e.shape[0], env) and self.has_value(e.arg, env)
+                return 0 <= low < self.integer(e.shape[0], env) and self.has_value(e.arg, env, inside)
             case Entry():
                 i, j = self.integer(e.row, env), self.integer(e.col, env)
                 rows, cols = (self.integer(n, env) for n in e.arg.shape)
-                return 0 <= i < rows and 0 <= j < cols and self.has_value(e.arg, env)
-        return all(self.has_value(a, env) for a in operands(e))
+                return 0 <= i < rows and 0 <= j < cols and self.has_value(e.arg, env, inside)
+        return all(self.has_value(a, env, inside) for a in operands(e))
 
     def _at(self, r: MatrixExpr, env: Env) -> bool:
         """Does a quantity exist at its step?"""

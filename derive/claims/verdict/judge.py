@@ -12,7 +12,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.reading.quantities import DIRECTION
 from derive.claims.reading.readings import Search
-from derive.claims.verdict.domain import Domain, Env, reach, whole_steps
+from derive.claims.verdict.domain import Domain, Env, NoValue, reach, whole_steps
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
@@ -91,6 +91,8 @@ class Judge:
         except OutOfBudget as limit:
             self.prover.agreement.forget()
             return Verdict(Status.OPEN, str(limit))
+        except NoValue as error:
+            return Verdict(Status.ILL_FORMED, str(error))
         except (UnsupportedError, ZeroDivisionError, RecursionError) as error:
             return Verdict(Status.OPEN, str(error) or type(error).__name__)
 
