@@ -9,6 +9,8 @@ from sympy import MatMul, MatrixExpr, OneMatrix, Rational
 
 from derive.algebra.shapes import is_scalar
 
+DIGITS = 13  # of numerator and denominator: their quotient has fewer than Decimal's 28
+
 
 def factors(e: MatMul) -> list[MatrixExpr]:
     """The factors of a product, without 1×1 ones."""
@@ -56,4 +58,9 @@ def decimal(c: Any) -> str:
             rest //= prime
     if rest != 1:
         return ""
-    return repr(float(c)) if c.q > 10**12 else format(Decimal(int(c.p)) / Decimal(int(c.q)), "f")
+    if c.q == 1:
+        return str(int(c.p))
+    if max(int(abs(c.p)), int(c.q)) > 10**DIGITS:
+        return ""  # a fraction is shorter, and exact
+    exact = Decimal(int(c.p)) / Decimal(int(c.q))
+    return format(exact, "f") if c.q <= 10**12 else f"{exact:E}".replace("E-", "e-").replace("E+", "e+")

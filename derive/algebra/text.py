@@ -19,7 +19,7 @@ from sympy import Integer, MatrixExpr
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.names import ACCENTS, VariableLike, index_tex
-from derive.algebra.nodes import Delta, SumOver, T
+from derive.algebra.nodes import Delta, Scale, SumOver, T
 from derive.algebra.symbols import GREEK
 from derive.algebra.writer import Level, Writer, Written, parenthesised
 
@@ -138,4 +138,7 @@ class UnicodeWriter(Writer):
         return super().write(e)
 
     def _big(self, sign: str, body: MatrixExpr) -> Written:
-        return f"{sign} {parenthesised(self.write(body), Level.ENTRYWISE)}", Level.ENTRYWISE
+        shown = parenthesised(self.write(body), Level.ENTRYWISE)
+        if isinstance(body, Scale) and not body.coefficient.is_integer and not shown.startswith("("):
+            shown = f"({shown})"  # ∏ W / 3 divides the product
+        return f"{sign} {shown}", Level.ENTRYWISE

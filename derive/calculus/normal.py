@@ -36,13 +36,26 @@ CONSTANT = (OneMatrix, ZeroMatrix, Identity)
 
 def normalise(program: Program) -> Program:
     """The normal form of a model as it was read."""
+    return _normal(program).program()
+
+
+def passed_over(program: Program) -> frozenset[str]:
+    """The names that a loss or a logarithm reads in the model, but not in its normal form.
+
+    The normal form's derivative of the loss by one of them leaves that reading out: a cross-entropy of a softmax
+    reads its logits.
+    """
+    return frozenset(_normal(program).passed & set(program.variables))
+
+
+def _normal(program: Program) -> NormalBuilder:
     used = {s for v in program.variables.values() for n in v.shape for s in n.free_symbols}
     used |= {s for e in program.equations.values() for s in e.free_symbols}
     sizes = tuple(s for s in program.sizes if s in used)  # one that nothing uses can be told by nothing
     normal = NormalBuilder(Program(**{**vars(program), "sizes": sizes, "equations": {}}))
     for name, e in program.equations.items():
         normal.define(name, e)
-    return normal.program()
+    return normal
 
 
 class NormalBuilder(Builder):
@@ -51,9 +64,16 @@ class NormalBuilder(Builder):
     def __init__(self, base: Program):
         super().__init__(base)
         self._inner: dict[MatrixExpr, MatrixExpr] = {}  # an operand that occurs twice is worked on once
+        self.passed: set[str] = set()  # names that are read no more
+        self._values: dict[MatrixExpr, MatrixExpr] = {}  # the names of the user's own equations
 
     def define(self, name: str, e: MatrixExpr) -> MatrixExpr:
-        return super().define(name, self.root(e, name))
+        e = self.root(e, name)
+        known = self._known.get(e)
+        r = super().define(name, e)
+        if self.variables[name].role != "temporary" and known is None and self._known.get(e) == r:
+            self._values[e] = self._known.pop(e)  # who reads e does not read what the user called so
+        return r
 
     def add(self, variable: Variable, e: MatrixExpr) -> MatrixExpr:
         """Declare a name and define it."""
@@ -139,11 +159,13 @@ class NormalBuilder(Builder):
         if entry.logits:
             logits = self.named(e.prediction, f"z_{hint}")
             companion = Softmax(logits) if entry.companion == "softmax" else Apply(entry.companion, logits)
-            return entry.fused(self.named(e.target, f"y_{hint}"), logits, self.named(companion, f"p_{hint}"))
+            known = self._values.get(companion)  # nothing is differentiated through it
+            return entry.fused(self.named(e.target, f"y_{hint}"), logits, known or self.named(companion, f"p_{hint}"))
         prediction = self.named(e.prediction, f"p_{hint}")
         source = self.definition(prediction)
         composed = isinstance(source, Softmax) if entry.companion == "softmax" else is_apply(source, entry.companion)
         if composed:
+            self.pass_over(prediction)
             return entry.fused(self.named(e.target, f"y_{hint}"), source.arg, prediction)
         return self.root(entry.expand(e.target, prediction), hint)  # type: ignore[misc]
 
@@ -158,15 +180,24 @@ class NormalBuilder(Builder):
         inside = self.inner(e.arg, hint)
         source = self.definition(inside)
         if isinstance(source, Softmax):
+            self.pass_over(inside)
             return LogSoftmax(source.arg)
         if is_apply(source, "sigmoid"):
+            self.pass_over(inside)
             return b.negative(Apply("softplus", b.negative(source.arg)))
         terms: tuple[MatrixExpr, ...] = source.args if isinstance(source, MatAdd) else ()
         if len(terms) == 2 and OneMatrix(*inside.shape) in terms:
             other = b.negative(terms[0] if terms[1] == OneMatrix(*inside.shape) else terms[1])
             if is_apply(self.definition(other), "sigmoid"):
+                self.pass_over(other)
                 return b.negative(Apply("softplus", self.definition(other).arg))
         return Apply("log", inside)
+
+    def pass_over(self, e: MatrixExpr) -> None:
+        """Note what is read no more: a name, and those that it is a copy of."""
+        while is_reference(e) and (not isinstance(e, Timed) or e.offset == 0) and e.name in self.equations:
+            self.passed.add(e.name)
+            e = self.equations[e.name]
 
     def definition(self, e: MatrixExpr) -> MatrixExpr:
         """What a same-time reference stands for, followed through plain copies."""

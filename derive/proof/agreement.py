@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import TypeAlias, TypeVar
 
-from sympy import Expr, MatrixExpr, Symbol
+from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, S, Symbol, Transpose
 
-from derive.algebra.nodes import Scale, T, t
+from derive.algebra.nodes import Scale, SumOver, T, Timed, t
+from derive.program import Program, operands, rebuild, references
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.field.bounded import SURE, Bounded
 from derive.proof.field.domain import Domain, Rows, Scalar
@@ -35,6 +37,8 @@ class Agreement:
         self.subject = subject
         self._worlds: dict[tuple[object, ...], Truth] = {}
         self.least = subject.normal.least_steps  # below it the model says nothing
+        self.depth = _depth(subject.reading)
+        self._own = tuple(subject.reading.equations.values())  # whose coefficients may vanish as a claim's may
         self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
@@ -48,7 +52,7 @@ class Agreement:
         """
         symbols = self.subject.names.sizes
         least = 6 if shift == LARGER else 2 + shift if len(symbols) == 1 else 2
-        factors = [c for e in sides for c in _factors(e, symbols)]
+        factors = [c for e in (*sides, *self._own) for c in _factors(e, symbols)]
         for first in range(least, least + HIGHER):
             values = list(range(first, first + len(symbols)))
             values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
@@ -57,9 +61,14 @@ class Agreement:
                 return {s.name: n for s, n in found.items()}
         raise OutOfBudget("a coefficient is zero at all the sizes that were tried")
 
+    def symbols(self, shift: int) -> dict[Symbol, int]:
+        """The sizes by their symbols."""
+        found = self.sizes(shift)
+        return {s: found[s.name] for s in self.subject.names.sizes}
+
     def steps(self, least: int, *sides: MatrixExpr) -> int:
         """The first T from `least` on that the model knows and at which no coefficient is zero because of T."""
-        factors = [c for e in sides for c in _factors(e, (T,))]
+        factors = [c for e in (*sides, *self._own) for c in _factors(e, (T,))]
         least = max(least, self.least)
         for steps in range(least, least + HIGHER):
             if not any(c.subs(T, steps).is_zero for c in factors):
@@ -70,7 +79,7 @@ class Agreement:
         """Is a coefficient that depends on T and sizes zero there, so that agreement says little?"""
         symbols = (T, *self.subject.names.sizes)
         at = {T: steps, **{s: sizes[s.name] for s in self.subject.names.sizes}}
-        return any(c.subs(at).is_zero for e in (left, right) for c in _factors(e, symbols))
+        return any(c.subs(at).is_zero for e in (left, right, *self._own) for c in _factors(e, symbols))
 
     def _truth(
         self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, positive: bool = False
@@ -222,9 +231,36 @@ class Agreement:
         return bool(exact != 0 and abs(coarse - exact) <= SAME * abs(exact))
 
 
+def _depth(program: Program) -> int:
+    """How many steps it may take until what happens at one shows everywhere: no delay is longer than all together."""
+    longest: dict[str, int] = {}
+    for e in program.equations.values():
+        for r in references(e):
+            if isinstance(r, Timed) and r.offset is not None:
+                longest[r.name] = max(longest.get(r.name, 0), abs(r.offset))
+    return sum(longest.values())
+
+
 def _factors(e: MatrixExpr, symbols: Sequence[Symbol]) -> list[Expr]:
-    """The coefficients in an expression that depend on some symbols."""
-    return [x.coefficient for x in e.atoms(Scale) if x.coefficient.free_symbols & set(symbols)]
+    """The coefficients in an expression that depend on some symbols, those of equal terms added up."""
+    found = [x.coefficient for x in e.atoms(Scale)]
+    for total in e.atoms(MatAdd):
+        terms: dict[MatrixExpr, Expr] = {}
+        for c, rest in map(_bare, total.args):
+            terms[rest] = terms.get(rest, S.Zero) + c
+        found += [c.expand() for c in terms.values()] if len(terms) < len(total.args) else []
+    return [c for c in found if c.free_symbols & set(symbols)]
+
+
+def _bare(e: MatrixExpr) -> tuple[Expr, MatrixExpr]:
+    """All numbers in a product, in sums of it too, and what is left."""
+    if isinstance(e, Scale):
+        c, rest = _bare(e.arg)
+        return e.coefficient * c, rest
+    if isinstance(e, (SumOver, Transpose, MatMul, HadamardProduct)):
+        parts = [_bare(a) for a in operands(e)]
+        return prod((c for c, _ in parts), start=S.One), rebuild(e, [rest for _, rest in parts])
+    return S.One, e
 
 
 def _largest_difference(a: Rows, b: Rows) -> Entry | None:

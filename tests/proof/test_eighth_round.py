@@ -73,7 +73,7 @@ def test_what_shows_late_is_asked_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the automata were wrong about a sum that is empty at T = 3, the field would say so."""
     true, false = late(x(a4), a1, a2, a3, a4), late(Scale(2, x(a4)), a1, a2, a3, a4)
     found = decide(Z.prover.reader, true, true, 0, False, Budget())
-    monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)
+    monkeypatch.setattr("derive.proof.case.decide", lambda *_: found)
     assert Z.prove(true, true).status is Status.PROVED
     verdict = Z.prove(true, false)
     assert verdict.status is Status.REFUTED

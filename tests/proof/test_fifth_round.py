@@ -91,7 +91,7 @@ def test_the_field_is_asked_later_where_times_are_two_steps_from_an_end(monkeypa
     left, right = MatrixSum(h(k), k, 3, T - 1), MatrixSum(h(k + 3), k, 0, T - 4)
     assert E.prove(left, right).status is Status.PROVED
     found = decide(E.prover.reader, left, right, 0, False, Budget())
-    monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)  # were the automata wrong …
+    monkeypatch.setattr("derive.proof.case.decide", lambda *_: found)  # were the automata wrong …
     assert E.prove(left, MatrixSum(Scale(2, h(k)), k, 3, T - 1)).status is Status.REFUTED
 
 

@@ -334,7 +334,7 @@ def test_where_constants_are_large_the_field_is_asked_later(monkeypatch: pytest.
     assert max(asked) == 9
     monkeypatch.setattr(Agreement, "differ", differ)
     found = decide(M.prover.reader, left, right, 0, False, Budget())
-    monkeypatch.setattr("derive.proof.prove.decide", lambda *_: found)
+    monkeypatch.setattr("derive.proof.case.decide", lambda *_: found)
     other = MatrixSum(h(k), k, 0, T - 7)
     verdict = M.prove(left, other)
     assert verdict.status is Status.REFUTED

@@ -8,7 +8,7 @@ from functools import cached_property
 from sympy import Expr, MatrixExpr, S
 
 from derive.algebra import build as b
-from derive.algebra.nodes import Entry, Gradient, Jacobian, Loss, Pad
+from derive.algebra.nodes import Entry, Gradient, Jacobian, Pad
 from derive.algebra.shapes import is_scalar
 from derive.claims.reading.clock import Clock
 from derive.claims.reading.meanings import Named, Ratio
@@ -164,16 +164,11 @@ class Quantities:
         """The total derivative of a loss, in the shape of the quantity."""
         top, bottom = self.vocabulary.reference(of), self.vocabulary.reference(by)
         new = self.subject.adjoint.cotangents.get(by.name)
-        if of.name != self.program.total or new is None or by.name in self._fused or by.copy is not None:
+        passed = by.name in self.subject.passed_over
+        if of.name != self.program.total or new is None or passed or by.copy is not None:
             return Gradient(top, bottom, b.ones(1))
         names = self.subject.names
         return names.at(new, self.clock.time(by.time)) if by.time is not None else names.ref(new)
-
-    @cached_property
-    def _fused(self) -> frozenset[str]:
-        """What a loss reads in the model as it was written, but not in the normal form."""
-        losses = (e for equation in self.program.equations.values() for e in equation.atoms(Loss))
-        return frozenset(e.prediction.name for e in losses if hasattr(e.prediction, "name"))
 
     def is_loss(self, named: Named) -> bool:
         """Is it the total loss, or what that is a sum of?"""

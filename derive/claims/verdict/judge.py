@@ -16,11 +16,13 @@ from derive.claims.verdict.domain import Domain, Env, NoValue, reach, whole_step
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.coverage import full_at
 from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
 
 PLACES = ((3, 0), (4, 1), (2, 1), (1, 0))  # T, and the order of the sizes
 SECONDS = 8.0  # for one reading
+MOST_NESTED = 12  # steps that nested sums are looked for at
 Pair = tuple[MatrixExpr, MatrixExpr]
 
 
@@ -134,12 +136,23 @@ class Judge:
         agreement = self.prover.agreement
         if self.single:
             return [(1, agreement.sizes(shift)) for shift in (0, 1)]
-        far = reach(left, right)
+        far = max(reach(left, right), agreement.depth - 1)
+        if far < agreement.depth or self._nested(left, right) > far:
+            far = max(far, self._nested(left, right))
         found = []
         for steps, shift in PLACES:
             least = agreement.steps(max(steps, far + 1 + min(steps, 3) if far else 0), left, right)
             found.append((least, agreement.sizes(shift, left, right)))
         return list({(n, tuple(sizes.items())): (n, sizes) for n, sizes in found}.values())
+
+    def _nested(self, *sides: MatrixExpr) -> int:
+        """How many steps more than usual are needed before every sum inside sums has terms."""
+        free = self.prover.agreement.free(*sides)
+        closed = [e.xreplace(dict.fromkeys(free, t)) for e in sides]
+        try:
+            return full_at(1, MOST_NESTED, lambda: None, self.prover.agreement.symbols(0), *closed) - 1
+        except OutOfBudget:
+            return 0
 
     def _envs(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> list[Env]:
         free = self.prover.agreement.free(left, right)
@@ -171,14 +184,14 @@ class Judge:
             return None
         if any(k not in (0, -1) for k in whole_steps(left, right)):
             return None
+        if free and not self._at_every_step(left, right, next(iter(free))):
+            return None
         to_t: dict[Symbol, Symbol] = dict.fromkeys(free, t)
         left, right = left.xreplace(to_t), right.xreplace(to_t)
-        if free and not self._at_every_step(left, right):
-            return None
         verdict = self.prover.prove(left, right, SECONDS, thorough=False)
         return verdict if verdict.status in (Status.PROVED, Status.REFUTED) else None
 
-    def _at_every_step(self, left: MatrixExpr, right: MatrixExpr) -> bool:
-        """Is every step one at which the equation is meant?"""
+    def _at_every_step(self, left: MatrixExpr, right: MatrixExpr, k: Symbol) -> bool:
+        """Are the steps those at which the equation is meant?"""
         sizes = self.prover.agreement.sizes(0)
-        return all(len(self._envs(left, right, steps, sizes)) == steps for steps in (2, 3))
+        return all([e[k] for e in self._envs(left, right, n, sizes)] == list(range(n)) for n in (2, 3))

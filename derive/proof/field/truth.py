@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sympy import MatrixExpr, Symbol
 
@@ -15,6 +16,7 @@ from derive.algebra.bound import OrderedProduct
 from derive.algebra.build import split
 from derive.algebra.nodes import Gradient, Jacobian, StepGradient, SumOver, T, is_reference, t
 from derive.calculus.adjoint import Adjoint
+from derive.calculus.normal import passed_over
 from derive.errors import UnsupportedError
 from derive.program import Program
 from derive.proof.field.domain import Domain, Rows
@@ -41,6 +43,11 @@ class Subject:
     def names(self) -> Program:
         """The program that knows every name."""
         return self.adjoint.program
+
+    @cached_property
+    def passed_over(self) -> frozenset[str]:
+        """The names whose cotangent is not all of dL/dname: see `derive.calculus.normal.passed_over`."""
+        return passed_over(self.reading)
 
 
 @dataclass(slots=True)
