@@ -7,91 +7,790 @@
 #include <math.h>
 #include <stdint.h>
 
-static double bidirectional_largest(size_t n, const double *z, size_t stride)
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define BIDIRECTIONAL_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define BIDIRECTIONAL_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define BIDIRECTIONAL_UNROLLED _Pragma("unroll")
+#define BIDIRECTIONAL_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define BIDIRECTIONAL_UNROLLED _Pragma("GCC unroll 16")
+#define BIDIRECTIONAL_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define BIDIRECTIONAL_APART
+#define BIDIRECTIONAL_INLINE
+#endif
+
+#ifdef BIDIRECTIONAL_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double bidirectional_two_to(double shifted)
 {
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double bidirectional_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef BIDIRECTIONAL_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double bidirectional_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (bidirectional_near_zero(r) + 1.0) * bidirectional_two_to(half) * bidirectional_two_to(rest);
+}
+#else
+static double bidirectional_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef BIDIRECTIONAL_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double bidirectional_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = bidirectional_two_to(shifted);
+    const double e = power * bidirectional_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double bidirectional_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double bidirectional_row_top(size_t n, const double *z)
+{
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double bidirectional_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double bidirectional_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void bidirectional_softmax(size_t n, const double *z, double *out)
-{
-    const double total = bidirectional_spread(n, z, 1, bidirectional_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double bidirectional_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(bidirectional_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void bidirectional_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = bidirectional_largest(n, z, 1);
-    const double total = bidirectional_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void bidirectional_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void bidirectional_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = bidirectional_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    BIDIRECTIONAL_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = bidirectional_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void bidirectional_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    bidirectional_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = bidirectional_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = bidirectional_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef BIDIRECTIONAL_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    bidirectional_bytes = 64,
+    bidirectional_tall = 8,
+#elif defined(__AVX__)
+    bidirectional_bytes = 32,
+    bidirectional_tall = 4,
+#else
+    bidirectional_bytes = 16,
+    bidirectional_tall = 4,
+#endif
+    bidirectional_least = 2 * sizeof(double),
+    bidirectional_bytes_2 = bidirectional_bytes / 2 > bidirectional_least ? bidirectional_bytes / 2 : bidirectional_least,
+    bidirectional_bytes_4 = bidirectional_bytes / 4 > bidirectional_least ? bidirectional_bytes / 4 : bidirectional_least,
+    bidirectional_lanes = bidirectional_bytes / sizeof(double),
+    bidirectional_lanes_2 = bidirectional_bytes_2 / sizeof(double),
+    bidirectional_lanes_4 = bidirectional_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef BIDIRECTIONAL_VECTORS
+typedef double bidirectional_vector __attribute__((vector_size(bidirectional_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector sum[bidirectional_tall][3];
+    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (bidirectional_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * bidirectional_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        bidirectional_vector row[3];
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+            const bidirectional_vector each = a[(size_t)r * ra + k * sa] - (bidirectional_vector){ 0.0 };
+            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * bidirectional_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void bidirectional_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
+        bidirectional_tile(bidirectional_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        bidirectional_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        bidirectional_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        bidirectional_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void bidirectional_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
+        bidirectional_tile(bidirectional_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        bidirectional_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        bidirectional_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        bidirectional_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void bidirectional_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
+        bidirectional_tile(bidirectional_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        bidirectional_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        bidirectional_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        bidirectional_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void bidirectional_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void bidirectional_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double bidirectional_vector_2 __attribute__((vector_size(bidirectional_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    bidirectional_vector_2 sum[bidirectional_tall][3];
+    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (bidirectional_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        bidirectional_vector_2 row[3];
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+            const bidirectional_vector_2 each = a[(size_t)r * ra + k * sa] - (bidirectional_vector_2){ 0.0 };
+            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void bidirectional_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
+        bidirectional_tile_2(bidirectional_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        bidirectional_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        bidirectional_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        bidirectional_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double bidirectional_vector_4 __attribute__((vector_size(bidirectional_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_4 sum[bidirectional_tall][3];
+    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (bidirectional_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        bidirectional_vector_4 row[3];
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+            const bidirectional_vector_4 each = a[(size_t)r * ra + k * sa] - (bidirectional_vector_4){ 0.0 };
+            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void bidirectional_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
+        bidirectional_tile_4(bidirectional_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        bidirectional_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        bidirectional_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        bidirectional_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void bidirectional_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : bidirectional_lanes;
+    const size_t apart = bidirectional_lanes * step;
+    size_t c = 0;
+    while (c + 3 * bidirectional_lanes <= cols && (cols - c) / bidirectional_lanes != 4) { /* four are two and two */
+        bidirectional_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * bidirectional_lanes;
+    }
+    for (; c + 2 * bidirectional_lanes <= cols; c += 2 * bidirectional_lanes) {
+        bidirectional_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + bidirectional_lanes <= cols) {
+        bidirectional_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += bidirectional_lanes;
+    }
+    if (c + bidirectional_lanes_2 <= cols) {
+        bidirectional_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : bidirectional_lanes_2, 0, out + c, ldo, more);
+        c += bidirectional_lanes_2;
+    }
+    if (c + bidirectional_lanes_4 <= cols) {
+        bidirectional_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : bidirectional_lanes_4, 0, out + c, ldo, more);
+        c += bidirectional_lanes_4;
+    }
+    bidirectional_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef BIDIRECTIONAL_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector sum[8][8];
+    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (bidirectional_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
+            const bidirectional_vector each = a[k + (size_t)c] - (bidirectional_vector){ 0.0 };
+            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+                bidirectional_vector row;
+                memcpy(&row, w + (k + (size_t)c) * bidirectional_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const bidirectional_vector each = a[k] - (bidirectional_vector){ 0.0 };
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            bidirectional_vector row;
+            memcpy(&row, w + k * bidirectional_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+        BIDIRECTIONAL_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            BIDIRECTIONAL_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * bidirectional_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector_2 sum[8][8];
+    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (bidirectional_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
+            const bidirectional_vector_2 each = a[k + (size_t)c] - (bidirectional_vector_2){ 0.0 };
+            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+                bidirectional_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * bidirectional_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const bidirectional_vector_2 each = a[k] - (bidirectional_vector_2){ 0.0 };
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            bidirectional_vector_2 row;
+            memcpy(&row, w + k * bidirectional_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+        BIDIRECTIONAL_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            BIDIRECTIONAL_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * bidirectional_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector_4 sum[8][8];
+    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (bidirectional_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
+            const bidirectional_vector_4 each = a[k + (size_t)c] - (bidirectional_vector_4){ 0.0 };
+            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+                bidirectional_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * bidirectional_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const bidirectional_vector_4 each = a[k] - (bidirectional_vector_4){ 0.0 };
+        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+            bidirectional_vector_4 row;
+            memcpy(&row, w + k * bidirectional_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
+        BIDIRECTIONAL_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            BIDIRECTIONAL_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * bidirectional_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void bidirectional_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = bidirectional_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * bidirectional_lanes <= cols; c += 8 * bidirectional_lanes) {
+        bidirectional_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / bidirectional_lanes) {
+    case 7:
+        bidirectional_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        bidirectional_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        bidirectional_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        bidirectional_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        bidirectional_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        bidirectional_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        bidirectional_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / bidirectional_lanes * bidirectional_lanes;
+    if (c + bidirectional_lanes_2 <= cols) {
+        bidirectional_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += bidirectional_lanes_2;
+    }
+    if (c + bidirectional_lanes_4 <= cols) {
+        bidirectional_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += bidirectional_lanes_4;
+    }
+    bidirectional_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void bidirectional_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    bidirectional_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static BIDIRECTIONAL_INLINE void bidirectional_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef BIDIRECTIONAL_VECTORS
+    if (rows > 1) {
+        bidirectional_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        bidirectional_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        bidirectional_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t bidirectional_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef BIDIRECTIONAL_VECTORS
+    size_t base = cols / bidirectional_lanes * bidirectional_lanes;
+    if (c < base) {
+        *width = bidirectional_lanes;
+        return c / bidirectional_lanes * bidirectional_lanes * inner + c % bidirectional_lanes;
+    }
+    if (base + bidirectional_lanes_2 <= cols) {
+        if (c < base + bidirectional_lanes_2) {
+            *width = bidirectional_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += bidirectional_lanes_2;
+    }
+    if (base + bidirectional_lanes_4 <= cols) {
+        if (c < base + bidirectional_lanes_4) {
+            *width = bidirectional_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += bidirectional_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void bidirectional_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = bidirectional_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && bidirectional_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef BIDIRECTIONAL_VECTORS
+        for (; run == bidirectional_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, bidirectional_bytes);
+        }
+        for (; run == bidirectional_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, bidirectional_bytes_2);
+        }
+        for (; run == bidirectional_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, bidirectional_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef BIDIRECTIONAL_VECTORS
+typedef double bidirectional_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t bidirectional_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define BIDIRECTIONAL_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define BIDIRECTIONAL_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (bidirectional_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void bidirectional_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    bidirectional_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const bidirectional_quad low = BIDIRECTIONAL_PICK(row[0], row[1], 0, 4, 1, 5);
+    const bidirectional_quad high = BIDIRECTIONAL_PICK(row[0], row[1], 2, 6, 3, 7);
+    const bidirectional_quad low_2 = BIDIRECTIONAL_PICK(row[2], row[3], 0, 4, 1, 5);
+    const bidirectional_quad high_2 = BIDIRECTIONAL_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = BIDIRECTIONAL_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = BIDIRECTIONAL_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = BIDIRECTIONAL_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = BIDIRECTIONAL_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void bidirectional_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = bidirectional_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef BIDIRECTIONAL_VECTORS
+        size_t other;
+        if (r + 4 <= rows && bidirectional_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                bidirectional_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void bidirectional_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef BIDIRECTIONAL_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        bidirectional_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -104,6 +803,7 @@ static void bidirectional_sums(size_t rows, size_t cols, size_t inner, const dou
             }
         }
     }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -175,63 +875,63 @@ size_t bidirectional_workspace_bytes(const bidirectional_sizes *sizes)
     {
         size_t count = 0;
         bidirectional_add(&count, 3, T, B, I);
-        bidirectional_add(&count, 8, T, B, O);
-        bidirectional_add(&count, 9, T, B, G);
-        bidirectional_add(&count, 9, T, B, H);
-        bidirectional_add(&count, 1, G, G, 1);
-        bidirectional_add(&count, 1, H, H, 1);
-        bidirectional_add(&count, 2, G, I, 1);
-        bidirectional_add(&count, 2, G, O, 1);
-        bidirectional_add(&count, 2, H, I, 1);
-        bidirectional_add(&count, 2, H, O, 1);
+        bidirectional_add(&count, 4, T, B, G);
+        bidirectional_add(&count, 4, T, B, H);
+        bidirectional_add(&count, 7, T, B, O);
+        bidirectional_add(&count, 3, G, G, 1);
+        bidirectional_add(&count, 3, H, H, 1);
         bidirectional_add(&count, 3, T, B, 1);
+        bidirectional_add(&count, 3, G, I, 1);
+        bidirectional_add(&count, 3, G, O, 1);
+        bidirectional_add(&count, 3, H, I, 1);
+        bidirectional_add(&count, 3, H, O, 1);
         bidirectional_add(&count, 8, B, G, 1);
         bidirectional_add(&count, 8, B, H, 1);
+        bidirectional_add(&count, 1, G, 1, 1);
+        bidirectional_add(&count, 1, H, 1, 1);
         bidirectional_add(&count, 1, O, 1, 1);
-        bidirectional_add(&count, 2, G, 1, 1);
-        bidirectional_add(&count, 2, H, 1, 1);
         bidirectional_add(&count, 2, 1, 1, 1);
         needed = bidirectional_larger(needed, count);
     }
     {
         size_t count = 0;
         bidirectional_add(&count, 3, T, B, I);
-        bidirectional_add(&count, 7, T, B, O);
-        bidirectional_add(&count, 9, T, B, G);
-        bidirectional_add(&count, 9, T, B, H);
-        bidirectional_add(&count, 1, G, G, 1);
-        bidirectional_add(&count, 1, H, H, 1);
-        bidirectional_add(&count, 2, G, I, 1);
-        bidirectional_add(&count, 2, G, O, 1);
-        bidirectional_add(&count, 2, H, I, 1);
-        bidirectional_add(&count, 2, H, O, 1);
+        bidirectional_add(&count, 4, T, B, G);
+        bidirectional_add(&count, 4, T, B, H);
+        bidirectional_add(&count, 6, T, B, O);
+        bidirectional_add(&count, 3, G, G, 1);
+        bidirectional_add(&count, 3, H, H, 1);
         bidirectional_add(&count, 3, T, B, 1);
+        bidirectional_add(&count, 3, G, I, 1);
+        bidirectional_add(&count, 3, G, O, 1);
+        bidirectional_add(&count, 3, H, I, 1);
+        bidirectional_add(&count, 3, H, O, 1);
         bidirectional_add(&count, 8, B, G, 1);
         bidirectional_add(&count, 9, B, H, 1);
+        bidirectional_add(&count, 1, G, 1, 1);
+        bidirectional_add(&count, 1, H, 1, 1);
         bidirectional_add(&count, 1, O, 1, 1);
-        bidirectional_add(&count, 2, G, 1, 1);
-        bidirectional_add(&count, 2, H, 1, 1);
         bidirectional_add(&count, 2, 1, 1, 1);
         needed = bidirectional_larger(needed, count);
     }
     {
         size_t count = 0;
         bidirectional_add(&count, 3, T, B, I);
-        bidirectional_add(&count, 7, T, B, O);
-        bidirectional_add(&count, 9, T, B, G);
-        bidirectional_add(&count, 9, T, B, H);
-        bidirectional_add(&count, 1, G, G, 1);
-        bidirectional_add(&count, 1, H, H, 1);
-        bidirectional_add(&count, 2, G, I, 1);
-        bidirectional_add(&count, 2, G, O, 1);
-        bidirectional_add(&count, 2, H, I, 1);
-        bidirectional_add(&count, 2, H, O, 1);
+        bidirectional_add(&count, 4, T, B, G);
+        bidirectional_add(&count, 4, T, B, H);
+        bidirectional_add(&count, 6, T, B, O);
+        bidirectional_add(&count, 3, G, G, 1);
+        bidirectional_add(&count, 3, H, H, 1);
         bidirectional_add(&count, 3, T, B, 1);
+        bidirectional_add(&count, 3, G, I, 1);
+        bidirectional_add(&count, 3, G, O, 1);
+        bidirectional_add(&count, 3, H, I, 1);
+        bidirectional_add(&count, 3, H, O, 1);
         bidirectional_add(&count, 8, B, H, 1);
         bidirectional_add(&count, 9, B, G, 1);
+        bidirectional_add(&count, 1, G, 1, 1);
+        bidirectional_add(&count, 1, H, 1, 1);
         bidirectional_add(&count, 1, O, 1, 1);
-        bidirectional_add(&count, 2, G, 1, 1);
-        bidirectional_add(&count, 2, H, 1, 1);
         bidirectional_add(&count, 2, 1, 1, 1);
         needed = bidirectional_larger(needed, count);
     }
@@ -313,8 +1013,6 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     const size_t G = sizes->G;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_h = params->U_h; /* (H, I) */
     const double *const W_h = params->W_h; /* (H, H) */
     const double *const b_h = params->b_h; /* (H) */
@@ -324,24 +1022,34 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     const double *const V_h = params->V_h; /* (O, H) */
     const double *const V_g = params->V_g; /* (O, G) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
     const double *const g_init1 = initial->g; /* (B, G) */
+    double *const U_hg_panels_t = next; /* (I, G + H) */
+    next += I * (G + H);
+    double *const W_h_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const W_g_panels_t = next; /* (G, G) */
+    next += G * G;
+    double *const V_h_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_g_panels_t = next; /* (G, O) */
+    next += G * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const g = next; /* (T + 1, B, G) */
     next += (T + 1) * B * G;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
     next += B * H;
     double *const g_final1 = final != NULL && final->g != NULL ? final->g : next; /* (B, G) */
     next += B * G;
+    double *const U_hg_x = next; /* (T, B, G + H) */
+    next += T * B * (G + H);
     double *const W_h_h = next; /* (B, H) */
     next += B * H;
     double *const W_g_g = next; /* (B, G) */
@@ -350,102 +1058,79 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     next += T * B * O;
     double *const V_g_g = next; /* (T, B, O) */
     next += T * B * O;
-    double *const pre_hg = next; /* (T, B, G + H) */
-    next += T * B * (G + H);
-    double *const pre_h = pre_hg; /* (T, B, H), a part of pre_hg */
-    double *const pre_g = pre_hg + H; /* (T, B, G), a part of pre_hg */
-    double *const U_hg = next; /* (G + H, I) */
-    next += (G + H) * I;
-    double *const U_hg_x = next; /* (T, B, G + H) */
-    next += T * B * (G + H);
-    double *const b_hg = next; /* (G + H) */
-    next += G + H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const U_h_x = U_hg_x; /* (T, B, H), a part of U_hg_x */
+    double *const U_g_x = U_hg_x + H; /* (T, B, G), a part of U_hg_x */
 
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             g[(T * B + b) * G + i] = g_init1[b * G + i];
         }
     }
-    /* U_hg = concat(U_h, U_g) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_hg[i * I + j] = U_h[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < G; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_hg[(H + i) * I + j] = U_g[i * I + j];
-        }
-    }
+    /* W_h_panels_t = W_h.T, packed */
+    bidirectional_pack_turned(H, H, W_h, H, H, 0, 0, W_h_panels_t);
+    /* W_g_panels_t = W_g.T, packed */
+    bidirectional_pack_turned(G, G, W_g, G, G, 0, 0, W_g_panels_t);
+    /* V_h_panels_t = V_h.T, packed */
+    bidirectional_pack_turned(O, H, V_h, H, O, 0, 0, V_h_panels_t);
+    /* V_g_panels_t = V_g.T, packed */
+    bidirectional_pack_turned(O, G, V_g, G, O, 0, 0, V_g_panels_t);
+    /* U_hg_panels_t = U_hg.T, packed */
+    bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
+    bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
     /* U_hg_x[t] = U_hg @ x[t] */
-    bidirectional_rows(T * B, G + H, I, x, I, U_hg, I, U_hg_x, G + H);
-    /* b_hg = concat(b_h, b_g) */
-    for (size_t i = 0; i < H; ++i) {
-        b_hg[i] = b_h[i];
-    }
-    for (size_t i = 0; i < G; ++i) {
-        b_hg[H + i] = b_g[i];
-    }
-    /* pre_hg[t] = U_hg_x[t] + b_hg */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G + H; ++i) {
-                pre_hg[(t * B + b) * (G + H) + i] = U_hg_x[(t * B + b) * (G + H) + i] + b_hg[i];
-            }
-        }
-    }
+    bidirectional_product(T * B, G + H, I, x, I, U_hg_panels_t, U_hg_x, G + H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h_h[t] = W_h @ h[t-1] */
-        bidirectional_rows(B, H, H, &h[(t * B) * H], H, W_h, H, W_h_h, H);
+        bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
         /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = tanh(pre_h[(t * B + b) * (G + H) + i] + W_h_h[b * H + i]);
+                h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
             }
         }
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* W_g_g[t] = W_g @ g[t+1] */
-        bidirectional_rows(B, G, G, &g[((t + 1) * B) * G], G, W_g, G, W_g_g, G);
+        bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
         /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
         /* g[t] = tanh(z_g[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
-                g[(t * B + b) * G + i] = tanh(pre_g[(t * B + b) * (G + H) + i] + W_g_g[b * G + i]);
+                g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
             }
         }
     }
     /* V_h_h[t] = V_h @ h[t] */
-    bidirectional_rows(T * B, O, H, &h[B * H], H, V_h, H, V_h_h, O);
+    bidirectional_product(T * B, O, H, &h[B * H], H, V_h_panels_t, V_h_h, O);
     /* V_g_g[t] = V_g @ g[t] */
-    bidirectional_rows(T * B, O, G, g, G, V_g, G, V_g_g, O);
+    bidirectional_product(T * B, O, G, g, G, V_g_panels_t, V_g_g, O);
     /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h_h[(t * B + b) * O + i] + V_g_g[(t * B + b) * O + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            bidirectional_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            bidirectional_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    bidirectional_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -458,12 +1143,14 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     }
     /* h_final1 = h[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
         }
     }
     /* g_final1 = g[0] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             g_final1[b * G + i] = g[b * G + i];
         }
@@ -491,8 +1178,6 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     const size_t G = sizes->G;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_h = params->U_h; /* (H, I) */
     const double *const W_h = params->W_h; /* (H, H) */
     const double *const b_h = params->b_h; /* (H) */
@@ -502,26 +1187,10 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     const double *const V_h = params->V_h; /* (O, H) */
     const double *const V_g = params->V_g; /* (O, G) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
     const double *const g_init1 = initial->g; /* (B, G) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const g = next; /* (T + 1, B, G) */
-    next += (T + 1) * B * G;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const g_final1 = final != NULL && final->g != NULL ? final->g : next; /* (B, G) */
-    next += B * G;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
     double *const dU_h = params_grad != NULL && params_grad->U_h != NULL ? params_grad->U_h : next; /* (H, I) */
     next += H * I;
     double *const dW_h = params_grad != NULL && params_grad->W_h != NULL ? params_grad->W_h : next; /* (H, H) */
@@ -540,20 +1209,52 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     next += O * G;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_hg_panels_t = next; /* (I, G + H) */
+    next += I * (G + H);
+    double *const W_h_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const W_g_panels_t = next; /* (G, G) */
+    next += G * G;
+    double *const V_h_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_g_panels_t = next; /* (G, O) */
+    next += G * O;
+    double *const V_hg_panels_t = next; /* (O, G + H) */
+    next += O * (G + H);
+    double *const W_g_panels = next; /* (G, G) */
+    next += G * G;
+    double *const W_h_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_g_panels = next; /* (G, I) */
+    next += G * I;
+    double *const U_h_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const g = next; /* (T + 1, B, G) */
+    next += (T + 1) * B * G;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const g_final1 = final != NULL && final->g != NULL ? final->g : next; /* (B, G) */
+    next += B * G;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
     double *const dg_init1 = initial_grad != NULL && initial_grad->g != NULL ? initial_grad->g : next; /* (B, G) */
     next += B * G;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dz_g = next; /* (T, B, G) */
-    next += T * B * G;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dg_carry = next; /* (T + 1, B, G) */
-    next += (T + 1) * B * G;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dg_carry = next; /* (B, G) */
+    next += B * G;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
+    double *const U_hg_x = next; /* (T, B, G + H) */
+    next += T * B * (G + H);
     double *const W_h_h = next; /* (B, H) */
     next += B * H;
     double *const W_g_g = next; /* (B, G) */
@@ -564,124 +1265,107 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     next += T * B * O;
     double *const V_hg_dz_yhat = next; /* (T, B, G + H) */
     next += T * B * (G + H);
-    double *const V_g_dz_yhat = V_hg_dz_yhat + H; /* (T, B, G), a part of V_hg_dz_yhat */
-    double *const V_h_dz_yhat = V_hg_dz_yhat; /* (T, B, H), a part of V_hg_dz_yhat */
     double *const U_g_dz_g = next; /* (T, B, I) */
     next += T * B * I;
     double *const U_h_dz_h = next; /* (T, B, I) */
     next += T * B * I;
-    double *const pre_hg = next; /* (T, B, G + H) */
-    next += T * B * (G + H);
-    double *const pre_h = pre_hg; /* (T, B, H), a part of pre_hg */
-    double *const pre_g = pre_hg + H; /* (T, B, G), a part of pre_hg */
-    double *const pre_dz_g = next; /* (T, B, G) */
-    next += T * B * G;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_hg = next; /* (G + H, I) */
-    next += (G + H) * I;
-    double *const U_hg_x = next; /* (T, B, G + H) */
-    next += T * B * (G + H);
-    double *const V_hg = next; /* (G + H, O) */
-    next += (G + H) * O;
-    double *const b_hg = next; /* (G + H) */
-    next += G + H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dz_h = V_hg_dz_yhat; /* (T, B, H), a part of V_hg_dz_yhat */
+    double *const dz_g = V_hg_dz_yhat + H; /* (T, B, G), a part of V_hg_dz_yhat */
+    double *const U_h_x = U_hg_x; /* (T, B, H), a part of U_hg_x */
+    double *const U_g_x = U_hg_x + H; /* (T, B, G), a part of U_hg_x */
+    double *const V_g_dz_yhat = V_hg_dz_yhat + H; /* (T, B, G), a part of V_hg_dz_yhat */
+    double *const V_h_dz_yhat = V_hg_dz_yhat; /* (T, B, H), a part of V_hg_dz_yhat */
 
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             g[(T * B + b) * G + i] = g_init1[b * G + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             dg_carry[b * G + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b) * H + i] = 0.0;
+            dh_carry[b * H + i] = 0.0;
         }
     }
-    /* U_hg = concat(U_h, U_g) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_hg[i * I + j] = U_h[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < G; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_hg[(H + i) * I + j] = U_g[i * I + j];
-        }
-    }
+    /* W_h_panels_t = W_h.T, packed */
+    bidirectional_pack_turned(H, H, W_h, H, H, 0, 0, W_h_panels_t);
+    /* W_g_panels_t = W_g.T, packed */
+    bidirectional_pack_turned(G, G, W_g, G, G, 0, 0, W_g_panels_t);
+    /* V_h_panels_t = V_h.T, packed */
+    bidirectional_pack_turned(O, H, V_h, H, O, 0, 0, V_h_panels_t);
+    /* V_g_panels_t = V_g.T, packed */
+    bidirectional_pack_turned(O, G, V_g, G, O, 0, 0, V_g_panels_t);
+    /* W_g_panels = W_g, packed */
+    bidirectional_pack(G, G, W_g, G, G, 0, 0, W_g_panels);
+    /* W_h_panels = W_h, packed */
+    bidirectional_pack(H, H, W_h, H, H, 0, 0, W_h_panels);
+    /* U_g_panels = U_g, packed */
+    bidirectional_pack(G, I, U_g, G, I, 0, 0, U_g_panels);
+    /* U_h_panels = U_h, packed */
+    bidirectional_pack(H, I, U_h, H, I, 0, 0, U_h_panels);
+    /* U_hg_panels_t = U_hg.T, packed */
+    bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
+    bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
     /* U_hg_x[t] = U_hg @ x[t] */
-    bidirectional_rows(T * B, G + H, I, x, I, U_hg, I, U_hg_x, G + H);
-    /* b_hg = concat(b_h, b_g) */
-    for (size_t i = 0; i < H; ++i) {
-        b_hg[i] = b_h[i];
-    }
-    for (size_t i = 0; i < G; ++i) {
-        b_hg[H + i] = b_g[i];
-    }
-    /* pre_hg[t] = U_hg_x[t] + b_hg */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G + H; ++i) {
-                pre_hg[(t * B + b) * (G + H) + i] = U_hg_x[(t * B + b) * (G + H) + i] + b_hg[i];
-            }
-        }
-    }
+    bidirectional_product(T * B, G + H, I, x, I, U_hg_panels_t, U_hg_x, G + H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h_h[t] = W_h @ h[t-1] */
-        bidirectional_rows(B, H, H, &h[(t * B) * H], H, W_h, H, W_h_h, H);
+        bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
         /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = tanh(pre_h[(t * B + b) * (G + H) + i] + W_h_h[b * H + i]);
+                h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
             }
         }
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* W_g_g[t] = W_g @ g[t+1] */
-        bidirectional_rows(B, G, G, &g[((t + 1) * B) * G], G, W_g, G, W_g_g, G);
+        bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
         /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
         /* g[t] = tanh(z_g[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
-                g[(t * B + b) * G + i] = tanh(pre_g[(t * B + b) * (G + H) + i] + W_g_g[b * G + i]);
+                g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
             }
         }
     }
     /* V_h_h[t] = V_h @ h[t] */
-    bidirectional_rows(T * B, O, H, &h[B * H], H, V_h, H, V_h_h, O);
+    bidirectional_product(T * B, O, H, &h[B * H], H, V_h_panels_t, V_h_h, O);
     /* V_g_g[t] = V_g @ g[t] */
-    bidirectional_rows(T * B, O, G, g, G, V_g, G, V_g_g, O);
+    bidirectional_product(T * B, O, G, g, G, V_g_panels_t, V_g_g, O);
     /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h_h[(t * B + b) * O + i] + V_g_g[(t * B + b) * O + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            bidirectional_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            bidirectional_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    bidirectional_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -694,12 +1378,14 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     }
     /* h_final1 = h[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
         }
     }
     /* g_final1 = g[0] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             g_final1[b * G + i] = g[b * G + i];
         }
@@ -707,99 +1393,79 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < O; ++i) {
                 dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
             }
         }
     }
-    /* pre_dz_g[t] = 1 - g[t] * g[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G; ++i) {
-                pre_dz_g[(t * B + b) * G + i] = 1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i];
-            }
-        }
-    }
-    /* V_hg = concat(V_h.T, V_g.T) */
-    for (size_t j = 0; j < O; ++j) {
-        for (size_t i = 0; i < H; ++i) {
-            V_hg[i * O + j] = V_h[j * H + i];
-        }
-    }
-    for (size_t j = 0; j < O; ++j) {
-        for (size_t i = 0; i < G; ++i) {
-            V_hg[(H + i) * O + j] = V_g[j * G + i];
-        }
-    }
+    /* V_hg_panels_t = V_hg.T, packed */
+    bidirectional_pack(O, H, V_h, O, G + H, 0, 0, V_hg_panels_t);
+    bidirectional_pack(O, G, V_g, O, G + H, 0, H, V_hg_panels_t);
     /* V_hg_dz_yhat[t] = V_hg @ dz_yhat[t] */
-    bidirectional_rows(T * B, G + H, O, dz_yhat, O, V_hg, O, V_hg_dz_yhat, G + H);
+    bidirectional_product(T * B, G + H, O, dz_yhat, O, V_hg_panels_t, V_hg_dz_yhat, G + H);
     for (size_t t = 0; t < T; ++t) {
         /* dg[t] = V_g.T @ dz_yhat[t] + dg_carry[t-1] */
         /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
-                dz_g[(t * B + b) * G + i] = (V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[(t * B + b) * G + i]) * pre_dz_g[(t * B + b) * G + i];
+                dz_g[(t * B + b) * (G + H) + i] = (1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i]) * (V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[b * G + i]);
             }
         }
         /* dg_carry[t] = W_g.T @ dz_g[t] */
-        bidirectional_rows_transposed(B, G, G, &dz_g[(t * B) * G], G, W_g, G, &dg_carry[((t + 1) * B) * G], G);
-    }
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b) * H + i] = 1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i];
-            }
-        }
+        bidirectional_product(B, G, G, &dz_g[(t * B) * (G + H)], G + H, W_g_panels, dg_carry, G);
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V_h.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[((t + 1) * B + b) * H + i]) * pre_dz_h[(t * B + b) * H + i];
+                dz_h[(t * B + b) * (G + H) + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[b * H + i]);
             }
         }
         /* dh_carry[t] = W_h.T @ dz_h[t] */
-        bidirectional_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W_h, H, &dh_carry[(t * B) * H], H);
+        bidirectional_product(B, H, H, &dz_h[(t * B) * (G + H)], G + H, W_h_panels, dh_carry, H);
     }
     /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
-    bidirectional_rows_transposed(T * B, I, G, dz_g, G, U_g, I, U_g_dz_g, I);
+    bidirectional_product(T * B, I, G, dz_g, G + H, U_g_panels, U_g_dz_g, I);
     /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
-    bidirectional_rows_transposed(T * B, I, H, dz_h, H, U_h, I, U_h_dz_h, I);
+    bidirectional_product(T * B, I, H, dz_h, G + H, U_h_panels, U_h_dz_h, I);
     /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < I; ++i) {
                 dx[(t * B + b) * I + i] = U_g_dz_g[(t * B + b) * I + i] + U_h_dz_h[(t * B + b) * I + i];
             }
         }
     }
     /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
-    bidirectional_sums(H, I, T * B, dz_h, H, x, I, dU_h, I);
+    bidirectional_sums(H, I, T * B, dz_h, G + H, x, I, dU_h, I);
     /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
-    bidirectional_sums(H, H, T * B, dz_h, H, h, H, dW_h, H);
+    bidirectional_sums(H, H, T * B, dz_h, G + H, h, H, dW_h, H);
     /* db_h = sum_tb(dz_h[t]) */
     for (size_t i = 0; i < H; ++i) {
         double total = 0.0;
         for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_h[(t * B + b) * H + i];
+                total += dz_h[(t * B + b) * (G + H) + i];
             }
         }
         db_h[i] = total;
     }
     /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    bidirectional_sums(G, I, T * B, dz_g, G, x, I, dU_g, I);
+    bidirectional_sums(G, I, T * B, dz_g, G + H, x, I, dU_g, I);
     /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
-    bidirectional_sums(G, G, T * B, dz_g, G, &g[B * G], G, dW_g, G);
+    bidirectional_sums(G, G, T * B, dz_g, G + H, &g[B * G], G, dW_g, G);
     /* db_g = sum_tb(dz_g[t]) */
     for (size_t i = 0; i < G; ++i) {
         double total = 0.0;
         for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_g[(t * B + b) * G + i];
+                total += dz_g[(t * B + b) * (G + H) + i];
             }
         }
         db_g[i] = total;
@@ -820,14 +1486,16 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     }
     /* dh_init1 = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b * H + i] = dh_carry[b * H + i];
         }
     }
     /* dg_init1 = dg_carry[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
-            dg_init1[b * G + i] = dg_carry[(T * B + b) * G + i];
+            dg_init1[b * G + i] = dg_carry[b * G + i];
         }
     }
     if (loss != NULL) {
@@ -858,8 +1526,6 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += bidirectional_clear(zeros, bidirectional_larger(bidirectional_larger(B * T * O, B * H), B * G));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_h = params->U_h; /* (H, I) */
     const double *const W_h = params->W_h; /* (H, H) */
     const double *const b_h = params->b_h; /* (H) */
@@ -869,30 +1535,14 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     const double *const V_h = params->V_h; /* (O, H) */
     const double *const V_g = params->V_g; /* (O, G) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
     const double *const g_init1 = initial->g; /* (B, G) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
     const double *const g_final1_bar = final_cotangent != NULL && final_cotangent->g != NULL ? final_cotangent->g : zeros; /* (B, G) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const g = next; /* (T + 1, B, G) */
-    next += (T + 1) * B * G;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const g_final1 = final != NULL && final->g != NULL ? final->g : next; /* (B, G) */
-    next += B * G;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dU_h = params_grad != NULL && params_grad->U_h != NULL ? params_grad->U_h : next; /* (H, I) */
     next += H * I;
     double *const dW_h = params_grad != NULL && params_grad->W_h != NULL ? params_grad->W_h : next; /* (H, H) */
@@ -911,34 +1561,62 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     next += O * G;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_hg_panels_t = next; /* (I, G + H) */
+    next += I * (G + H);
+    double *const W_h_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const W_g_panels_t = next; /* (G, G) */
+    next += G * G;
+    double *const V_h_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_g_panels_t = next; /* (G, O) */
+    next += G * O;
+    double *const V_hg_panels_t = next; /* (O, G + H) */
+    next += O * (G + H);
+    double *const W_g_panels = next; /* (G, G) */
+    next += G * G;
+    double *const W_h_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_g_panels = next; /* (G, I) */
+    next += G * I;
+    double *const U_h_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const g = next; /* (T + 1, B, G) */
+    next += (T + 1) * B * G;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const g_final1 = final != NULL && final->g != NULL ? final->g : next; /* (B, G) */
+    next += B * G;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
     double *const dg_init1 = initial_grad != NULL && initial_grad->g != NULL ? initial_grad->g : next; /* (B, G) */
     next += B * G;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dz_g = next; /* (T, B, G) */
-    next += T * B * G;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
     double *const dg_final1 = next; /* (B, G) */
     next += B * G;
-    double *const dg_carry = next; /* (T + 1, B, G) */
-    next += (T + 1) * B * G;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dg_carry = next; /* (B, G) */
+    next += B * G;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
     double *const at_dg_carry = next; /* (B, G) */
     next += B * G;
+    double *const U_hg_x = next; /* (T, B, G + H) */
+    next += T * B * (G + H);
     double *const W_h_h = next; /* (B, H) */
     next += B * H;
     double *const W_g_g = next; /* (B, G) */
@@ -947,18 +1625,12 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     next += T * B * O;
     double *const V_g_g = next; /* (T, B, O) */
     next += T * B * O;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
-    next += T * B * O;
     double *const u_dg = next; /* (T, B, G) */
     next += T * B * G;
     double *const V_hg_dz_yhat = next; /* (T, B, G + H) */
     next += T * B * (G + H);
-    double *const V_g_dz_yhat = V_hg_dz_yhat + H; /* (T, B, G), a part of V_hg_dz_yhat */
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
-    double *const V_h_dz_yhat = V_hg_dz_yhat; /* (T, B, H), a part of V_hg_dz_yhat */
     double *const U_g_dz_g = next; /* (T, B, I) */
     next += T * B * I;
     double *const U_h_dz_h = next; /* (T, B, I) */
@@ -967,122 +1639,111 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     next += B * H;
     double *const u_dg_init1 = next; /* (B, G) */
     next += B * G;
-    double *const pre_hg = next; /* (T, B, G + H) */
-    next += T * B * (G + H);
-    double *const pre_h = pre_hg; /* (T, B, H), a part of pre_hg */
-    double *const pre_g = pre_hg + H; /* (T, B, G), a part of pre_hg */
-    double *const pre_dz_g = next; /* (T, B, G) */
-    next += T * B * G;
-    double *const pre_dz_g_2 = next; /* (T, B, G) */
-    next += T * B * G;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h_2 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_hg = next; /* (G + H, I) */
-    next += (G + H) * I;
-    double *const U_hg_x = next; /* (T, B, G + H) */
-    next += T * B * (G + H);
-    double *const V_hg = next; /* (G + H, O) */
-    next += (G + H) * O;
-    double *const b_hg = next; /* (G + H) */
-    next += G + H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dz_h = u_dh; /* (T, B, H), a part of u_dh */
+    double *const dz_g = u_dg; /* (T, B, G), a part of u_dg */
+    double *const U_h_x = U_hg_x; /* (T, B, H), a part of U_hg_x */
+    double *const U_g_x = U_hg_x + H; /* (T, B, G), a part of U_hg_x */
+    double *const V_g_dz_yhat = V_hg_dz_yhat + H; /* (T, B, G), a part of V_hg_dz_yhat */
+    double *const V_h_dz_yhat = V_hg_dz_yhat; /* (T, B, H), a part of V_hg_dz_yhat */
 
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             g[(T * B + b) * G + i] = g_init1[b * G + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             dg_carry[b * G + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b) * H + i] = 0.0;
+            dh_carry[b * H + i] = 0.0;
         }
     }
-    /* U_hg = concat(U_h, U_g) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_hg[i * I + j] = U_h[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < G; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_hg[(H + i) * I + j] = U_g[i * I + j];
-        }
-    }
+    /* W_h_panels_t = W_h.T, packed */
+    bidirectional_pack_turned(H, H, W_h, H, H, 0, 0, W_h_panels_t);
+    /* W_g_panels_t = W_g.T, packed */
+    bidirectional_pack_turned(G, G, W_g, G, G, 0, 0, W_g_panels_t);
+    /* V_h_panels_t = V_h.T, packed */
+    bidirectional_pack_turned(O, H, V_h, H, O, 0, 0, V_h_panels_t);
+    /* V_g_panels_t = V_g.T, packed */
+    bidirectional_pack_turned(O, G, V_g, G, O, 0, 0, V_g_panels_t);
+    /* W_g_panels = W_g, packed */
+    bidirectional_pack(G, G, W_g, G, G, 0, 0, W_g_panels);
+    /* W_h_panels = W_h, packed */
+    bidirectional_pack(H, H, W_h, H, H, 0, 0, W_h_panels);
+    /* U_g_panels = U_g, packed */
+    bidirectional_pack(G, I, U_g, G, I, 0, 0, U_g_panels);
+    /* U_h_panels = U_h, packed */
+    bidirectional_pack(H, I, U_h, H, I, 0, 0, U_h_panels);
+    /* U_hg_panels_t = U_hg.T, packed */
+    bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
+    bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
     /* U_hg_x[t] = U_hg @ x[t] */
-    bidirectional_rows(T * B, G + H, I, x, I, U_hg, I, U_hg_x, G + H);
-    /* b_hg = concat(b_h, b_g) */
-    for (size_t i = 0; i < H; ++i) {
-        b_hg[i] = b_h[i];
-    }
-    for (size_t i = 0; i < G; ++i) {
-        b_hg[H + i] = b_g[i];
-    }
-    /* pre_hg[t] = U_hg_x[t] + b_hg */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G + H; ++i) {
-                pre_hg[(t * B + b) * (G + H) + i] = U_hg_x[(t * B + b) * (G + H) + i] + b_hg[i];
-            }
-        }
-    }
+    bidirectional_product(T * B, G + H, I, x, I, U_hg_panels_t, U_hg_x, G + H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h_h[t] = W_h @ h[t-1] */
-        bidirectional_rows(B, H, H, &h[(t * B) * H], H, W_h, H, W_h_h, H);
+        bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
         /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = tanh(pre_h[(t * B + b) * (G + H) + i] + W_h_h[b * H + i]);
+                h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
             }
         }
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* W_g_g[t] = W_g @ g[t+1] */
-        bidirectional_rows(B, G, G, &g[((t + 1) * B) * G], G, W_g, G, W_g_g, G);
+        bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
         /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
         /* g[t] = tanh(z_g[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
-                g[(t * B + b) * G + i] = tanh(pre_g[(t * B + b) * (G + H) + i] + W_g_g[b * G + i]);
+                g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
             }
         }
     }
     /* V_h_h[t] = V_h @ h[t] */
-    bidirectional_rows(T * B, O, H, &h[B * H], H, V_h, H, V_h_h, O);
+    bidirectional_product(T * B, O, H, &h[B * H], H, V_h_panels_t, V_h_h, O);
     /* V_g_g[t] = V_g @ g[t] */
-    bidirectional_rows(T * B, O, G, g, G, V_g, G, V_g_g, O);
+    bidirectional_product(T * B, O, G, g, G, V_g_panels_t, V_g_g, O);
     /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h_h[(t * B + b) * O + i] + V_g_g[(t * B + b) * O + i] + c[i];
+                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            bidirectional_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            bidirectional_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    bidirectional_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -1094,43 +1755,30 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
+    /* dh_final1 = h_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
+            dh_final1[b * H + i] = h_final1_bar[b * H + i];
         }
     }
     /* g_final1 = g[0] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < G; ++i) {
-            g_final1[b * G + i] = g[b * G + i];
-        }
-    }
     /* dg_final1 = g_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
+            g_final1[b * G + i] = g[b * G + i];
             dg_final1[b * G + i] = g_final1_bar[b * G + i];
-        }
-    }
-    /* dh_final1 = h_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            dh_final1[b * H + i] = h_final1_bar[b * H + i];
         }
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        BIDIRECTIONAL_APART
         for (size_t b = 0; b < B; ++b) {
             dloss[t * B + b] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -1144,19 +1792,14 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                sum_p_m_dz_yhat[(t * B + b) * O + i] = p_m_dz_yhat[t * B + b];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat[(t * B + b) * O + i]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
+                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -1164,73 +1807,36 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     bidirectional_clear(u_dg, T * B * G);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
                 u_dg[b * G + i] = dg_final1[b * G + i];
             }
         }
     }
-    /* pre_dz_g[t] = 1 - g[t] * g[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G; ++i) {
-                pre_dz_g[(t * B + b) * G + i] = 1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i];
-            }
-        }
-    }
-    /* V_hg = concat(V_h.T, V_g.T) */
-    for (size_t j = 0; j < O; ++j) {
-        for (size_t i = 0; i < H; ++i) {
-            V_hg[i * O + j] = V_h[j * H + i];
-        }
-    }
-    for (size_t j = 0; j < O; ++j) {
-        for (size_t i = 0; i < G; ++i) {
-            V_hg[(H + i) * O + j] = V_g[j * G + i];
-        }
-    }
+    /* V_hg_panels_t = V_hg.T, packed */
+    bidirectional_pack(O, H, V_h, O, G + H, 0, 0, V_hg_panels_t);
+    bidirectional_pack(O, G, V_g, O, G + H, 0, H, V_hg_panels_t);
     /* V_hg_dz_yhat[t] = V_hg @ dz_yhat[t] */
-    bidirectional_rows(T * B, G + H, O, dz_yhat, O, V_hg, O, V_hg_dz_yhat, G + H);
-    /* pre_dz_g_2[t] = u_dg[t] + V_g_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < G; ++i) {
-                pre_dz_g_2[(t * B + b) * G + i] = u_dg[(t * B + b) * G + i] + V_g_dz_yhat[(t * B + b) * (G + H) + i];
-            }
-        }
-    }
+    bidirectional_product(T * B, G + H, O, dz_yhat, O, V_hg_panels_t, V_hg_dz_yhat, G + H);
     for (size_t t = 0; t < T; ++t) {
         /* dg[t] = (dg_final1 if t == 0 else 0) + V_g.T @ dz_yhat[t] + dg_carry[t-1] */
         /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
-                dz_g[(t * B + b) * G + i] = (pre_dz_g_2[(t * B + b) * G + i] + dg_carry[(t * B + b) * G + i]) * pre_dz_g[(t * B + b) * G + i];
+                dz_g[(t * B + b) * G + i] = (1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i]) * (u_dg[(t * B + b) * G + i] + V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[b * G + i]);
             }
         }
         /* dg_carry[t] = W_g.T @ dz_g[t] */
-        bidirectional_rows_transposed(B, G, G, &dz_g[(t * B) * G], G, W_g, G, &dg_carry[((t + 1) * B) * G], G);
+        bidirectional_product(B, G, G, &dz_g[(t * B) * G], G, W_g_panels, dg_carry, G);
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     bidirectional_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b) * H + i] = dh_final1[b * H + i];
-            }
-        }
-    }
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b) * H + i] = 1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i];
-            }
-        }
-    }
-    /* pre_dz_h_2[t] = u_dh[t] + V_h_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h_2[(t * B + b) * H + i] = u_dh[(t * B + b) * H + i] + V_h_dz_yhat[(t * B + b) * (G + H) + i];
             }
         }
     }
@@ -1239,20 +1845,22 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V_h.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (pre_dz_h_2[(t * B + b) * H + i] + dh_carry[((t + 1) * B + b) * H + i]) * pre_dz_h[(t * B + b) * H + i];
+                dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (u_dh[(t * B + b) * H + i] + V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[b * H + i]);
             }
         }
         /* dh_carry[t] = W_h.T @ dz_h[t] */
-        bidirectional_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W_h, H, &dh_carry[(t * B) * H], H);
+        bidirectional_product(B, H, H, &dz_h[(t * B) * H], H, W_h_panels, dh_carry, H);
     }
     /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
-    bidirectional_rows_transposed(T * B, I, G, dz_g, G, U_g, I, U_g_dz_g, I);
+    bidirectional_product(T * B, I, G, dz_g, G, U_g_panels, U_g_dz_g, I);
     /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
-    bidirectional_rows_transposed(T * B, I, H, dz_h, H, U_h, I, U_h_dz_h, I);
+    bidirectional_product(T * B, I, H, dz_h, H, U_h_panels, U_h_dz_h, I);
     /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < I; ++i) {
                 dx[(t * B + b) * I + i] = U_g_dz_g[(t * B + b) * I + i] + U_h_dz_h[(t * B + b) * I + i];
             }
@@ -1302,6 +1910,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b * H + i] = dh_carry[b * H + i];
         }
@@ -1310,6 +1919,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     bidirectional_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b * H + i] = dh_final1[b * H + i];
             }
@@ -1317,20 +1927,23 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
         }
     }
     /* at_dg_carry = dg_carry[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
-            at_dg_carry[b * G + i] = dg_carry[(T * B + b) * G + i];
+            at_dg_carry[b * G + i] = dg_carry[b * G + i];
         }
     }
     /* u_dg_init1 = (dg_final1 if T == 0 else 0) */
     bidirectional_clear(u_dg_init1, B * G);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            BIDIRECTIONAL_APART
             for (size_t i = 0; i < G; ++i) {
                 u_dg_init1[b * G + i] = dg_final1[b * G + i];
             }
@@ -1338,6 +1951,7 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     }
     /* dg_init1 = at_dg_carry + (dg_final1 if T == 0 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        BIDIRECTIONAL_APART
         for (size_t i = 0; i < G; ++i) {
             dg_init1[b * G + i] = at_dg_carry[b * G + i] + u_dg_init1[b * G + i];
         }

@@ -7,86 +7,787 @@
 #include <math.h>
 #include <stdint.h>
 
-static double char_rnn_largest(size_t n, const double *z, size_t stride)
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define CHAR_RNN_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define CHAR_RNN_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define CHAR_RNN_UNROLLED _Pragma("unroll")
+#define CHAR_RNN_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CHAR_RNN_UNROLLED _Pragma("GCC unroll 16")
+#define CHAR_RNN_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define CHAR_RNN_APART
+#define CHAR_RNN_INLINE
+#endif
+
+#ifdef CHAR_RNN_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double char_rnn_two_to(double shifted)
 {
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double char_rnn_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef CHAR_RNN_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double char_rnn_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (char_rnn_near_zero(r) + 1.0) * char_rnn_two_to(half) * char_rnn_two_to(rest);
+}
+#else
+static double char_rnn_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef CHAR_RNN_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double char_rnn_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = char_rnn_two_to(shifted);
+    const double e = power * char_rnn_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double char_rnn_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double char_rnn_row_top(size_t n, const double *z)
+{
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double char_rnn_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double char_rnn_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void char_rnn_softmax(size_t n, const double *z, double *out)
-{
-    const double total = char_rnn_spread(n, z, 1, char_rnn_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double char_rnn_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(char_rnn_spread(n, z, stride, top, NULL));
-}
-
-/* -log softmax(z) at the class y. */
-static void char_rnn_softmax_cross_entropy_classes(size_t n, const int32_t *y, const double *z, double *out)
-{
-    const double top = char_rnn_largest(n, z, 1);
-    *out = char_rnn_log_total(n, z, 1, top) - (z[(size_t)*y] - top);
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void char_rnn_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void char_rnn_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = char_rnn_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    CHAR_RNN_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = char_rnn_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -log of it at the class y. */
+static void char_rnn_softmax_with_loss_classes(size_t rows, size_t n, const int32_t *y, const double *z, double *softmax, double *loss)
+{
+    char_rnn_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = char_rnn_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        loss[r] = log(sum) - (z[r * n + (size_t)y[r]] - char_rnn_row_top(n, z + r * n));
+        for (size_t i = 0; i < n; ++i) {
+            softmax[r * n + i] *= share;
+        }
+    }
+}
+
+#ifdef CHAR_RNN_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    char_rnn_bytes = 64,
+    char_rnn_tall = 8,
+#elif defined(__AVX__)
+    char_rnn_bytes = 32,
+    char_rnn_tall = 4,
+#else
+    char_rnn_bytes = 16,
+    char_rnn_tall = 4,
+#endif
+    char_rnn_least = 2 * sizeof(double),
+    char_rnn_bytes_2 = char_rnn_bytes / 2 > char_rnn_least ? char_rnn_bytes / 2 : char_rnn_least,
+    char_rnn_bytes_4 = char_rnn_bytes / 4 > char_rnn_least ? char_rnn_bytes / 4 : char_rnn_least,
+    char_rnn_lanes = char_rnn_bytes / sizeof(double),
+    char_rnn_lanes_2 = char_rnn_bytes_2 / sizeof(double),
+    char_rnn_lanes_4 = char_rnn_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef CHAR_RNN_VECTORS
+typedef double char_rnn_vector __attribute__((vector_size(char_rnn_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector sum[char_rnn_tall][3];
+    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (char_rnn_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * char_rnn_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        char_rnn_vector row[3];
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const char_rnn_vector each = a[(size_t)r * ra + k * sa] - (char_rnn_vector){ 0.0 };
+            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * char_rnn_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void char_rnn_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
+        char_rnn_tile(char_rnn_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        char_rnn_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        char_rnn_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        char_rnn_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void char_rnn_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
+        char_rnn_tile(char_rnn_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        char_rnn_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        char_rnn_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        char_rnn_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void char_rnn_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
+        char_rnn_tile(char_rnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        char_rnn_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        char_rnn_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        char_rnn_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void char_rnn_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void char_rnn_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double char_rnn_vector_2 __attribute__((vector_size(char_rnn_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    char_rnn_vector_2 sum[char_rnn_tall][3];
+    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (char_rnn_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        char_rnn_vector_2 row[3];
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const char_rnn_vector_2 each = a[(size_t)r * ra + k * sa] - (char_rnn_vector_2){ 0.0 };
+            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void char_rnn_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
+        char_rnn_tile_2(char_rnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        char_rnn_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        char_rnn_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        char_rnn_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double char_rnn_vector_4 __attribute__((vector_size(char_rnn_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_4 sum[char_rnn_tall][3];
+    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (char_rnn_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        char_rnn_vector_4 row[3];
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const char_rnn_vector_4 each = a[(size_t)r * ra + k * sa] - (char_rnn_vector_4){ 0.0 };
+            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void char_rnn_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
+        char_rnn_tile_4(char_rnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        char_rnn_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        char_rnn_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        char_rnn_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void char_rnn_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : char_rnn_lanes;
+    const size_t apart = char_rnn_lanes * step;
+    size_t c = 0;
+    while (c + 3 * char_rnn_lanes <= cols && (cols - c) / char_rnn_lanes != 4) { /* four are two and two */
+        char_rnn_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * char_rnn_lanes;
+    }
+    for (; c + 2 * char_rnn_lanes <= cols; c += 2 * char_rnn_lanes) {
+        char_rnn_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + char_rnn_lanes <= cols) {
+        char_rnn_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += char_rnn_lanes;
+    }
+    if (c + char_rnn_lanes_2 <= cols) {
+        char_rnn_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : char_rnn_lanes_2, 0, out + c, ldo, more);
+        c += char_rnn_lanes_2;
+    }
+    if (c + char_rnn_lanes_4 <= cols) {
+        char_rnn_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : char_rnn_lanes_4, 0, out + c, ldo, more);
+        c += char_rnn_lanes_4;
+    }
+    char_rnn_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef CHAR_RNN_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector sum[8][8];
+    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (char_rnn_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const char_rnn_vector each = a[k + (size_t)c] - (char_rnn_vector){ 0.0 };
+            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                char_rnn_vector row;
+                memcpy(&row, w + (k + (size_t)c) * char_rnn_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const char_rnn_vector each = a[k] - (char_rnn_vector){ 0.0 };
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            char_rnn_vector row;
+            memcpy(&row, w + k * char_rnn_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        CHAR_RNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            CHAR_RNN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * char_rnn_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector_2 sum[8][8];
+    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (char_rnn_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const char_rnn_vector_2 each = a[k + (size_t)c] - (char_rnn_vector_2){ 0.0 };
+            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                char_rnn_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * char_rnn_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const char_rnn_vector_2 each = a[k] - (char_rnn_vector_2){ 0.0 };
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            char_rnn_vector_2 row;
+            memcpy(&row, w + k * char_rnn_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        CHAR_RNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            CHAR_RNN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * char_rnn_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector_4 sum[8][8];
+    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (char_rnn_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const char_rnn_vector_4 each = a[k + (size_t)c] - (char_rnn_vector_4){ 0.0 };
+            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                char_rnn_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * char_rnn_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const char_rnn_vector_4 each = a[k] - (char_rnn_vector_4){ 0.0 };
+        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            char_rnn_vector_4 row;
+            memcpy(&row, w + k * char_rnn_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        CHAR_RNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            CHAR_RNN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * char_rnn_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void char_rnn_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = char_rnn_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * char_rnn_lanes <= cols; c += 8 * char_rnn_lanes) {
+        char_rnn_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / char_rnn_lanes) {
+    case 7:
+        char_rnn_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        char_rnn_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        char_rnn_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        char_rnn_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        char_rnn_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        char_rnn_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        char_rnn_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / char_rnn_lanes * char_rnn_lanes;
+    if (c + char_rnn_lanes_2 <= cols) {
+        char_rnn_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += char_rnn_lanes_2;
+    }
+    if (c + char_rnn_lanes_4 <= cols) {
+        char_rnn_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += char_rnn_lanes_4;
+    }
+    char_rnn_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void char_rnn_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    char_rnn_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static CHAR_RNN_INLINE void char_rnn_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef CHAR_RNN_VECTORS
+    if (rows > 1) {
+        char_rnn_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        char_rnn_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        char_rnn_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t char_rnn_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef CHAR_RNN_VECTORS
+    size_t base = cols / char_rnn_lanes * char_rnn_lanes;
+    if (c < base) {
+        *width = char_rnn_lanes;
+        return c / char_rnn_lanes * char_rnn_lanes * inner + c % char_rnn_lanes;
+    }
+    if (base + char_rnn_lanes_2 <= cols) {
+        if (c < base + char_rnn_lanes_2) {
+            *width = char_rnn_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += char_rnn_lanes_2;
+    }
+    if (base + char_rnn_lanes_4 <= cols) {
+        if (c < base + char_rnn_lanes_4) {
+            *width = char_rnn_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += char_rnn_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void char_rnn_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = char_rnn_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && char_rnn_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef CHAR_RNN_VECTORS
+        for (; run == char_rnn_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, char_rnn_bytes);
+        }
+        for (; run == char_rnn_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, char_rnn_bytes_2);
+        }
+        for (; run == char_rnn_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, char_rnn_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef CHAR_RNN_VECTORS
+typedef double char_rnn_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t char_rnn_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define CHAR_RNN_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define CHAR_RNN_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (char_rnn_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void char_rnn_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    char_rnn_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const char_rnn_quad low = CHAR_RNN_PICK(row[0], row[1], 0, 4, 1, 5);
+    const char_rnn_quad high = CHAR_RNN_PICK(row[0], row[1], 2, 6, 3, 7);
+    const char_rnn_quad low_2 = CHAR_RNN_PICK(row[2], row[3], 0, 4, 1, 5);
+    const char_rnn_quad high_2 = CHAR_RNN_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = CHAR_RNN_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = CHAR_RNN_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = CHAR_RNN_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = CHAR_RNN_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void char_rnn_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = char_rnn_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef CHAR_RNN_VECTORS
+        size_t other;
+        if (r + 4 <= rows && char_rnn_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                char_rnn_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void char_rnn_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef CHAR_RNN_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        char_rnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -99,6 +800,7 @@ static void char_rnn_sums(size_t rows, size_t cols, size_t inner, const double *
             }
         }
     }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -158,11 +860,11 @@ size_t char_rnn_workspace_bytes(const char_rnn_sizes *sizes)
     char_rnn_add(&all, 2, 1, 1, 1);
     {
         size_t count = 0;
+        char_rnn_add(&count, 4, T, B, H);
         char_rnn_add(&count, 8, T, B, K);
-        char_rnn_add(&count, 9, T, B, H);
-        char_rnn_add(&count, 1, H, H, 1);
-        char_rnn_add(&count, 2, H, K, 1);
+        char_rnn_add(&count, 3, H, H, 1);
         char_rnn_add(&count, 3, T, B, 1);
+        char_rnn_add(&count, 4, H, K, 1);
         char_rnn_add(&count, 8, B, H, 1);
         char_rnn_add(&count, 1, H, 1, 1);
         char_rnn_add(&count, 1, K, 1, 1);
@@ -171,11 +873,11 @@ size_t char_rnn_workspace_bytes(const char_rnn_sizes *sizes)
     }
     {
         size_t count = 0;
+        char_rnn_add(&count, 4, T, B, H);
         char_rnn_add(&count, 7, T, B, K);
-        char_rnn_add(&count, 9, T, B, H);
-        char_rnn_add(&count, 1, H, H, 1);
-        char_rnn_add(&count, 2, H, K, 1);
+        char_rnn_add(&count, 3, H, H, 1);
         char_rnn_add(&count, 3, T, B, 1);
+        char_rnn_add(&count, 4, H, K, 1);
         char_rnn_add(&count, 9, B, H, 1);
         char_rnn_add(&count, 1, H, 1, 1);
         char_rnn_add(&count, 1, K, 1, 1);
@@ -265,22 +967,22 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
     const size_t K = sizes->K;
     const size_t H = sizes->H;
     double *next = (double *)workspace;
-    const int32_t *const x = inputs->x; /* (T, B) */
-    const int32_t *const y = inputs->y; /* (T, B) */
     const double *const U = params->U; /* (H, K) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (K, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (K) */
+    const int32_t *const x = inputs->x; /* (T, B) */
+    const int32_t *const y = inputs->y; /* (T, B) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, K) */
+    next += H * K;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, K) */
     next += T * B * K;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const z_yhat = next; /* (T, B, K) */
     next += T * B * K;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
@@ -291,64 +993,57 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
     next += B * H;
     double *const V_h = next; /* (T, B, K) */
     next += T * B * K;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
+    /* W_panels_t = W.T, packed */
+    char_rnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    char_rnn_pack_turned(K, H, V, H, K, 0, 0, V_panels_t);
     /* U_x[t] = U @ x[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
                 const size_t label = (size_t)x[t * B + b_];
                 U_x[(t * B + b_) * H + i] = U[i * K + label];
             }
         }
     }
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        char_rnn_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    char_rnn_rows(T * B, K, H, &h[B * H], H, V, H, V_h, K);
+    char_rnn_product(T * B, K, H, &h[B * H], H, V_panels_t, V_h, K);
     /* z_yhat[t] = V @ h[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < K; ++i) {
                 z_yhat[(t * B + b_) * K + i] = V_h[(t * B + b_) * K + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            char_rnn_softmax(K, &z_yhat[(t * B + b_) * K], &yhat[(t * B + b_) * K]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            char_rnn_softmax_cross_entropy_classes(K, &y[t * B + b_], &z_yhat[(t * B + b_) * K], &loss_[t * B + b_]);
-        }
-    }
+    char_rnn_softmax_with_loss_classes(T * B, K, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -361,6 +1056,7 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -385,26 +1081,14 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     const size_t K = sizes->K;
     const size_t H = sizes->H;
     double *next = (double *)workspace;
-    const int32_t *const x = inputs->x; /* (T, B) */
-    const int32_t *const y = inputs->y; /* (T, B) */
     const double *const U = params->U; /* (H, K) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (K, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (K) */
+    const int32_t *const x = inputs->x; /* (T, B) */
+    const int32_t *const y = inputs->y; /* (T, B) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, K) */
-    next += T * B * K;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, K) */
     next += H * K;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
@@ -415,14 +1099,28 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (K) */
     next += K;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, K) */
+    next += H * K;
+    double *const V_panels = next; /* (K, H) */
+    next += K * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, K) */
+    next += T * B * K;
+    double *const z_yhat = next; /* (T, B, K) */
+    next += T * B * K;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, K) */
     next += T * B * K;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const U_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_h = next; /* (B, H) */
@@ -431,71 +1129,68 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     next += T * B * K;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dz_h = V_dz_yhat; /* (T, B, H), a part of V_dz_yhat */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
+            dh_carry[b_ * H + i] = 0.0;
         }
     }
+    /* W_panels_t = W.T, packed */
+    char_rnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    char_rnn_pack_turned(K, H, V, H, K, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    char_rnn_pack(K, H, V, K, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    char_rnn_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_x[t] = U @ x[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
                 const size_t label = (size_t)x[t * B + b_];
                 U_x[(t * B + b_) * H + i] = U[i * K + label];
             }
         }
     }
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        char_rnn_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    char_rnn_rows(T * B, K, H, &h[B * H], H, V, H, V_h, K);
+    char_rnn_product(T * B, K, H, &h[B * H], H, V_panels_t, V_h, K);
     /* z_yhat[t] = V @ h[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < K; ++i) {
                 z_yhat[(t * B + b_) * K + i] = V_h[(t * B + b_) * K + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            char_rnn_softmax(K, &z_yhat[(t * B + b_) * K], &yhat[(t * B + b_) * K]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            char_rnn_softmax_cross_entropy_classes(K, &y[t * B + b_], &z_yhat[(t * B + b_) * K], &loss_[t * B + b_]);
-        }
-    }
+    char_rnn_softmax_with_loss_classes(T * B, K, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -508,6 +1203,7 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -515,6 +1211,7 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < K; ++i) {
                 dz_yhat[(t * B + b_) * K + i] = yhat[(t * B + b_) * K + i];
             }
@@ -527,26 +1224,19 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    char_rnn_rows_transposed(T * B, H, K, dz_yhat, K, V, H, V_dz_yhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i];
-            }
-        }
-    }
+    char_rnn_product(T * B, H, K, dz_yhat, K, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        char_rnn_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     char_rnn_clear(dU, H * K);
@@ -584,6 +1274,7 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     }
     /* dh_init1 = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -612,29 +1303,17 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += char_rnn_clear(zeros, char_rnn_larger(B * T * K, B * H));
-    const int32_t *const x = inputs->x; /* (T, B) */
-    const int32_t *const y = inputs->y; /* (T, B) */
     const double *const U = params->U; /* (H, K) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (K, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (K) */
+    const int32_t *const x = inputs->x; /* (T, B) */
+    const int32_t *const y = inputs->y; /* (T, B) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, K) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, K) */
-    next += T * B * K;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, K) */
     next += H * K;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
@@ -645,22 +1324,32 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (K) */
     next += K;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, K) */
+    next += H * K;
+    double *const V_panels = next; /* (K, H) */
+    next += K * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, K) */
+    next += T * B * K;
+    double *const z_yhat = next; /* (T, B, K) */
+    next += T * B * K;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
     double *const dyhat = next; /* (T, B, K) */
     next += T * B * K;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, K) */
     next += T * B * K;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
     double *const U_x = next; /* (T, B, H) */
@@ -669,8 +1358,6 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     next += B * H;
     double *const V_h = next; /* (T, B, K) */
     next += T * B * K;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
     double *const sum_p_m_dz_yhat = next; /* (T, B, K) */
     next += T * B * K;
     double *const u_dh = next; /* (T, B, H) */
@@ -679,75 +1366,78 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     next += T * B * H;
     double *const u_dh_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h_2 = next; /* (T, B, H) */
-    next += T * B * H;
     double *const y_dense = next; /* (T, B, K) */
     next += T * B * K;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dz_h = u_dh; /* (T, B, H), a part of u_dh */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
+            dh_carry[b_ * H + i] = 0.0;
         }
     }
+    /* W_panels_t = W.T, packed */
+    char_rnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    char_rnn_pack_turned(K, H, V, H, K, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    char_rnn_pack(K, H, V, K, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    char_rnn_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_x[t] = U @ x[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
                 const size_t label = (size_t)x[t * B + b_];
                 U_x[(t * B + b_) * H + i] = U[i * K + label];
             }
         }
     }
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        char_rnn_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    char_rnn_rows(T * B, K, H, &h[B * H], H, V, H, V_h, K);
+    char_rnn_product(T * B, K, H, &h[B * H], H, V_panels_t, V_h, K);
     /* z_yhat[t] = V @ h[t] + c */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < K; ++i) {
                 z_yhat[(t * B + b_) * K + i] = V_h[(t * B + b_) * K + i] + c[i];
+                dyhat[(t * B + b_) * K + i] = yhat_bar[(t * B + b_) * K + i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            char_rnn_softmax(K, &z_yhat[(t * B + b_) * K], &yhat[(t * B + b_) * K]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            char_rnn_softmax_cross_entropy_classes(K, &y[t * B + b_], &z_yhat[(t * B + b_) * K], &loss_[t * B + b_]);
-        }
-    }
+    char_rnn_softmax_with_loss_classes(T * B, K, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -759,14 +1449,11 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
+            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
             dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
         }
     }
@@ -774,16 +1461,9 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        CHAR_RNN_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < K; ++i) {
-                dyhat[(t * B + b_) * K + i] = yhat_bar[(t * B + b_) * K + i];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -799,6 +1479,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < K; ++i) {
                 sum_p_m_dz_yhat[(t * B + b_) * K + i] = p_m_dz_yhat[t * B + b_];
             }
@@ -816,6 +1497,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < K; ++i) {
                 dz_yhat[(t * B + b_) * K + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * K + i] - y_dense[(t * B + b_) * K + i]) + yhat[(t * B + b_) * K + i] * (dyhat[(t * B + b_) * K + i] - sum_p_m_dz_yhat[(t * B + b_) * K + i]);
             }
@@ -825,40 +1507,26 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     char_rnn_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b_) * H + i] = dh_final1[b_ * H + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    char_rnn_rows_transposed(T * B, H, K, dz_yhat, K, V, H, V_dz_yhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i];
-            }
-        }
-    }
-    /* pre_dz_h_2[t] = u_dh[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h_2[(t * B + b_) * H + i] = u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i];
-            }
-        }
-    }
+    char_rnn_product(T * B, H, K, dz_yhat, K, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (pre_dz_h_2[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        char_rnn_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     char_rnn_clear(dU, H * K);
@@ -896,6 +1564,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -904,6 +1573,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     char_rnn_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            CHAR_RNN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b_ * H + i] = dh_final1[b_ * H + i];
             }
@@ -911,6 +1581,7 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
         }

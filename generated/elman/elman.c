@@ -7,91 +7,790 @@
 #include <math.h>
 #include <stdint.h>
 
-static double elman_largest(size_t n, const double *z, size_t stride)
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define ELMAN_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define ELMAN_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define ELMAN_UNROLLED _Pragma("unroll")
+#define ELMAN_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define ELMAN_UNROLLED _Pragma("GCC unroll 16")
+#define ELMAN_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define ELMAN_APART
+#define ELMAN_INLINE
+#endif
+
+#ifdef ELMAN_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double elman_two_to(double shifted)
 {
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double elman_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef ELMAN_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double elman_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (elman_near_zero(r) + 1.0) * elman_two_to(half) * elman_two_to(rest);
+}
+#else
+static double elman_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef ELMAN_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double elman_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = elman_two_to(shifted);
+    const double e = power * elman_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double elman_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double elman_row_top(size_t n, const double *z)
+{
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double elman_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double elman_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void elman_softmax(size_t n, const double *z, double *out)
-{
-    const double total = elman_spread(n, z, 1, elman_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double elman_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(elman_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void elman_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = elman_largest(n, z, 1);
-    const double total = elman_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void elman_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void elman_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = elman_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    ELMAN_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = elman_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void elman_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    elman_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = elman_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = elman_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef ELMAN_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    elman_bytes = 64,
+    elman_tall = 8,
+#elif defined(__AVX__)
+    elman_bytes = 32,
+    elman_tall = 4,
+#else
+    elman_bytes = 16,
+    elman_tall = 4,
+#endif
+    elman_least = 2 * sizeof(double),
+    elman_bytes_2 = elman_bytes / 2 > elman_least ? elman_bytes / 2 : elman_least,
+    elman_bytes_4 = elman_bytes / 4 > elman_least ? elman_bytes / 4 : elman_least,
+    elman_lanes = elman_bytes / sizeof(double),
+    elman_lanes_2 = elman_bytes_2 / sizeof(double),
+    elman_lanes_4 = elman_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef ELMAN_VECTORS
+typedef double elman_vector __attribute__((vector_size(elman_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void elman_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    elman_vector sum[elman_tall][3];
+    ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (elman_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * elman_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        elman_vector row[3];
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const elman_vector each = a[(size_t)r * ra + k * sa] - (elman_vector){ 0.0 };
+            ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * elman_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void elman_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + elman_tall <= rows; r += elman_tall) {
+        elman_tile(elman_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        elman_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        elman_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        elman_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void elman_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + elman_tall <= rows; r += elman_tall) {
+        elman_tile(elman_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        elman_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        elman_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        elman_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void elman_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + elman_tall <= rows; r += elman_tall) {
+        elman_tile(elman_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        elman_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        elman_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        elman_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void elman_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void elman_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double elman_vector_2 __attribute__((vector_size(elman_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void elman_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    elman_vector_2 sum[elman_tall][3];
+    ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (elman_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * elman_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        elman_vector_2 row[3];
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const elman_vector_2 each = a[(size_t)r * ra + k * sa] - (elman_vector_2){ 0.0 };
+            ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * elman_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void elman_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + elman_tall <= rows; r += elman_tall) {
+        elman_tile_2(elman_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        elman_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        elman_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        elman_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double elman_vector_4 __attribute__((vector_size(elman_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void elman_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    elman_vector_4 sum[elman_tall][3];
+    ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (elman_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * elman_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        elman_vector_4 row[3];
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const elman_vector_4 each = a[(size_t)r * ra + k * sa] - (elman_vector_4){ 0.0 };
+            ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    ELMAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * elman_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void elman_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + elman_tall <= rows; r += elman_tall) {
+        elman_tile_4(elman_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        elman_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        elman_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        elman_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void elman_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : elman_lanes;
+    const size_t apart = elman_lanes * step;
+    size_t c = 0;
+    while (c + 3 * elman_lanes <= cols && (cols - c) / elman_lanes != 4) { /* four are two and two */
+        elman_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * elman_lanes;
+    }
+    for (; c + 2 * elman_lanes <= cols; c += 2 * elman_lanes) {
+        elman_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + elman_lanes <= cols) {
+        elman_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += elman_lanes;
+    }
+    if (c + elman_lanes_2 <= cols) {
+        elman_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : elman_lanes_2, 0, out + c, ldo, more);
+        c += elman_lanes_2;
+    }
+    if (c + elman_lanes_4 <= cols) {
+        elman_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : elman_lanes_4, 0, out + c, ldo, more);
+        c += elman_lanes_4;
+    }
+    elman_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef ELMAN_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void elman_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    elman_vector sum[8][8];
+    ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        ELMAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (elman_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        ELMAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const elman_vector each = a[k + (size_t)c] - (elman_vector){ 0.0 };
+            ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                elman_vector row;
+                memcpy(&row, w + (k + (size_t)c) * elman_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const elman_vector each = a[k] - (elman_vector){ 0.0 };
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            elman_vector row;
+            memcpy(&row, w + k * elman_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        ELMAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            ELMAN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * elman_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void elman_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    elman_vector_2 sum[8][8];
+    ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        ELMAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (elman_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        ELMAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const elman_vector_2 each = a[k + (size_t)c] - (elman_vector_2){ 0.0 };
+            ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                elman_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * elman_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const elman_vector_2 each = a[k] - (elman_vector_2){ 0.0 };
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            elman_vector_2 row;
+            memcpy(&row, w + k * elman_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        ELMAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            ELMAN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * elman_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void elman_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    elman_vector_4 sum[8][8];
+    ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        ELMAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (elman_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        ELMAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const elman_vector_4 each = a[k + (size_t)c] - (elman_vector_4){ 0.0 };
+            ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                elman_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * elman_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const elman_vector_4 each = a[k] - (elman_vector_4){ 0.0 };
+        ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            elman_vector_4 row;
+            memcpy(&row, w + k * elman_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    ELMAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        ELMAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            ELMAN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * elman_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void elman_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = elman_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * elman_lanes <= cols; c += 8 * elman_lanes) {
+        elman_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / elman_lanes) {
+    case 7:
+        elman_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        elman_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        elman_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        elman_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        elman_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        elman_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        elman_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / elman_lanes * elman_lanes;
+    if (c + elman_lanes_2 <= cols) {
+        elman_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += elman_lanes_2;
+    }
+    if (c + elman_lanes_4 <= cols) {
+        elman_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += elman_lanes_4;
+    }
+    elman_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void elman_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    elman_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static ELMAN_INLINE void elman_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef ELMAN_VECTORS
+    if (rows > 1) {
+        elman_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        elman_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        elman_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t elman_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef ELMAN_VECTORS
+    size_t base = cols / elman_lanes * elman_lanes;
+    if (c < base) {
+        *width = elman_lanes;
+        return c / elman_lanes * elman_lanes * inner + c % elman_lanes;
+    }
+    if (base + elman_lanes_2 <= cols) {
+        if (c < base + elman_lanes_2) {
+            *width = elman_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += elman_lanes_2;
+    }
+    if (base + elman_lanes_4 <= cols) {
+        if (c < base + elman_lanes_4) {
+            *width = elman_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += elman_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void elman_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = elman_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && elman_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef ELMAN_VECTORS
+        for (; run == elman_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, elman_bytes);
+        }
+        for (; run == elman_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, elman_bytes_2);
+        }
+        for (; run == elman_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, elman_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef ELMAN_VECTORS
+typedef double elman_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t elman_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define ELMAN_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define ELMAN_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (elman_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void elman_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    elman_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const elman_quad low = ELMAN_PICK(row[0], row[1], 0, 4, 1, 5);
+    const elman_quad high = ELMAN_PICK(row[0], row[1], 2, 6, 3, 7);
+    const elman_quad low_2 = ELMAN_PICK(row[2], row[3], 0, 4, 1, 5);
+    const elman_quad high_2 = ELMAN_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = ELMAN_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = ELMAN_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = ELMAN_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = ELMAN_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void elman_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = elman_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef ELMAN_VECTORS
+        size_t other;
+        if (r + 4 <= rows && elman_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                elman_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void elman_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef ELMAN_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        elman_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -104,6 +803,7 @@ static void elman_sums(size_t rows, size_t cols, size_t inner, const double *a, 
             }
         }
     }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -168,12 +868,12 @@ size_t elman_workspace_bytes(const elman_sizes *sizes)
     {
         size_t count = 0;
         elman_add(&count, 1, T, B, I);
-        elman_add(&count, 6, T, B, O);
-        elman_add(&count, 8, T, B, H);
-        elman_add(&count, 1, H, H, 1);
-        elman_add(&count, 1, H, I, 1);
-        elman_add(&count, 1, H, O, 1);
+        elman_add(&count, 4, T, B, H);
+        elman_add(&count, 5, T, B, O);
+        elman_add(&count, 3, H, H, 1);
         elman_add(&count, 3, T, B, 1);
+        elman_add(&count, 3, H, I, 1);
+        elman_add(&count, 3, H, O, 1);
         elman_add(&count, 8, B, H, 1);
         elman_add(&count, 2, 1, 1, 1);
         needed = elman_larger(needed, count);
@@ -181,12 +881,12 @@ size_t elman_workspace_bytes(const elman_sizes *sizes)
     {
         size_t count = 0;
         elman_add(&count, 1, T, B, I);
-        elman_add(&count, 5, T, B, O);
-        elman_add(&count, 8, T, B, H);
-        elman_add(&count, 1, H, H, 1);
-        elman_add(&count, 1, H, I, 1);
-        elman_add(&count, 1, H, O, 1);
+        elman_add(&count, 4, T, B, H);
+        elman_add(&count, 4, T, B, O);
+        elman_add(&count, 3, H, H, 1);
         elman_add(&count, 3, T, B, 1);
+        elman_add(&count, 3, H, I, 1);
+        elman_add(&count, 3, H, O, 1);
         elman_add(&count, 9, B, H, 1);
         elman_add(&count, 2, 1, 1, 1);
         needed = elman_larger(needed, count);
@@ -258,20 +958,22 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
@@ -280,39 +982,42 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
     next += T * B * H;
     double *const W_h = next; /* (B, H) */
     next += B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
 
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
+    /* U_panels_t = U.T, packed */
+    elman_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    elman_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    elman_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     /* U_x[t] = U @ x[t] */
-    elman_rows(T * B, H, I, x, I, U, I, U_x, H);
+    elman_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        elman_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
+                h[((t + 1) * B + b) * H + i] = elman_tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
             }
         }
     }
     /* z_yhat[t] = V @ h[t] */
-    elman_rows(T * B, O, H, &h[B * H], H, V, H, z_yhat, O);
+    elman_product(T * B, O, H, &h[B * H], H, V_panels_t, z_yhat, O);
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            elman_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            elman_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    elman_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -325,6 +1030,7 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
     }
     /* h_final1 = h[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
         }
@@ -350,86 +1056,101 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
     next += H * H;
     double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
     next += O * H;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const U_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_h = next; /* (B, H) */
     next += B * H;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dz_h = V_dz_yhat; /* (T, B, H), a part of V_dz_yhat */
 
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b) * H + i] = 0.0;
+            dh_carry[b * H + i] = 0.0;
         }
     }
+    /* U_panels_t = U.T, packed */
+    elman_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    elman_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    elman_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    elman_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    elman_pack(H, H, W, H, H, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    elman_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    elman_rows(T * B, H, I, x, I, U, I, U_x, H);
+    elman_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        elman_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
+                h[((t + 1) * B + b) * H + i] = elman_tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
             }
         }
     }
     /* z_yhat[t] = V @ h[t] */
-    elman_rows(T * B, O, H, &h[B * H], H, V, H, z_yhat, O);
+    elman_product(T * B, O, H, &h[B * H], H, V_panels_t, z_yhat, O);
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            elman_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            elman_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    elman_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -442,6 +1163,7 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
     }
     /* h_final1 = h[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
         }
@@ -449,35 +1171,29 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < O; ++i) {
                 dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    elman_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b) * H + i] = 1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i];
-            }
-        }
-    }
+    elman_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (V_dz_yhat[(t * B + b) * H + i] + dh_carry[((t + 1) * B + b) * H + i]) * pre_dz_h[(t * B + b) * H + i];
+                dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        elman_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    elman_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    elman_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     elman_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
@@ -486,6 +1202,7 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
     elman_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
     /* dh_init1 = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b * H + i] = dh_carry[b * H + i];
         }
@@ -515,109 +1232,120 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += elman_clear(zeros, elman_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
     next += H * H;
     double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
     next += O * H;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
     double *const U_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_h = next; /* (B, H) */
     next += B * H;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
-    next += T * B * O;
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
     double *const u_dh_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h_2 = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dz_h = u_dh; /* (T, B, H), a part of u_dh */
 
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b) * H + i] = 0.0;
+            dh_carry[b * H + i] = 0.0;
         }
     }
+    /* U_panels_t = U.T, packed */
+    elman_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    elman_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    elman_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    elman_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    elman_pack(H, H, W, H, H, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    elman_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    elman_rows(T * B, H, I, x, I, U, I, U_x, H);
+    elman_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        elman_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
+                h[((t + 1) * B + b) * H + i] = elman_tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
             }
         }
     }
     /* z_yhat[t] = V @ h[t] */
-    elman_rows(T * B, O, H, &h[B * H], H, V, H, z_yhat, O);
+    elman_product(T * B, O, H, &h[B * H], H, V_panels_t, z_yhat, O);
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            elman_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            elman_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    elman_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -629,14 +1357,11 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
+            h_final1[b * H + i] = h[(T * B + b) * H + i];
             dh_final1[b * H + i] = h_final1_bar[b * H + i];
         }
     }
@@ -644,6 +1369,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        ELMAN_APART
         for (size_t b = 0; b < B; ++b) {
             dloss[t * B + b] = dL[0];
         }
@@ -651,6 +1377,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < O; ++i) {
                 dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
             }
@@ -667,19 +1394,14 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                sum_p_m_dz_yhat[(t * B + b) * O + i] = p_m_dz_yhat[t * B + b];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat[(t * B + b) * O + i]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
+                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -687,43 +1409,29 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     elman_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b) * H + i] = dh_final1[b * H + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    elman_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b) * H + i] = 1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i];
-            }
-        }
-    }
-    /* pre_dz_h_2[t] = u_dh[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h_2[(t * B + b) * H + i] = u_dh[(t * B + b) * H + i] + V_dz_yhat[(t * B + b) * H + i];
-            }
-        }
-    }
+    elman_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (pre_dz_h_2[(t * B + b) * H + i] + dh_carry[((t + 1) * B + b) * H + i]) * pre_dz_h[(t * B + b) * H + i];
+                dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (u_dh[(t * B + b) * H + i] + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        elman_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    elman_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    elman_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     elman_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
@@ -732,6 +1440,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     elman_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
     /* at_dh_carry = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b * H + i] = dh_carry[b * H + i];
         }
@@ -740,6 +1449,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     elman_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            ELMAN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b * H + i] = dh_final1[b * H + i];
             }
@@ -747,6 +1457,7 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        ELMAN_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
         }

@@ -192,10 +192,8 @@ def value_and_grad(params, inputs, initial):
     dV = np.empty((O, H), DTYPE)
     db_y = np.empty((O,), DTYPE)
     dh_init1 = np.empty((B, H), DTYPE)
-    dz_r = np.empty((T, B, H), DTYPE)
-    dz_z = np.empty((T, B, H), DTYPE)
+    dz_r_z_htilde = np.empty((T, B, 3 * H), DTYPE)
     dm_z_htilde = np.empty((B, H), DTYPE)
-    dz_htilde = np.empty((T, B, H), DTYPE)
     dz_yhat = np.empty((T, B, O), DTYPE)
     dh_carry = np.empty((T + 1, B, H), DTYPE)
     W_h_m_z_htilde = np.empty((B, H), DTYPE)
@@ -207,9 +205,7 @@ def value_and_grad(params, inputs, initial):
     pre_dz_z_2 = np.empty((T, B, H), DTYPE)
     pre_dz_r = np.empty((T, B, H), DTYPE)
     U_rzh = np.empty((3 * H, I), DTYPE)
-    dz_r_z_htilde = np.empty((T, B, 3 * H), DTYPE)
     W_rz = np.empty((2 * H, H), DTYPE)
-    dz_rz = np.empty((T, B, 2 * H), DTYPE)
     W_rz_dz_rz = np.empty((B, H), DTYPE)
     U_rzh_x = np.empty((T, B, 3 * H), DTYPE)
     W_rz_h = np.empty((B, 2 * H), DTYPE)
@@ -224,7 +220,11 @@ def value_and_grad(params, inputs, initial):
     db_r = db_rzh[..., 0:H]
     db_z = db_rzh[..., H:2 * H]
     db_h = db_rzh[..., 2 * H:3 * H]
+    dz_r = dz_r_z_htilde[..., 0:H]
+    dz_z = dz_r_z_htilde[..., H:2 * H]
+    dz_htilde = dz_r_z_htilde[..., 2 * H:3 * H]
     pre_htilde = pre_r_z_htilde[..., 2 * H:3 * H]
+    dz_rz = dz_r_z_htilde[..., 0:2 * H]
     pre_r_z_htilde_part = pre_r_z_htilde[..., 0:2 * H]
     h[0] = h_init1
     dh_carry[T] = 0.0
@@ -310,9 +310,6 @@ def value_and_grad(params, inputs, initial):
         # dr[t] = dm_z_htilde[t] * h[t-1]
         # dz_r[t] = dr[t] * r[t] * (1 - r[t])
         np.multiply(dm_z_htilde, pre_dz_r[t], out=dz_r[t])
-        # dz_rz[t] = concat(dz_r[t], dz_z[t])
-        dz_rz[t][..., 0:H] = dz_r[t]
-        dz_rz[t][..., H:2 * H] = dz_z[t]
         # W_rz_dz_rz[t] = W_rz.T @ dz_rz[t]
         np.matmul(dz_rz[t], W_rz, out=W_rz_dz_rz)
         # dh_carry[t] = dh[t] * z[t] + dm_z_htilde[t] * r[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t]
@@ -328,10 +325,6 @@ def value_and_grad(params, inputs, initial):
     np.sum(dz_yhat, axis=(0, 1), out=db_y)
     # dh_init1 = dh_carry[0]
     dh_init1[...] = dh_carry[0]
-    # dz_r_z_htilde[t] = concat(dz_r[t], dz_z[t], dz_htilde[t])
-    dz_r_z_htilde[..., 0:H] = dz_r
-    dz_r_z_htilde[..., H:2 * H] = dz_z
-    dz_r_z_htilde[..., 2 * H:3 * H] = dz_htilde
     # dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t]
     np.matmul(dz_r_z_htilde.reshape(T * B, 3 * H), U_rzh, out=dx.reshape(T * B, I))
     # dU_r = sum_tb(dz_r[t] @ x[t].T)
@@ -405,10 +398,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     dloss = np.empty((T, B, 1), DTYPE)
     dL = np.empty((1,), DTYPE)
     dh_init1 = np.empty((B, H), DTYPE)
-    dz_r = np.empty((T, B, H), DTYPE)
-    dz_z = np.empty((T, B, H), DTYPE)
+    dz_r_z_htilde = np.empty((T, B, 3 * H), DTYPE)
     dm_z_htilde = np.empty((B, H), DTYPE)
-    dz_htilde = np.empty((T, B, H), DTYPE)
     dz_yhat = np.empty((T, B, O), DTYPE)
     dh_final1 = np.empty((B, H), DTYPE)
     dh_carry = np.empty((T + 1, B, H), DTYPE)
@@ -427,9 +418,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     pre_dz_z_2 = np.empty((T, B, H), DTYPE)
     pre_dz_r = np.empty((T, B, H), DTYPE)
     U_rzh = np.empty((3 * H, I), DTYPE)
-    dz_r_z_htilde = np.empty((T, B, 3 * H), DTYPE)
     W_rz = np.empty((2 * H, H), DTYPE)
-    dz_rz = np.empty((T, B, 2 * H), DTYPE)
     W_rz_dz_rz = np.empty((B, H), DTYPE)
     U_rzh_x = np.empty((T, B, 3 * H), DTYPE)
     W_rz_h = np.empty((B, 2 * H), DTYPE)
@@ -444,7 +433,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     db_r = db_rzh[..., 0:H]
     db_z = db_rzh[..., H:2 * H]
     db_h = db_rzh[..., 2 * H:3 * H]
+    dz_r = dz_r_z_htilde[..., 0:H]
+    dz_z = dz_r_z_htilde[..., H:2 * H]
+    dz_htilde = dz_r_z_htilde[..., 2 * H:3 * H]
     pre_htilde = pre_r_z_htilde[..., 2 * H:3 * H]
+    dz_rz = dz_r_z_htilde[..., 0:2 * H]
     pre_r_z_htilde_part = pre_r_z_htilde[..., 0:2 * H]
     h[0] = h_init1
     dh_carry[T] = 0.0
@@ -551,9 +544,6 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         # dr[t] = dm_z_htilde[t] * h[t-1]
         # dz_r[t] = dr[t] * r[t] * (1 - r[t])
         np.multiply(dm_z_htilde, pre_dz_r[t], out=dz_r[t])
-        # dz_rz[t] = concat(dz_r[t], dz_z[t])
-        dz_rz[t][..., 0:H] = dz_r[t]
-        dz_rz[t][..., H:2 * H] = dz_z[t]
         # W_rz_dz_rz[t] = W_rz.T @ dz_rz[t]
         np.matmul(dz_rz[t], W_rz, out=W_rz_dz_rz)
         # dh_carry[t] = dh[t] * z[t] + dm_z_htilde[t] * r[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t]
@@ -573,10 +563,6 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     u_dh_init1[...] = dh_final1 if T == 0 else 0.0
     # dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0)
     np.add(at_dh_carry, u_dh_init1, out=dh_init1)
-    # dz_r_z_htilde[t] = concat(dz_r[t], dz_z[t], dz_htilde[t])
-    dz_r_z_htilde[..., 0:H] = dz_r
-    dz_r_z_htilde[..., H:2 * H] = dz_z
-    dz_r_z_htilde[..., 2 * H:3 * H] = dz_htilde
     # dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t]
     np.matmul(dz_r_z_htilde.reshape(T * B, 3 * H), U_rzh, out=dx.reshape(T * B, I))
     # dU_r = sum_tb(dz_r[t] @ x[t].T)

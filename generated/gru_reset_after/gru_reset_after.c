@@ -7,98 +7,797 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define GRU_RESET_AFTER_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define GRU_RESET_AFTER_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define GRU_RESET_AFTER_UNROLLED _Pragma("unroll")
+#define GRU_RESET_AFTER_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GRU_RESET_AFTER_UNROLLED _Pragma("GCC unroll 16")
+#define GRU_RESET_AFTER_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define GRU_RESET_AFTER_APART
+#define GRU_RESET_AFTER_INLINE
+#endif
+
+#ifdef GRU_RESET_AFTER_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double gru_reset_after_two_to(double shifted)
+{
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double gru_reset_after_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef GRU_RESET_AFTER_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double gru_reset_after_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (gru_reset_after_near_zero(r) + 1.0) * gru_reset_after_two_to(half) * gru_reset_after_two_to(rest);
+}
+#else
+static double gru_reset_after_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef GRU_RESET_AFTER_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double gru_reset_after_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = gru_reset_after_two_to(shifted);
+    const double e = power * gru_reset_after_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double gru_reset_after_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
 static double gru_reset_after_sigmoid(double z)
 {
-    const double e = exp(-fabs(z));
-    return (z >= 0.0 ? 1.0 : e) / (1.0 + e);
+    const double e = gru_reset_after_exp(z < 0.0 ? z : -z);
+    return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-static double gru_reset_after_largest(size_t n, const double *z, size_t stride)
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double gru_reset_after_row_top(size_t n, const double *z)
 {
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double gru_reset_after_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double gru_reset_after_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void gru_reset_after_softmax(size_t n, const double *z, double *out)
-{
-    const double total = gru_reset_after_spread(n, z, 1, gru_reset_after_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double gru_reset_after_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(gru_reset_after_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void gru_reset_after_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = gru_reset_after_largest(n, z, 1);
-    const double total = gru_reset_after_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void gru_reset_after_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void gru_reset_after_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = gru_reset_after_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    GRU_RESET_AFTER_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = gru_reset_after_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void gru_reset_after_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    gru_reset_after_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = gru_reset_after_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = gru_reset_after_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef GRU_RESET_AFTER_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    gru_reset_after_bytes = 64,
+    gru_reset_after_tall = 8,
+#elif defined(__AVX__)
+    gru_reset_after_bytes = 32,
+    gru_reset_after_tall = 4,
+#else
+    gru_reset_after_bytes = 16,
+    gru_reset_after_tall = 4,
+#endif
+    gru_reset_after_least = 2 * sizeof(double),
+    gru_reset_after_bytes_2 = gru_reset_after_bytes / 2 > gru_reset_after_least ? gru_reset_after_bytes / 2 : gru_reset_after_least,
+    gru_reset_after_bytes_4 = gru_reset_after_bytes / 4 > gru_reset_after_least ? gru_reset_after_bytes / 4 : gru_reset_after_least,
+    gru_reset_after_lanes = gru_reset_after_bytes / sizeof(double),
+    gru_reset_after_lanes_2 = gru_reset_after_bytes_2 / sizeof(double),
+    gru_reset_after_lanes_4 = gru_reset_after_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef GRU_RESET_AFTER_VECTORS
+typedef double gru_reset_after_vector __attribute__((vector_size(gru_reset_after_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void gru_reset_after_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    gru_reset_after_vector sum[gru_reset_after_tall][3];
+    GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (gru_reset_after_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * gru_reset_after_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        gru_reset_after_vector row[3];
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+            const gru_reset_after_vector each = a[(size_t)r * ra + k * sa] - (gru_reset_after_vector){ 0.0 };
+            GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * gru_reset_after_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void gru_reset_after_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + gru_reset_after_tall <= rows; r += gru_reset_after_tall) {
+        gru_reset_after_tile(gru_reset_after_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        gru_reset_after_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        gru_reset_after_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        gru_reset_after_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void gru_reset_after_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + gru_reset_after_tall <= rows; r += gru_reset_after_tall) {
+        gru_reset_after_tile(gru_reset_after_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        gru_reset_after_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        gru_reset_after_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        gru_reset_after_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void gru_reset_after_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + gru_reset_after_tall <= rows; r += gru_reset_after_tall) {
+        gru_reset_after_tile(gru_reset_after_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        gru_reset_after_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        gru_reset_after_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        gru_reset_after_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void gru_reset_after_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void gru_reset_after_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double gru_reset_after_vector_2 __attribute__((vector_size(gru_reset_after_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void gru_reset_after_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    gru_reset_after_vector_2 sum[gru_reset_after_tall][3];
+    GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (gru_reset_after_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * gru_reset_after_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        gru_reset_after_vector_2 row[3];
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+            const gru_reset_after_vector_2 each = a[(size_t)r * ra + k * sa] - (gru_reset_after_vector_2){ 0.0 };
+            GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * gru_reset_after_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void gru_reset_after_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + gru_reset_after_tall <= rows; r += gru_reset_after_tall) {
+        gru_reset_after_tile_2(gru_reset_after_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        gru_reset_after_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        gru_reset_after_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        gru_reset_after_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double gru_reset_after_vector_4 __attribute__((vector_size(gru_reset_after_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void gru_reset_after_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    gru_reset_after_vector_4 sum[gru_reset_after_tall][3];
+    GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (gru_reset_after_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * gru_reset_after_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        gru_reset_after_vector_4 row[3];
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+            const gru_reset_after_vector_4 each = a[(size_t)r * ra + k * sa] - (gru_reset_after_vector_4){ 0.0 };
+            GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    GRU_RESET_AFTER_UNROLLED for (int r = 0; r < tall; ++r) {
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * gru_reset_after_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void gru_reset_after_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + gru_reset_after_tall <= rows; r += gru_reset_after_tall) {
+        gru_reset_after_tile_4(gru_reset_after_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        gru_reset_after_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        gru_reset_after_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        gru_reset_after_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void gru_reset_after_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : gru_reset_after_lanes;
+    const size_t apart = gru_reset_after_lanes * step;
+    size_t c = 0;
+    while (c + 3 * gru_reset_after_lanes <= cols && (cols - c) / gru_reset_after_lanes != 4) { /* four are two and two */
+        gru_reset_after_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * gru_reset_after_lanes;
+    }
+    for (; c + 2 * gru_reset_after_lanes <= cols; c += 2 * gru_reset_after_lanes) {
+        gru_reset_after_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + gru_reset_after_lanes <= cols) {
+        gru_reset_after_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += gru_reset_after_lanes;
+    }
+    if (c + gru_reset_after_lanes_2 <= cols) {
+        gru_reset_after_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : gru_reset_after_lanes_2, 0, out + c, ldo, more);
+        c += gru_reset_after_lanes_2;
+    }
+    if (c + gru_reset_after_lanes_4 <= cols) {
+        gru_reset_after_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : gru_reset_after_lanes_4, 0, out + c, ldo, more);
+        c += gru_reset_after_lanes_4;
+    }
+    gru_reset_after_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef GRU_RESET_AFTER_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void gru_reset_after_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    gru_reset_after_vector sum[8][8];
+    GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+        GRU_RESET_AFTER_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (gru_reset_after_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        GRU_RESET_AFTER_UNROLLED for (int c = 0; c < chains; ++c) {
+            const gru_reset_after_vector each = a[k + (size_t)c] - (gru_reset_after_vector){ 0.0 };
+            GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+                gru_reset_after_vector row;
+                memcpy(&row, w + (k + (size_t)c) * gru_reset_after_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const gru_reset_after_vector each = a[k] - (gru_reset_after_vector){ 0.0 };
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            gru_reset_after_vector row;
+            memcpy(&row, w + k * gru_reset_after_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+        GRU_RESET_AFTER_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            GRU_RESET_AFTER_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * gru_reset_after_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void gru_reset_after_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    gru_reset_after_vector_2 sum[8][8];
+    GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+        GRU_RESET_AFTER_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (gru_reset_after_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        GRU_RESET_AFTER_UNROLLED for (int c = 0; c < chains; ++c) {
+            const gru_reset_after_vector_2 each = a[k + (size_t)c] - (gru_reset_after_vector_2){ 0.0 };
+            GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+                gru_reset_after_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * gru_reset_after_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const gru_reset_after_vector_2 each = a[k] - (gru_reset_after_vector_2){ 0.0 };
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            gru_reset_after_vector_2 row;
+            memcpy(&row, w + k * gru_reset_after_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+        GRU_RESET_AFTER_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            GRU_RESET_AFTER_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * gru_reset_after_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void gru_reset_after_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    gru_reset_after_vector_4 sum[8][8];
+    GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+        GRU_RESET_AFTER_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (gru_reset_after_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        GRU_RESET_AFTER_UNROLLED for (int c = 0; c < chains; ++c) {
+            const gru_reset_after_vector_4 each = a[k + (size_t)c] - (gru_reset_after_vector_4){ 0.0 };
+            GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+                gru_reset_after_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * gru_reset_after_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const gru_reset_after_vector_4 each = a[k] - (gru_reset_after_vector_4){ 0.0 };
+        GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+            gru_reset_after_vector_4 row;
+            memcpy(&row, w + k * gru_reset_after_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    GRU_RESET_AFTER_UNROLLED for (int n = 0; n < wide; ++n) {
+        GRU_RESET_AFTER_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            GRU_RESET_AFTER_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * gru_reset_after_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void gru_reset_after_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = gru_reset_after_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * gru_reset_after_lanes <= cols; c += 8 * gru_reset_after_lanes) {
+        gru_reset_after_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / gru_reset_after_lanes) {
+    case 7:
+        gru_reset_after_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        gru_reset_after_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        gru_reset_after_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        gru_reset_after_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        gru_reset_after_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        gru_reset_after_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        gru_reset_after_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / gru_reset_after_lanes * gru_reset_after_lanes;
+    if (c + gru_reset_after_lanes_2 <= cols) {
+        gru_reset_after_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += gru_reset_after_lanes_2;
+    }
+    if (c + gru_reset_after_lanes_4 <= cols) {
+        gru_reset_after_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += gru_reset_after_lanes_4;
+    }
+    gru_reset_after_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void gru_reset_after_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    gru_reset_after_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static GRU_RESET_AFTER_INLINE void gru_reset_after_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef GRU_RESET_AFTER_VECTORS
+    if (rows > 1) {
+        gru_reset_after_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        gru_reset_after_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        gru_reset_after_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t gru_reset_after_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef GRU_RESET_AFTER_VECTORS
+    size_t base = cols / gru_reset_after_lanes * gru_reset_after_lanes;
+    if (c < base) {
+        *width = gru_reset_after_lanes;
+        return c / gru_reset_after_lanes * gru_reset_after_lanes * inner + c % gru_reset_after_lanes;
+    }
+    if (base + gru_reset_after_lanes_2 <= cols) {
+        if (c < base + gru_reset_after_lanes_2) {
+            *width = gru_reset_after_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += gru_reset_after_lanes_2;
+    }
+    if (base + gru_reset_after_lanes_4 <= cols) {
+        if (c < base + gru_reset_after_lanes_4) {
+            *width = gru_reset_after_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += gru_reset_after_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void gru_reset_after_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = gru_reset_after_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && gru_reset_after_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef GRU_RESET_AFTER_VECTORS
+        for (; run == gru_reset_after_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, gru_reset_after_bytes);
+        }
+        for (; run == gru_reset_after_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, gru_reset_after_bytes_2);
+        }
+        for (; run == gru_reset_after_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, gru_reset_after_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef GRU_RESET_AFTER_VECTORS
+typedef double gru_reset_after_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t gru_reset_after_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define GRU_RESET_AFTER_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define GRU_RESET_AFTER_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (gru_reset_after_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void gru_reset_after_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    gru_reset_after_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const gru_reset_after_quad low = GRU_RESET_AFTER_PICK(row[0], row[1], 0, 4, 1, 5);
+    const gru_reset_after_quad high = GRU_RESET_AFTER_PICK(row[0], row[1], 2, 6, 3, 7);
+    const gru_reset_after_quad low_2 = GRU_RESET_AFTER_PICK(row[2], row[3], 0, 4, 1, 5);
+    const gru_reset_after_quad high_2 = GRU_RESET_AFTER_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = GRU_RESET_AFTER_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = GRU_RESET_AFTER_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = GRU_RESET_AFTER_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = GRU_RESET_AFTER_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void gru_reset_after_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = gru_reset_after_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef GRU_RESET_AFTER_VECTORS
+        size_t other;
+        if (r + 4 <= rows && gru_reset_after_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                gru_reset_after_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void gru_reset_after_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef GRU_RESET_AFTER_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        gru_reset_after_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -111,16 +810,7 @@ static void gru_reset_after_sums(size_t rows, size_t cols, size_t inner, const d
             }
         }
     }
-}
-
-/* Rows of an array, `stride` apart, to the caller's, one after the other. */
-static void gru_reset_after_copy(size_t rows, size_t cols, const double *from, size_t stride, double *to)
-{
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            to[r * cols + c] = from[r * stride + c];
-        }
-    }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -170,45 +860,45 @@ size_t gru_reset_after_workspace_bytes(const gru_reset_after_sizes *sizes)
     size_t needed = 0;
     gru_reset_after_add(&all, 1, T, B, I);
     gru_reset_after_add(&all, 1, T, B, O);
-    gru_reset_after_add(&all, 7, T, B, H);
+    gru_reset_after_add(&all, 5, T, B, H);
     gru_reset_after_add(&all, 4, H, H, 1);
     gru_reset_after_add(&all, 1, T, B, 1);
     gru_reset_after_add(&all, 1, H, O, 1);
     gru_reset_after_add(&all, 4, H, I, 1);
-    gru_reset_after_add(&all, 7, B, H, 1);
+    gru_reset_after_add(&all, 5, B, H, 1);
     gru_reset_after_add(&all, 1, B, 1, 1);
     gru_reset_after_add(&all, 1, I, 1, 1);
     gru_reset_after_add(&all, 1, O, 1, 1);
     gru_reset_after_add(&all, 2, T, 1, 1);
-    gru_reset_after_add(&all, 6, H, 1, 1);
+    gru_reset_after_add(&all, 4, H, 1, 1);
     gru_reset_after_add(&all, 2, 1, 1, 1);
     {
         size_t count = 0;
         gru_reset_after_add(&count, 1, T, B, I);
-        gru_reset_after_add(&count, 7, T, B, O);
-        gru_reset_after_add(&count, 29, T, B, H);
-        gru_reset_after_add(&count, 6, H, H, 1);
-        gru_reset_after_add(&count, 1, H, O, 1);
+        gru_reset_after_add(&count, 6, T, B, O);
+        gru_reset_after_add(&count, 10, T, B, H);
+        gru_reset_after_add(&count, 9, H, H, 1);
         gru_reset_after_add(&count, 3, T, B, 1);
-        gru_reset_after_add(&count, 6, H, I, 1);
-        gru_reset_after_add(&count, 12, B, H, 1);
+        gru_reset_after_add(&count, 3, H, O, 1);
+        gru_reset_after_add(&count, 9, H, I, 1);
+        gru_reset_after_add(&count, 15, B, H, 1);
         gru_reset_after_add(&count, 1, O, 1, 1);
-        gru_reset_after_add(&count, 7, H, 1, 1);
+        gru_reset_after_add(&count, 4, H, 1, 1);
         gru_reset_after_add(&count, 2, 1, 1, 1);
         needed = gru_reset_after_larger(needed, count);
     }
     {
         size_t count = 0;
         gru_reset_after_add(&count, 1, T, B, I);
-        gru_reset_after_add(&count, 6, T, B, O);
-        gru_reset_after_add(&count, 29, T, B, H);
-        gru_reset_after_add(&count, 6, H, H, 1);
-        gru_reset_after_add(&count, 1, H, O, 1);
+        gru_reset_after_add(&count, 5, T, B, O);
+        gru_reset_after_add(&count, 10, T, B, H);
+        gru_reset_after_add(&count, 9, H, H, 1);
         gru_reset_after_add(&count, 3, T, B, 1);
-        gru_reset_after_add(&count, 6, H, I, 1);
-        gru_reset_after_add(&count, 13, B, H, 1);
+        gru_reset_after_add(&count, 3, H, O, 1);
+        gru_reset_after_add(&count, 9, H, I, 1);
+        gru_reset_after_add(&count, 16, B, H, 1);
         gru_reset_after_add(&count, 1, O, 1, 1);
-        gru_reset_after_add(&count, 7, H, 1, 1);
+        gru_reset_after_add(&count, 4, H, 1, 1);
         gru_reset_after_add(&count, 2, 1, 1, 1);
         needed = gru_reset_after_larger(needed, count);
     }
@@ -290,8 +980,6 @@ int gru_reset_after_forward(const gru_reset_after_sizes *sizes, const gru_reset_
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_r = params->U_r; /* (H, I) */
     const double *const U_z = params->U_z; /* (H, I) */
     const double *const U_n = params->U_n; /* (H, I) */
@@ -304,150 +992,93 @@ int gru_reset_after_forward(const gru_reset_after_sizes *sizes, const gru_reset_
     const double *const c_n = params->c_n; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const U_rzn_panels_t = next; /* (I, 3 * H) */
+    next += I * (3 * H);
+    double *const W_rzn_panels_t = next; /* (H, 3 * H) */
+    next += H * (3 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const r_z = next; /* (B, 2 * H) */
-    next += B * (2 * H);
-    double *const r = r_z; /* (B, H), a part of r_z */
-    double *const z = r_z + H; /* (B, H), a part of r_z */
-    double *const n = next; /* (B, H) */
-    next += B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const U_rzn_x = next; /* (T, B, 3 * H) */
+    next += T * B * (3 * H);
+    double *const W_rzn_h = next; /* (B, 3 * H) */
+    next += B * (3 * H);
+    double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
     double *const loss_ = next; /* (T, B, 1) */
     next += T * B;
     double *const L = next; /* (1) */
     next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const W_rzn_h = next; /* (B, 3 * H) */
-    next += B * (3 * H);
+    double *const U_r_x = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const W_r_h = W_rzn_h; /* (B, H), a part of W_rzn_h */
+    double *const U_z_x = U_rzn_x + H; /* (T, B, H), a part of U_rzn_x */
+    double *const W_z_h = W_rzn_h + H; /* (B, H), a part of W_rzn_h */
     double *const W_n_h = W_rzn_h + 2 * H; /* (B, H), a part of W_rzn_h */
-    double *const V_h = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_rzn = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const pre_n = pre_rzn + 2 * H; /* (T, B, H), a part of pre_rzn */
-    double *const U_rzn = next; /* (3 * H, I) */
-    next += (3 * H) * I;
-    double *const U_rzn_x = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const W_rzn = next; /* (3 * H, H) */
-    next += (3 * H) * H;
-    double *const b_rzn = next; /* (3 * H) */
-    next += 3 * H;
-    double *const pre_rzn_part = pre_rzn; /* (T, B, 2 * H), a part of pre_rzn */
-    double *const W_rzn_h_part = W_rzn_h; /* (B, 2 * H), a part of W_rzn_h */
+    double *const U_n_x = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
 
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
-    /* U_rzn = concat(U_r, U_z, U_n) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[i * I + j] = U_r[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[(H + i) * I + j] = U_z[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[(2 * H + i) * I + j] = U_n[i * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    gru_reset_after_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* U_rzn_panels_t = U_rzn.T, packed */
+    gru_reset_after_pack_turned(H, I, U_r, I, 3 * H, 0, 0, U_rzn_panels_t);
+    gru_reset_after_pack_turned(H, I, U_z, I, 3 * H, 0, H, U_rzn_panels_t);
+    gru_reset_after_pack_turned(H, I, U_n, I, 3 * H, 0, 2 * H, U_rzn_panels_t);
     /* U_rzn_x[t] = U_rzn @ x[t] */
-    gru_reset_after_rows(T * B, 3 * H, I, x, I, U_rzn, I, U_rzn_x, 3 * H);
-    /* b_rzn = concat(b_r, b_z, b_n) */
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[i] = b_r[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[H + i] = b_z[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[2 * H + i] = b_n[i];
-    }
-    /* pre_rzn[t] = U_rzn_x[t] + b_rzn */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * H; ++i) {
-                pre_rzn[(t * B + b) * (3 * H) + i] = U_rzn_x[(t * B + b) * (3 * H) + i] + b_rzn[i];
-            }
-        }
-    }
-    /* W_rzn = concat(W_r, W_z, W_n) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[i * H + j] = W_r[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[(H + i) * H + j] = W_z[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[(2 * H + i) * H + j] = W_n[i * H + j];
-        }
-    }
+    gru_reset_after_product(T * B, 3 * H, I, x, I, U_rzn_panels_t, U_rzn_x, 3 * H);
+    /* W_rzn_panels_t = W_rzn.T, packed */
+    gru_reset_after_pack_turned(H, H, W_r, H, 3 * H, 0, 0, W_rzn_panels_t);
+    gru_reset_after_pack_turned(H, H, W_z, H, 3 * H, 0, H, W_rzn_panels_t);
+    gru_reset_after_pack_turned(H, H, W_n, H, 3 * H, 0, 2 * H, W_rzn_panels_t);
     for (size_t t = 0; t < T; ++t) {
         /* W_rzn_h[t] = W_rzn @ h[t-1] */
-        gru_reset_after_rows(B, 3 * H, H, &h[(t * B) * H], H, W_rzn, H, W_rzn_h, 3 * H);
+        gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
         /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
         /* r[t] = sigmoid(z_r[t]) */
         /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
         /* z[t] = sigmoid(z_z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 2 * H; ++i) {
-                r_z[b * (2 * H) + i] = gru_reset_after_sigmoid(pre_rzn_part[(t * B + b) * (3 * H) + i] + W_rzn_h_part[b * (3 * H) + i]);
-            }
-        }
         /* m_z_n[t] = W_n @ h[t-1] + c_n */
         /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
         /* n[t] = tanh(z_n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                n[b * H + i] = tanh(pre_n[(t * B + b) * (3 * H) + i] + r[b * (2 * H) + i] * (W_n_h[b * (3 * H) + i] + c_n[i]));
-            }
-        }
         /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = (1.0 - z[b * (2 * H) + i]) * n[b * H + i] + z[b * (2 * H) + i] * h[(t * B + b) * H + i];
+                const double r = gru_reset_after_sigmoid(U_r_x[(t * B + b) * (3 * H) + i] + b_r[i] + W_r_h[b * (3 * H) + i]);
+                const double z = gru_reset_after_sigmoid(U_z_x[(t * B + b) * (3 * H) + i] + b_z[i] + W_z_h[b * (3 * H) + i]);
+                const double n = gru_reset_after_tanh(U_n_x[(t * B + b) * (3 * H) + i] + b_n[i] + r * (W_n_h[b * (3 * H) + i] + c_n[i]));
+                h[((t + 1) * B + b) * H + i] = (1.0 - z) * n + z * h[(t * B + b) * H + i];
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    gru_reset_after_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    gru_reset_after_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            gru_reset_after_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            gru_reset_after_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    gru_reset_after_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -460,6 +1091,7 @@ int gru_reset_after_forward(const gru_reset_after_sizes *sizes, const gru_reset_
     }
     /* h_final1 = h[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
         }
@@ -486,8 +1118,6 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_r = params->U_r; /* (H, I) */
     const double *const U_z = params->U_z; /* (H, I) */
     const double *const U_n = params->U_n; /* (H, I) */
@@ -500,23 +1130,51 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     const double *const c_n = params->c_n; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const dU_r = params_grad != NULL && params_grad->U_r != NULL ? params_grad->U_r : next; /* (H, I) */
+    next += H * I;
+    double *const dU_z = params_grad != NULL && params_grad->U_z != NULL ? params_grad->U_z : next; /* (H, I) */
+    next += H * I;
+    double *const dU_n = params_grad != NULL && params_grad->U_n != NULL ? params_grad->U_n : next; /* (H, I) */
+    next += H * I;
+    double *const dW_r = params_grad != NULL && params_grad->W_r != NULL ? params_grad->W_r : next; /* (H, H) */
+    next += H * H;
+    double *const dW_z = params_grad != NULL && params_grad->W_z != NULL ? params_grad->W_z : next; /* (H, H) */
+    next += H * H;
+    double *const dW_n = params_grad != NULL && params_grad->W_n != NULL ? params_grad->W_n : next; /* (H, H) */
+    next += H * H;
+    double *const db_r = params_grad != NULL && params_grad->b_r != NULL ? params_grad->b_r : next; /* (H) */
+    next += H;
+    double *const db_z = params_grad != NULL && params_grad->b_z != NULL ? params_grad->b_z : next; /* (H) */
+    next += H;
+    double *const db_n = params_grad != NULL && params_grad->b_n != NULL ? params_grad->b_n : next; /* (H) */
+    next += H;
+    double *const dc_n = params_grad != NULL && params_grad->c_n != NULL ? params_grad->c_n : next; /* (H) */
+    next += H;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
+    next += O * H;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const U_rzn_panels_t = next; /* (I, 3 * H) */
+    next += I * (3 * H);
+    double *const W_rzn_panels_t = next; /* (H, 3 * H) */
+    next += H * (3 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_rzn_panels = next; /* (3 * H, H) */
+    next += (3 * H) * H;
+    double *const U_rzn_panels = next; /* (3 * H, I) */
+    next += (3 * H) * I;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const r_z = next; /* (T, B, 2 * H) */
-    next += T * B * (2 * H);
-    double *const r = r_z; /* (T, B, H), a part of r_z */
-    double *const z = r_z + H; /* (T, B, H), a part of r_z */
     double *const n = next; /* (T, B, H) */
     next += T * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const m_z_n = next; /* (T, B, H) */
-    next += T * B * H;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
@@ -525,192 +1183,121 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     next += T * B * I;
     double *const dh = next; /* (B, H) */
     next += B * H;
-    double *const dU_rzn = next; /* (3 * H, I) */
-    next += (3 * H) * I;
-    double *const dU_r = dU_rzn + 0 * I; /* (H, I), a part of dU_rzn */
-    double *const dU_z = dU_rzn + H * I; /* (H, I), a part of dU_rzn */
-    double *const dU_n = dU_rzn + (2 * H) * I; /* (H, I), a part of dU_rzn */
-    double *const dW_rzn = next; /* (3 * H, H) */
-    next += (3 * H) * H;
-    double *const dW_r = dW_rzn + 0 * H; /* (H, H), a part of dW_rzn */
-    double *const dW_z = dW_rzn + H * H; /* (H, H), a part of dW_rzn */
-    double *const dW_n = dW_rzn + (2 * H) * H; /* (H, H), a part of dW_rzn */
-    double *const db_rzn = next; /* (3 * H) */
-    next += 3 * H;
-    double *const db_r = db_rzn; /* (H), a part of db_rzn */
-    double *const db_z = db_rzn + H; /* (H), a part of db_rzn */
-    double *const db_n = db_rzn + 2 * H; /* (H), a part of db_rzn */
-    double *const dc_n = params_grad != NULL && params_grad->c_n != NULL ? params_grad->c_n : next; /* (H) */
-    next += H;
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
-    next += O * H;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_r = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dz_z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dm_z_n = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dz_n = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
+    double *const U_rzn_x = next; /* (T, B, 3 * H) */
+    next += T * B * (3 * H);
     double *const W_rzn_h = next; /* (B, 3 * H) */
     next += B * (3 * H);
-    double *const W_n_h = W_rzn_h + 2 * H; /* (B, H), a part of W_rzn_h */
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_rzn = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const pre_n = pre_rzn + 2 * H; /* (T, B, H), a part of pre_rzn */
-    double *const pre_dz_n = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_z_2 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_r = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_rzn = next; /* (3 * H, I) */
-    next += (3 * H) * I;
     double *const dz_rzn = next; /* (T, B, 3 * H) */
     next += T * B * (3 * H);
-    double *const W_rzn = next; /* (3 * H, H) */
-    next += (3 * H) * H;
-    double *const dz_r_dz_z_dm_z_n = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
+    double *const dz_r_dz_z_dm_z_n = next; /* (B, 3 * H) */
+    next += B * (3 * H);
     double *const W_rzn_dz_r_dz_z_dm_z_n = next; /* (B, H) */
     next += B * H;
-    double *const U_rzn_x = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const b_rzn = next; /* (3 * H) */
-    next += 3 * H;
-    double *const pre_rzn_part = pre_rzn; /* (T, B, 2 * H), a part of pre_rzn */
-    double *const W_rzn_h_part = W_rzn_h; /* (B, 2 * H), a part of W_rzn_h */
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const r = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const z = U_rzn_x + H; /* (T, B, H), a part of U_rzn_x */
+    double *const m_z_n = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
+    double *const dz_r = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
+    double *const dz_z = V_dz_yhat; /* (T, B, H), a part of V_dz_yhat */
+    double *const dm_z_n = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const dz_n = n; /* (T, B, H), a part of n */
+    double *const U_r_x = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const W_r_h = W_rzn_h; /* (B, H), a part of W_rzn_h */
+    double *const U_z_x = U_rzn_x + H; /* (T, B, H), a part of U_rzn_x */
+    double *const W_z_h = W_rzn_h + H; /* (B, H), a part of W_rzn_h */
+    double *const W_n_h = W_rzn_h + 2 * H; /* (B, H), a part of W_rzn_h */
+    double *const U_n_x = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
 
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b) * H + i] = 0.0;
+            dh_carry[b * H + i] = 0.0;
         }
     }
-    /* W_rzn = concat(W_r, W_z, W_n) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[i * H + j] = W_r[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[(H + i) * H + j] = W_z[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[(2 * H + i) * H + j] = W_n[i * H + j];
-        }
-    }
-    /* U_rzn = concat(U_r, U_z, U_n) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[i * I + j] = U_r[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[(H + i) * I + j] = U_z[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[(2 * H + i) * I + j] = U_n[i * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    gru_reset_after_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    gru_reset_after_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* U_rzn_panels_t = U_rzn.T, packed */
+    gru_reset_after_pack_turned(H, I, U_r, I, 3 * H, 0, 0, U_rzn_panels_t);
+    gru_reset_after_pack_turned(H, I, U_z, I, 3 * H, 0, H, U_rzn_panels_t);
+    gru_reset_after_pack_turned(H, I, U_n, I, 3 * H, 0, 2 * H, U_rzn_panels_t);
+    /* U_rzn_panels = U_rzn, packed */
+    gru_reset_after_pack(H, I, U_r, 3 * H, I, 0, 0, U_rzn_panels);
+    gru_reset_after_pack(H, I, U_z, 3 * H, I, H, 0, U_rzn_panels);
+    gru_reset_after_pack(H, I, U_n, 3 * H, I, 2 * H, 0, U_rzn_panels);
     /* U_rzn_x[t] = U_rzn @ x[t] */
-    gru_reset_after_rows(T * B, 3 * H, I, x, I, U_rzn, I, U_rzn_x, 3 * H);
-    /* b_rzn = concat(b_r, b_z, b_n) */
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[i] = b_r[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[H + i] = b_z[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[2 * H + i] = b_n[i];
-    }
-    /* pre_rzn[t] = U_rzn_x[t] + b_rzn */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * H; ++i) {
-                pre_rzn[(t * B + b) * (3 * H) + i] = U_rzn_x[(t * B + b) * (3 * H) + i] + b_rzn[i];
-            }
-        }
-    }
+    gru_reset_after_product(T * B, 3 * H, I, x, I, U_rzn_panels_t, U_rzn_x, 3 * H);
+    /* W_rzn_panels_t = W_rzn.T, packed */
+    gru_reset_after_pack_turned(H, H, W_r, H, 3 * H, 0, 0, W_rzn_panels_t);
+    gru_reset_after_pack_turned(H, H, W_z, H, 3 * H, 0, H, W_rzn_panels_t);
+    gru_reset_after_pack_turned(H, H, W_n, H, 3 * H, 0, 2 * H, W_rzn_panels_t);
+    /* W_rzn_panels = W_rzn, packed */
+    gru_reset_after_pack(H, H, W_r, 3 * H, H, 0, 0, W_rzn_panels);
+    gru_reset_after_pack(H, H, W_z, 3 * H, H, H, 0, W_rzn_panels);
+    gru_reset_after_pack(H, H, W_n, 3 * H, H, 2 * H, 0, W_rzn_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_rzn_h[t] = W_rzn @ h[t-1] */
-        gru_reset_after_rows(B, 3 * H, H, &h[(t * B) * H], H, W_rzn, H, W_rzn_h, 3 * H);
-        /* m_z_n[t] = W_n @ h[t-1] + c_n */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                m_z_n[(t * B + b) * H + i] = W_n_h[b * (3 * H) + i] + c_n[i];
-            }
-        }
+        gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
         /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
         /* r[t] = sigmoid(z_r[t]) */
         /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
         /* z[t] = sigmoid(z_z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 2 * H; ++i) {
-                r_z[(t * B + b) * (2 * H) + i] = gru_reset_after_sigmoid(pre_rzn_part[(t * B + b) * (3 * H) + i] + W_rzn_h_part[b * (3 * H) + i]);
-            }
-        }
+        /* m_z_n[t] = W_n @ h[t-1] + c_n */
         /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
         /* n[t] = tanh(z_n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                n[(t * B + b) * H + i] = tanh(pre_n[(t * B + b) * (3 * H) + i] + r[(t * B + b) * (2 * H) + i] * m_z_n[(t * B + b) * H + i]);
-            }
-        }
         /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = (1.0 - z[(t * B + b) * (2 * H) + i]) * n[(t * B + b) * H + i] + z[(t * B + b) * (2 * H) + i] * h[(t * B + b) * H + i];
+                const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
+                const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
+                const double U_n_x_here = U_n_x[(t * B + b) * (3 * H) + i];
+                const double r_here = gru_reset_after_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (3 * H) + i]);
+                r[(t * B + b) * (3 * H) + i] = r_here;
+                const double z_here = gru_reset_after_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (3 * H) + i]);
+                z[(t * B + b) * (3 * H) + i] = z_here;
+                const double m_z_n_here = W_n_h[b * (3 * H) + i] + c_n[i];
+                m_z_n[(t * B + b) * (3 * H) + i] = m_z_n_here;
+                const double n_here = gru_reset_after_tanh(U_n_x_here + b_n[i] + r_here * m_z_n_here);
+                n[(t * B + b) * H + i] = n_here;
+                h[((t + 1) * B + b) * H + i] = (1.0 - z_here) * n_here + z_here * h[(t * B + b) * H + i];
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    gru_reset_after_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    gru_reset_after_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            gru_reset_after_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            gru_reset_after_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    gru_reset_after_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -723,6 +1310,7 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     }
     /* h_final1 = h[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b * H + i] = h[(T * B + b) * H + i];
         }
@@ -730,111 +1318,117 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < O; ++i) {
                 dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    gru_reset_after_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dz_n[t] = (1 - z[t]) * (1 - n[t] * n[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_n[(t * B + b) * H + i] = (1.0 - z[(t * B + b) * (2 * H) + i]) * (1.0 - n[(t * B + b) * H + i] * n[(t * B + b) * H + i]);
-            }
-        }
-    }
-    /* pre_dz_r[t] = m_z_n[t] * r[t] * (1 - r[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_r[(t * B + b) * H + i] = m_z_n[(t * B + b) * H + i] * r[(t * B + b) * (2 * H) + i] * (1.0 - r[(t * B + b) * (2 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_z_2[t] = -n[t] + h[t-1] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_z_2[(t * B + b) * H + i] = h[(t * B + b) * H + i] - n[(t * B + b) * H + i];
-            }
-        }
-    }
-    /* pre_dz_z[t] = z[t] * (1 - z[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_z[(t * B + b) * H + i] = z[(t * B + b) * (2 * H) + i] * (1.0 - z[(t * B + b) * (2 * H) + i]);
-            }
-        }
-    }
+    gru_reset_after_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dh[b * H + i] = V_dz_yhat[(t * B + b) * H + i] + dh_carry[((t + 1) * B + b) * H + i];
-            }
-        }
         /* dn[t] = dh[t] * (1 - z[t]) */
         /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_n[(t * B + b) * H + i] = dh[b * H + i] * pre_dz_n[(t * B + b) * H + i];
-            }
-        }
         /* dm_z_n[t] = dz_n[t] * r[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dm_z_n[(t * B + b) * H + i] = dz_n[(t * B + b) * H + i] * r[(t * B + b) * (2 * H) + i];
-            }
-        }
         /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
         /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_z[(t * B + b) * H + i] = dh[b * H + i] * pre_dz_z_2[(t * B + b) * H + i] * pre_dz_z[(t * B + b) * H + i];
-            }
-        }
         /* dr[t] = dz_n[t] * m_z_n[t] */
         /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r[(t * B + b) * H + i] = dz_n[(t * B + b) * H + i] * pre_dz_r[(t * B + b) * H + i];
+                const double n_here_ = n[(t * B + b) * H + i];
+                const double r_here_ = r[(t * B + b) * (3 * H) + i];
+                const double V_dz_yhat_here = V_dz_yhat[(t * B + b) * H + i];
+                const double m_z_n_here_ = m_z_n[(t * B + b) * (3 * H) + i];
+                const double dh_here = V_dz_yhat_here + dh_carry[b * H + i];
+                dh[b * H + i] = dh_here;
+                const double dz_n_here = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - n_here_ * n_here_) * dh_here;
+                dz_n[(t * B + b) * H + i] = dz_n_here;
+                dm_z_n[(t * B + b) * (3 * H) + i] = r_here_ * dz_n_here;
+                dz_z[(t * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - n_here_) * dh_here;
+                dz_r[(t * B + b) * (3 * H) + i] = m_z_n_here_ * r_here_ * (1.0 - r_here_) * dz_n_here;
             }
         }
         /* dz_r_dz_z_dm_z_n[t] = concat(dz_r[t], dz_z[t], dm_z_n[t]) */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * H + i];
+                dz_r_dz_z_dm_z_n[b * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
             }
         }
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[(t * B + b) * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
+                dz_r_dz_z_dm_z_n[b * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
             }
         }
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[(t * B + b) * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * H + i];
+                dz_r_dz_z_dm_z_n[b * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * (3 * H) + i];
             }
         }
         /* W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t] */
-        gru_reset_after_rows_transposed(B, H, 3 * H, &dz_r_dz_z_dm_z_n[(t * B) * (3 * H)], 3 * H, W_rzn, H, W_rzn_dz_r_dz_z_dm_z_n, H);
+        gru_reset_after_product(B, H, 3 * H, dz_r_dz_z_dm_z_n, 3 * H, W_rzn_panels, W_rzn_dz_r_dz_z_dm_z_n, H);
         /* dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dh_carry[(t * B + b) * H + i] = dh[b * H + i] * z[(t * B + b) * (2 * H) + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
+                dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
             }
         }
+    }
+    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
+    gru_reset_after_sums(H, I, T * B, dz_r, 3 * H, x, I, dU_r, I);
+    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
+    gru_reset_after_sums(H, I, T * B, dz_z, H, x, I, dU_z, I);
+    /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
+    gru_reset_after_sums(H, I, T * B, dz_n, H, x, I, dU_n, I);
+    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
+    gru_reset_after_sums(H, H, T * B, dz_r, 3 * H, h, H, dW_r, H);
+    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
+    gru_reset_after_sums(H, H, T * B, dz_z, H, h, H, dW_z, H);
+    /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
+    gru_reset_after_sums(H, H, T * B, dm_z_n, 3 * H, h, H, dW_n, H);
+    /* db_r = sum_tb(dz_r[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_r[(t * B + b) * (3 * H) + i];
+            }
+        }
+        db_r[i] = total;
+    }
+    /* db_z = sum_tb(dz_z[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_z[(t * B + b) * H + i];
+            }
+        }
+        db_z[i] = total;
+    }
+    /* db_n = sum_tb(dz_n[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_n[(t * B + b) * H + i];
+            }
+        }
+        db_n[i] = total;
     }
     /* dc_n = sum_tb(dm_z_n[t]) */
     for (size_t i = 0; i < H; ++i) {
         double total = 0.0;
         for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dm_z_n[(t * B + b) * H + i];
+                total += dm_z_n[(t * B + b) * (3 * H) + i];
             }
         }
         dc_n[i] = total;
@@ -853,6 +1447,7 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     }
     /* dh_init1 = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b * H + i] = dh_carry[b * H + i];
         }
@@ -860,13 +1455,15 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * H + i];
+                dz_rzn[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
             }
         }
     }
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
                 dz_rzn[(t * B + b) * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
             }
@@ -874,62 +1471,16 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     }
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
                 dz_rzn[(t * B + b) * (3 * H) + 2 * H + i] = dz_n[(t * B + b) * H + i];
             }
         }
     }
     /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-    gru_reset_after_rows_transposed(T * B, I, 3 * H, dz_rzn, 3 * H, U_rzn, I, dx, I);
-    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-    /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
-    gru_reset_after_sums(3 * H, I, T * B, dz_rzn, 3 * H, x, I, dU_rzn, I);
-    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-    /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
-    gru_reset_after_sums(3 * H, H, T * B, dz_r_dz_z_dm_z_n, 3 * H, h, H, dW_rzn, H);
-    /* db_r = sum_tb(dz_r[t]) */
-    /* db_z = sum_tb(dz_z[t]) */
-    /* db_n = sum_tb(dz_n[t]) */
-    for (size_t i = 0; i < 3 * H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_rzn[(t * B + b) * (3 * H) + i];
-            }
-        }
-        db_rzn[i] = total;
-    }
+    gru_reset_after_product(T * B, I, 3 * H, dz_rzn, 3 * H, U_rzn_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->U_r != NULL) {
-        gru_reset_after_copy(1, H * I, dU_r, (3 * H) * I, params_grad->U_r);
-    }
-    if (params_grad != NULL && params_grad->U_z != NULL) {
-        gru_reset_after_copy(1, H * I, dU_z, (3 * H) * I, params_grad->U_z);
-    }
-    if (params_grad != NULL && params_grad->U_n != NULL) {
-        gru_reset_after_copy(1, H * I, dU_n, (3 * H) * I, params_grad->U_n);
-    }
-    if (params_grad != NULL && params_grad->W_r != NULL) {
-        gru_reset_after_copy(1, H * H, dW_r, (3 * H) * H, params_grad->W_r);
-    }
-    if (params_grad != NULL && params_grad->W_z != NULL) {
-        gru_reset_after_copy(1, H * H, dW_z, (3 * H) * H, params_grad->W_z);
-    }
-    if (params_grad != NULL && params_grad->W_n != NULL) {
-        gru_reset_after_copy(1, H * H, dW_n, (3 * H) * H, params_grad->W_n);
-    }
-    if (params_grad != NULL && params_grad->b_r != NULL) {
-        gru_reset_after_copy(1, H, db_r, 3 * H, params_grad->b_r);
-    }
-    if (params_grad != NULL && params_grad->b_z != NULL) {
-        gru_reset_after_copy(1, H, db_z, 3 * H, params_grad->b_z);
-    }
-    if (params_grad != NULL && params_grad->b_n != NULL) {
-        gru_reset_after_copy(1, H, db_n, 3 * H, params_grad->b_n);
     }
     return gru_reset_after_ok;
 }
@@ -955,8 +1506,6 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += gru_reset_after_clear(zeros, gru_reset_after_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_r = params->U_r; /* (H, I) */
     const double *const U_z = params->U_z; /* (H, I) */
     const double *const U_n = params->U_n; /* (H, I) */
@@ -969,26 +1518,54 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     const double *const c_n = params->c_n; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
+    double *const dU_r = params_grad != NULL && params_grad->U_r != NULL ? params_grad->U_r : next; /* (H, I) */
+    next += H * I;
+    double *const dU_z = params_grad != NULL && params_grad->U_z != NULL ? params_grad->U_z : next; /* (H, I) */
+    next += H * I;
+    double *const dU_n = params_grad != NULL && params_grad->U_n != NULL ? params_grad->U_n : next; /* (H, I) */
+    next += H * I;
+    double *const dW_r = params_grad != NULL && params_grad->W_r != NULL ? params_grad->W_r : next; /* (H, H) */
+    next += H * H;
+    double *const dW_z = params_grad != NULL && params_grad->W_z != NULL ? params_grad->W_z : next; /* (H, H) */
+    next += H * H;
+    double *const dW_n = params_grad != NULL && params_grad->W_n != NULL ? params_grad->W_n : next; /* (H, H) */
+    next += H * H;
+    double *const db_r = params_grad != NULL && params_grad->b_r != NULL ? params_grad->b_r : next; /* (H) */
+    next += H;
+    double *const db_z = params_grad != NULL && params_grad->b_z != NULL ? params_grad->b_z : next; /* (H) */
+    next += H;
+    double *const db_n = params_grad != NULL && params_grad->b_n != NULL ? params_grad->b_n : next; /* (H) */
+    next += H;
+    double *const dc_n = params_grad != NULL && params_grad->c_n != NULL ? params_grad->c_n : next; /* (H) */
+    next += H;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
+    next += O * H;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const U_rzn_panels_t = next; /* (I, 3 * H) */
+    next += I * (3 * H);
+    double *const W_rzn_panels_t = next; /* (H, 3 * H) */
+    next += H * (3 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_rzn_panels = next; /* (3 * H, H) */
+    next += (3 * H) * H;
+    double *const U_rzn_panels = next; /* (3 * H, I) */
+    next += (3 * H) * I;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const r_z = next; /* (T, B, 2 * H) */
-    next += T * B * (2 * H);
-    double *const r = r_z; /* (T, B, H), a part of r_z */
-    double *const z = r_z + H; /* (T, B, H), a part of r_z */
     double *const n = next; /* (T, B, H) */
     next += T * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const m_z_n = next; /* (T, B, H) */
-    next += T * B * H;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
@@ -997,59 +1574,23 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     next += T * B * I;
     double *const dh = next; /* (B, H) */
     next += B * H;
-    double *const dU_rzn = next; /* (3 * H, I) */
-    next += (3 * H) * I;
-    double *const dU_r = dU_rzn + 0 * I; /* (H, I), a part of dU_rzn */
-    double *const dU_z = dU_rzn + H * I; /* (H, I), a part of dU_rzn */
-    double *const dU_n = dU_rzn + (2 * H) * I; /* (H, I), a part of dU_rzn */
-    double *const dW_rzn = next; /* (3 * H, H) */
-    next += (3 * H) * H;
-    double *const dW_r = dW_rzn + 0 * H; /* (H, H), a part of dW_rzn */
-    double *const dW_z = dW_rzn + H * H; /* (H, H), a part of dW_rzn */
-    double *const dW_n = dW_rzn + (2 * H) * H; /* (H, H), a part of dW_rzn */
-    double *const db_rzn = next; /* (3 * H) */
-    next += 3 * H;
-    double *const db_r = db_rzn; /* (H), a part of db_rzn */
-    double *const db_z = db_rzn + H; /* (H), a part of db_rzn */
-    double *const db_n = db_rzn + 2 * H; /* (H), a part of db_rzn */
-    double *const dc_n = params_grad != NULL && params_grad->c_n != NULL ? params_grad->c_n : next; /* (H) */
-    next += H;
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
-    next += O * H;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_r = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dz_z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dm_z_n = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dz_n = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
+    double *const U_rzn_x = next; /* (T, B, 3 * H) */
+    next += T * B * (3 * H);
     double *const W_rzn_h = next; /* (B, 3 * H) */
     next += B * (3 * H);
-    double *const W_n_h = W_rzn_h + 2 * H; /* (B, H), a part of W_rzn_h */
     double *const V_h = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
@@ -1057,152 +1598,115 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     next += T * B * H;
     double *const u_dh_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_rzn = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const pre_n = pre_rzn + 2 * H; /* (T, B, H), a part of pre_rzn */
-    double *const pre_dh = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_n = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_z_2 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_r = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_rzn = next; /* (3 * H, I) */
-    next += (3 * H) * I;
     double *const dz_rzn = next; /* (T, B, 3 * H) */
     next += T * B * (3 * H);
-    double *const W_rzn = next; /* (3 * H, H) */
-    next += (3 * H) * H;
-    double *const dz_r_dz_z_dm_z_n = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
+    double *const dz_r_dz_z_dm_z_n = next; /* (B, 3 * H) */
+    next += B * (3 * H);
     double *const W_rzn_dz_r_dz_z_dm_z_n = next; /* (B, H) */
     next += B * H;
-    double *const U_rzn_x = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const b_rzn = next; /* (3 * H) */
-    next += 3 * H;
-    double *const pre_rzn_part = pre_rzn; /* (T, B, 2 * H), a part of pre_rzn */
-    double *const W_rzn_h_part = W_rzn_h; /* (B, 2 * H), a part of W_rzn_h */
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const r = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const z = U_rzn_x + H; /* (T, B, H), a part of U_rzn_x */
+    double *const m_z_n = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
+    double *const dz_r = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
+    double *const dz_z = u_dh; /* (T, B, H), a part of u_dh */
+    double *const dm_z_n = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const dz_n = n; /* (T, B, H), a part of n */
+    double *const U_r_x = U_rzn_x; /* (T, B, H), a part of U_rzn_x */
+    double *const W_r_h = W_rzn_h; /* (B, H), a part of W_rzn_h */
+    double *const U_z_x = U_rzn_x + H; /* (T, B, H), a part of U_rzn_x */
+    double *const W_z_h = W_rzn_h + H; /* (B, H), a part of W_rzn_h */
+    double *const W_n_h = W_rzn_h + 2 * H; /* (B, H), a part of W_rzn_h */
+    double *const U_n_x = U_rzn_x + 2 * H; /* (T, B, H), a part of U_rzn_x */
 
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             h[b * H + i] = h_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b) * H + i] = 0.0;
+            dh_carry[b * H + i] = 0.0;
         }
     }
-    /* W_rzn = concat(W_r, W_z, W_n) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[i * H + j] = W_r[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[(H + i) * H + j] = W_z[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_rzn[(2 * H + i) * H + j] = W_n[i * H + j];
-        }
-    }
-    /* U_rzn = concat(U_r, U_z, U_n) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[i * I + j] = U_r[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[(H + i) * I + j] = U_z[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_rzn[(2 * H + i) * I + j] = U_n[i * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    gru_reset_after_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    gru_reset_after_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* U_rzn_panels_t = U_rzn.T, packed */
+    gru_reset_after_pack_turned(H, I, U_r, I, 3 * H, 0, 0, U_rzn_panels_t);
+    gru_reset_after_pack_turned(H, I, U_z, I, 3 * H, 0, H, U_rzn_panels_t);
+    gru_reset_after_pack_turned(H, I, U_n, I, 3 * H, 0, 2 * H, U_rzn_panels_t);
+    /* U_rzn_panels = U_rzn, packed */
+    gru_reset_after_pack(H, I, U_r, 3 * H, I, 0, 0, U_rzn_panels);
+    gru_reset_after_pack(H, I, U_z, 3 * H, I, H, 0, U_rzn_panels);
+    gru_reset_after_pack(H, I, U_n, 3 * H, I, 2 * H, 0, U_rzn_panels);
     /* U_rzn_x[t] = U_rzn @ x[t] */
-    gru_reset_after_rows(T * B, 3 * H, I, x, I, U_rzn, I, U_rzn_x, 3 * H);
-    /* b_rzn = concat(b_r, b_z, b_n) */
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[i] = b_r[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[H + i] = b_z[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_rzn[2 * H + i] = b_n[i];
-    }
-    /* pre_rzn[t] = U_rzn_x[t] + b_rzn */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * H; ++i) {
-                pre_rzn[(t * B + b) * (3 * H) + i] = U_rzn_x[(t * B + b) * (3 * H) + i] + b_rzn[i];
-            }
-        }
-    }
+    gru_reset_after_product(T * B, 3 * H, I, x, I, U_rzn_panels_t, U_rzn_x, 3 * H);
+    /* W_rzn_panels_t = W_rzn.T, packed */
+    gru_reset_after_pack_turned(H, H, W_r, H, 3 * H, 0, 0, W_rzn_panels_t);
+    gru_reset_after_pack_turned(H, H, W_z, H, 3 * H, 0, H, W_rzn_panels_t);
+    gru_reset_after_pack_turned(H, H, W_n, H, 3 * H, 0, 2 * H, W_rzn_panels_t);
+    /* W_rzn_panels = W_rzn, packed */
+    gru_reset_after_pack(H, H, W_r, 3 * H, H, 0, 0, W_rzn_panels);
+    gru_reset_after_pack(H, H, W_z, 3 * H, H, H, 0, W_rzn_panels);
+    gru_reset_after_pack(H, H, W_n, 3 * H, H, 2 * H, 0, W_rzn_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_rzn_h[t] = W_rzn @ h[t-1] */
-        gru_reset_after_rows(B, 3 * H, H, &h[(t * B) * H], H, W_rzn, H, W_rzn_h, 3 * H);
-        /* m_z_n[t] = W_n @ h[t-1] + c_n */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                m_z_n[(t * B + b) * H + i] = W_n_h[b * (3 * H) + i] + c_n[i];
-            }
-        }
+        gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
         /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
         /* r[t] = sigmoid(z_r[t]) */
         /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
         /* z[t] = sigmoid(z_z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 2 * H; ++i) {
-                r_z[(t * B + b) * (2 * H) + i] = gru_reset_after_sigmoid(pre_rzn_part[(t * B + b) * (3 * H) + i] + W_rzn_h_part[b * (3 * H) + i]);
-            }
-        }
+        /* m_z_n[t] = W_n @ h[t-1] + c_n */
         /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
         /* n[t] = tanh(z_n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                n[(t * B + b) * H + i] = tanh(pre_n[(t * B + b) * (3 * H) + i] + r[(t * B + b) * (2 * H) + i] * m_z_n[(t * B + b) * H + i]);
-            }
-        }
         /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = (1.0 - z[(t * B + b) * (2 * H) + i]) * n[(t * B + b) * H + i] + z[(t * B + b) * (2 * H) + i] * h[(t * B + b) * H + i];
+                const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
+                const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
+                const double U_n_x_here = U_n_x[(t * B + b) * (3 * H) + i];
+                const double r_here = gru_reset_after_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (3 * H) + i]);
+                r[(t * B + b) * (3 * H) + i] = r_here;
+                const double z_here = gru_reset_after_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (3 * H) + i]);
+                z[(t * B + b) * (3 * H) + i] = z_here;
+                const double m_z_n_here = W_n_h[b * (3 * H) + i] + c_n[i];
+                m_z_n[(t * B + b) * (3 * H) + i] = m_z_n_here;
+                const double n_here = gru_reset_after_tanh(U_n_x_here + b_n[i] + r_here * m_z_n_here);
+                n[(t * B + b) * H + i] = n_here;
+                h[((t + 1) * B + b) * H + i] = (1.0 - z_here) * n_here + z_here * h[(t * B + b) * H + i];
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    gru_reset_after_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    gru_reset_after_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + b_y */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
+                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            gru_reset_after_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            gru_reset_after_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    gru_reset_after_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -1214,14 +1718,11 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
+            h_final1[b * H + i] = h[(T * B + b) * H + i];
             dh_final1[b * H + i] = h_final1_bar[b * H + i];
         }
     }
@@ -1229,16 +1730,9 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        GRU_RESET_AFTER_APART
         for (size_t b = 0; b < B; ++b) {
             dloss[t * B + b] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -1252,19 +1746,14 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                sum_p_m_dz_yhat[(t * B + b) * O + i] = p_m_dz_yhat[t * B + b];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat[(t * B + b) * O + i]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
+                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -1272,119 +1761,117 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     gru_reset_after_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b) * H + i] = dh_final1[b * H + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    gru_reset_after_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dh[t] = u_dh[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dh[(t * B + b) * H + i] = u_dh[(t * B + b) * H + i] + V_dz_yhat[(t * B + b) * H + i];
-            }
-        }
-    }
-    /* pre_dz_n[t] = (1 - z[t]) * (1 - n[t] * n[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_n[(t * B + b) * H + i] = (1.0 - z[(t * B + b) * (2 * H) + i]) * (1.0 - n[(t * B + b) * H + i] * n[(t * B + b) * H + i]);
-            }
-        }
-    }
-    /* pre_dz_r[t] = m_z_n[t] * r[t] * (1 - r[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_r[(t * B + b) * H + i] = m_z_n[(t * B + b) * H + i] * r[(t * B + b) * (2 * H) + i] * (1.0 - r[(t * B + b) * (2 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_z_2[t] = -n[t] + h[t-1] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_z_2[(t * B + b) * H + i] = h[(t * B + b) * H + i] - n[(t * B + b) * H + i];
-            }
-        }
-    }
-    /* pre_dz_z[t] = z[t] * (1 - z[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_z[(t * B + b) * H + i] = z[(t * B + b) * (2 * H) + i] * (1.0 - z[(t * B + b) * (2 * H) + i]);
-            }
-        }
-    }
+    gru_reset_after_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dh[b * H + i] = pre_dh[(t * B + b) * H + i] + dh_carry[((t + 1) * B + b) * H + i];
-            }
-        }
         /* dn[t] = dh[t] * (1 - z[t]) */
         /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_n[(t * B + b) * H + i] = dh[b * H + i] * pre_dz_n[(t * B + b) * H + i];
-            }
-        }
         /* dm_z_n[t] = dz_n[t] * r[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dm_z_n[(t * B + b) * H + i] = dz_n[(t * B + b) * H + i] * r[(t * B + b) * (2 * H) + i];
-            }
-        }
         /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
         /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_z[(t * B + b) * H + i] = dh[b * H + i] * pre_dz_z_2[(t * B + b) * H + i] * pre_dz_z[(t * B + b) * H + i];
-            }
-        }
         /* dr[t] = dz_n[t] * m_z_n[t] */
         /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r[(t * B + b) * H + i] = dz_n[(t * B + b) * H + i] * pre_dz_r[(t * B + b) * H + i];
+                const double n_here_ = n[(t * B + b) * H + i];
+                const double r_here_ = r[(t * B + b) * (3 * H) + i];
+                const double u_dh_here = u_dh[(t * B + b) * H + i];
+                const double m_z_n_here_ = m_z_n[(t * B + b) * (3 * H) + i];
+                const double dh_here = u_dh_here + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
+                dh[b * H + i] = dh_here;
+                const double dz_n_here = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - n_here_ * n_here_) * dh_here;
+                dz_n[(t * B + b) * H + i] = dz_n_here;
+                dm_z_n[(t * B + b) * (3 * H) + i] = r_here_ * dz_n_here;
+                dz_z[(t * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - n_here_) * dh_here;
+                dz_r[(t * B + b) * (3 * H) + i] = m_z_n_here_ * r_here_ * (1.0 - r_here_) * dz_n_here;
             }
         }
         /* dz_r_dz_z_dm_z_n[t] = concat(dz_r[t], dz_z[t], dm_z_n[t]) */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * H + i];
+                dz_r_dz_z_dm_z_n[b * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
             }
         }
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[(t * B + b) * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
+                dz_r_dz_z_dm_z_n[b * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
             }
         }
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[(t * B + b) * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * H + i];
+                dz_r_dz_z_dm_z_n[b * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * (3 * H) + i];
             }
         }
         /* W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t] */
-        gru_reset_after_rows_transposed(B, H, 3 * H, &dz_r_dz_z_dm_z_n[(t * B) * (3 * H)], 3 * H, W_rzn, H, W_rzn_dz_r_dz_z_dm_z_n, H);
+        gru_reset_after_product(B, H, 3 * H, dz_r_dz_z_dm_z_n, 3 * H, W_rzn_panels, W_rzn_dz_r_dz_z_dm_z_n, H);
         /* dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dh_carry[(t * B + b) * H + i] = dh[b * H + i] * z[(t * B + b) * (2 * H) + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
+                dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
             }
         }
+    }
+    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
+    gru_reset_after_sums(H, I, T * B, dz_r, 3 * H, x, I, dU_r, I);
+    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
+    gru_reset_after_sums(H, I, T * B, dz_z, H, x, I, dU_z, I);
+    /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
+    gru_reset_after_sums(H, I, T * B, dz_n, H, x, I, dU_n, I);
+    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
+    gru_reset_after_sums(H, H, T * B, dz_r, 3 * H, h, H, dW_r, H);
+    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
+    gru_reset_after_sums(H, H, T * B, dz_z, H, h, H, dW_z, H);
+    /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
+    gru_reset_after_sums(H, H, T * B, dm_z_n, 3 * H, h, H, dW_n, H);
+    /* db_r = sum_tb(dz_r[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_r[(t * B + b) * (3 * H) + i];
+            }
+        }
+        db_r[i] = total;
+    }
+    /* db_z = sum_tb(dz_z[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_z[(t * B + b) * H + i];
+            }
+        }
+        db_z[i] = total;
+    }
+    /* db_n = sum_tb(dz_n[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_n[(t * B + b) * H + i];
+            }
+        }
+        db_n[i] = total;
     }
     /* dc_n = sum_tb(dm_z_n[t]) */
     for (size_t i = 0; i < H; ++i) {
         double total = 0.0;
         for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dm_z_n[(t * B + b) * H + i];
+                total += dm_z_n[(t * B + b) * (3 * H) + i];
             }
         }
         dc_n[i] = total;
@@ -1403,6 +1890,7 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b * H + i] = dh_carry[b * H + i];
         }
@@ -1411,6 +1899,7 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     gru_reset_after_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b * H + i] = dh_final1[b * H + i];
             }
@@ -1418,6 +1907,7 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        GRU_RESET_AFTER_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
         }
@@ -1425,13 +1915,15 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * H + i];
+                dz_rzn[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
             }
         }
     }
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
                 dz_rzn[(t * B + b) * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
             }
@@ -1439,62 +1931,16 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     }
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            GRU_RESET_AFTER_APART
             for (size_t i = 0; i < H; ++i) {
                 dz_rzn[(t * B + b) * (3 * H) + 2 * H + i] = dz_n[(t * B + b) * H + i];
             }
         }
     }
     /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-    gru_reset_after_rows_transposed(T * B, I, 3 * H, dz_rzn, 3 * H, U_rzn, I, dx, I);
-    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-    /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
-    gru_reset_after_sums(3 * H, I, T * B, dz_rzn, 3 * H, x, I, dU_rzn, I);
-    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-    /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
-    gru_reset_after_sums(3 * H, H, T * B, dz_r_dz_z_dm_z_n, 3 * H, h, H, dW_rzn, H);
-    /* db_r = sum_tb(dz_r[t]) */
-    /* db_z = sum_tb(dz_z[t]) */
-    /* db_n = sum_tb(dz_n[t]) */
-    for (size_t i = 0; i < 3 * H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_rzn[(t * B + b) * (3 * H) + i];
-            }
-        }
-        db_rzn[i] = total;
-    }
+    gru_reset_after_product(T * B, I, 3 * H, dz_rzn, 3 * H, U_rzn_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->U_r != NULL) {
-        gru_reset_after_copy(1, H * I, dU_r, (3 * H) * I, params_grad->U_r);
-    }
-    if (params_grad != NULL && params_grad->U_z != NULL) {
-        gru_reset_after_copy(1, H * I, dU_z, (3 * H) * I, params_grad->U_z);
-    }
-    if (params_grad != NULL && params_grad->U_n != NULL) {
-        gru_reset_after_copy(1, H * I, dU_n, (3 * H) * I, params_grad->U_n);
-    }
-    if (params_grad != NULL && params_grad->W_r != NULL) {
-        gru_reset_after_copy(1, H * H, dW_r, (3 * H) * H, params_grad->W_r);
-    }
-    if (params_grad != NULL && params_grad->W_z != NULL) {
-        gru_reset_after_copy(1, H * H, dW_z, (3 * H) * H, params_grad->W_z);
-    }
-    if (params_grad != NULL && params_grad->W_n != NULL) {
-        gru_reset_after_copy(1, H * H, dW_n, (3 * H) * H, params_grad->W_n);
-    }
-    if (params_grad != NULL && params_grad->b_r != NULL) {
-        gru_reset_after_copy(1, H, db_r, 3 * H, params_grad->b_r);
-    }
-    if (params_grad != NULL && params_grad->b_z != NULL) {
-        gru_reset_after_copy(1, H, db_z, 3 * H, params_grad->b_z);
-    }
-    if (params_grad != NULL && params_grad->b_n != NULL) {
-        gru_reset_after_copy(1, H, db_n, 3 * H, params_grad->b_n);
     }
     return gru_reset_after_ok;
 }

@@ -7,6 +7,74 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define INDRNN_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define INDRNN_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define INDRNN_UNROLLED _Pragma("unroll")
+#define INDRNN_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDRNN_UNROLLED _Pragma("GCC unroll 16")
+#define INDRNN_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define INDRNN_APART
+#define INDRNN_INLINE
+#endif
+
+#ifdef INDRNN_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double indrnn_two_to(double shifted)
+{
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double indrnn_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef INDRNN_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double indrnn_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (indrnn_near_zero(r) + 1.0) * indrnn_two_to(half) * indrnn_two_to(rest);
+}
+#else
+static double indrnn_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
 static double indrnn_relu(double z)
 {
     return z <= 0.0 ? 0.0 : z;
@@ -18,91 +86,692 @@ static double indrnn_step(double z)
     return z > 0.0 ? 1.0 : z <= 0.0 ? 0.0 : z;
 }
 
-static double indrnn_largest(size_t n, const double *z, size_t stride)
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double indrnn_row_top(size_t n, const double *z)
 {
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double indrnn_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double indrnn_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void indrnn_softmax(size_t n, const double *z, double *out)
-{
-    const double total = indrnn_spread(n, z, 1, indrnn_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double indrnn_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(indrnn_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void indrnn_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = indrnn_largest(n, z, 1);
-    const double total = indrnn_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void indrnn_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void indrnn_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = indrnn_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    INDRNN_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = indrnn_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void indrnn_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    indrnn_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = indrnn_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = indrnn_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef INDRNN_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    indrnn_bytes = 64,
+    indrnn_tall = 8,
+#elif defined(__AVX__)
+    indrnn_bytes = 32,
+    indrnn_tall = 4,
+#else
+    indrnn_bytes = 16,
+    indrnn_tall = 4,
+#endif
+    indrnn_least = 2 * sizeof(double),
+    indrnn_bytes_2 = indrnn_bytes / 2 > indrnn_least ? indrnn_bytes / 2 : indrnn_least,
+    indrnn_bytes_4 = indrnn_bytes / 4 > indrnn_least ? indrnn_bytes / 4 : indrnn_least,
+    indrnn_lanes = indrnn_bytes / sizeof(double),
+    indrnn_lanes_2 = indrnn_bytes_2 / sizeof(double),
+    indrnn_lanes_4 = indrnn_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef INDRNN_VECTORS
+typedef double indrnn_vector __attribute__((vector_size(indrnn_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void indrnn_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    indrnn_vector sum[indrnn_tall][3];
+    INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (indrnn_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * indrnn_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        indrnn_vector row[3];
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const indrnn_vector each = a[(size_t)r * ra + k * sa] - (indrnn_vector){ 0.0 };
+            INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * indrnn_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void indrnn_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + indrnn_tall <= rows; r += indrnn_tall) {
+        indrnn_tile(indrnn_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        indrnn_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        indrnn_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        indrnn_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void indrnn_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + indrnn_tall <= rows; r += indrnn_tall) {
+        indrnn_tile(indrnn_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        indrnn_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        indrnn_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        indrnn_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void indrnn_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + indrnn_tall <= rows; r += indrnn_tall) {
+        indrnn_tile(indrnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        indrnn_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        indrnn_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        indrnn_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void indrnn_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void indrnn_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double indrnn_vector_2 __attribute__((vector_size(indrnn_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void indrnn_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    indrnn_vector_2 sum[indrnn_tall][3];
+    INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (indrnn_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * indrnn_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        indrnn_vector_2 row[3];
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const indrnn_vector_2 each = a[(size_t)r * ra + k * sa] - (indrnn_vector_2){ 0.0 };
+            INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * indrnn_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void indrnn_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + indrnn_tall <= rows; r += indrnn_tall) {
+        indrnn_tile_2(indrnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        indrnn_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        indrnn_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        indrnn_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double indrnn_vector_4 __attribute__((vector_size(indrnn_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void indrnn_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    indrnn_vector_4 sum[indrnn_tall][3];
+    INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (indrnn_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * indrnn_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        indrnn_vector_4 row[3];
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const indrnn_vector_4 each = a[(size_t)r * ra + k * sa] - (indrnn_vector_4){ 0.0 };
+            INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    INDRNN_UNROLLED for (int r = 0; r < tall; ++r) {
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * indrnn_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void indrnn_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + indrnn_tall <= rows; r += indrnn_tall) {
+        indrnn_tile_4(indrnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        indrnn_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        indrnn_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        indrnn_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void indrnn_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : indrnn_lanes;
+    const size_t apart = indrnn_lanes * step;
+    size_t c = 0;
+    while (c + 3 * indrnn_lanes <= cols && (cols - c) / indrnn_lanes != 4) { /* four are two and two */
+        indrnn_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * indrnn_lanes;
+    }
+    for (; c + 2 * indrnn_lanes <= cols; c += 2 * indrnn_lanes) {
+        indrnn_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + indrnn_lanes <= cols) {
+        indrnn_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += indrnn_lanes;
+    }
+    if (c + indrnn_lanes_2 <= cols) {
+        indrnn_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : indrnn_lanes_2, 0, out + c, ldo, more);
+        c += indrnn_lanes_2;
+    }
+    if (c + indrnn_lanes_4 <= cols) {
+        indrnn_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : indrnn_lanes_4, 0, out + c, ldo, more);
+        c += indrnn_lanes_4;
+    }
+    indrnn_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef INDRNN_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void indrnn_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    indrnn_vector sum[8][8];
+    INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        INDRNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (indrnn_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        INDRNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const indrnn_vector each = a[k + (size_t)c] - (indrnn_vector){ 0.0 };
+            INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                indrnn_vector row;
+                memcpy(&row, w + (k + (size_t)c) * indrnn_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const indrnn_vector each = a[k] - (indrnn_vector){ 0.0 };
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            indrnn_vector row;
+            memcpy(&row, w + k * indrnn_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        INDRNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            INDRNN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * indrnn_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void indrnn_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    indrnn_vector_2 sum[8][8];
+    INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        INDRNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (indrnn_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        INDRNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const indrnn_vector_2 each = a[k + (size_t)c] - (indrnn_vector_2){ 0.0 };
+            INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                indrnn_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * indrnn_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const indrnn_vector_2 each = a[k] - (indrnn_vector_2){ 0.0 };
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            indrnn_vector_2 row;
+            memcpy(&row, w + k * indrnn_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        INDRNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            INDRNN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * indrnn_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void indrnn_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    indrnn_vector_4 sum[8][8];
+    INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        INDRNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (indrnn_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        INDRNN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const indrnn_vector_4 each = a[k + (size_t)c] - (indrnn_vector_4){ 0.0 };
+            INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+                indrnn_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * indrnn_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const indrnn_vector_4 each = a[k] - (indrnn_vector_4){ 0.0 };
+        INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+            indrnn_vector_4 row;
+            memcpy(&row, w + k * indrnn_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    INDRNN_UNROLLED for (int n = 0; n < wide; ++n) {
+        INDRNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            INDRNN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * indrnn_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void indrnn_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = indrnn_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * indrnn_lanes <= cols; c += 8 * indrnn_lanes) {
+        indrnn_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / indrnn_lanes) {
+    case 7:
+        indrnn_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        indrnn_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        indrnn_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        indrnn_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        indrnn_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        indrnn_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        indrnn_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / indrnn_lanes * indrnn_lanes;
+    if (c + indrnn_lanes_2 <= cols) {
+        indrnn_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += indrnn_lanes_2;
+    }
+    if (c + indrnn_lanes_4 <= cols) {
+        indrnn_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += indrnn_lanes_4;
+    }
+    indrnn_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void indrnn_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    indrnn_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static INDRNN_INLINE void indrnn_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef INDRNN_VECTORS
+    if (rows > 1) {
+        indrnn_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        indrnn_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        indrnn_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t indrnn_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef INDRNN_VECTORS
+    size_t base = cols / indrnn_lanes * indrnn_lanes;
+    if (c < base) {
+        *width = indrnn_lanes;
+        return c / indrnn_lanes * indrnn_lanes * inner + c % indrnn_lanes;
+    }
+    if (base + indrnn_lanes_2 <= cols) {
+        if (c < base + indrnn_lanes_2) {
+            *width = indrnn_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += indrnn_lanes_2;
+    }
+    if (base + indrnn_lanes_4 <= cols) {
+        if (c < base + indrnn_lanes_4) {
+            *width = indrnn_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += indrnn_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void indrnn_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = indrnn_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && indrnn_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef INDRNN_VECTORS
+        for (; run == indrnn_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, indrnn_bytes);
+        }
+        for (; run == indrnn_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, indrnn_bytes_2);
+        }
+        for (; run == indrnn_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, indrnn_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef INDRNN_VECTORS
+typedef double indrnn_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t indrnn_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define INDRNN_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define INDRNN_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (indrnn_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void indrnn_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    indrnn_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const indrnn_quad low = INDRNN_PICK(row[0], row[1], 0, 4, 1, 5);
+    const indrnn_quad high = INDRNN_PICK(row[0], row[1], 2, 6, 3, 7);
+    const indrnn_quad low_2 = INDRNN_PICK(row[2], row[3], 0, 4, 1, 5);
+    const indrnn_quad high_2 = INDRNN_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = INDRNN_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = INDRNN_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = INDRNN_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = INDRNN_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void indrnn_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = indrnn_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef INDRNN_VECTORS
+        size_t other;
+        if (r + 4 <= rows && indrnn_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                indrnn_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void indrnn_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef INDRNN_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        indrnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -115,6 +784,7 @@ static void indrnn_sums(size_t rows, size_t cols, size_t inner, const double *a,
             }
         }
     }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -178,11 +848,11 @@ size_t indrnn_workspace_bytes(const indrnn_sizes *sizes)
     {
         size_t count = 0;
         indrnn_add(&count, 1, T, B, I);
-        indrnn_add(&count, 7, T, B, O);
-        indrnn_add(&count, 11, T, B, H);
-        indrnn_add(&count, 1, H, I, 1);
-        indrnn_add(&count, 1, H, O, 1);
+        indrnn_add(&count, 6, T, B, H);
+        indrnn_add(&count, 6, T, B, O);
         indrnn_add(&count, 3, T, B, 1);
+        indrnn_add(&count, 3, H, I, 1);
+        indrnn_add(&count, 3, H, O, 1);
         indrnn_add(&count, 7, B, H, 1);
         indrnn_add(&count, 1, O, 1, 1);
         indrnn_add(&count, 2, H, 1, 1);
@@ -192,11 +862,11 @@ size_t indrnn_workspace_bytes(const indrnn_sizes *sizes)
     {
         size_t count = 0;
         indrnn_add(&count, 1, T, B, I);
-        indrnn_add(&count, 6, T, B, O);
-        indrnn_add(&count, 11, T, B, H);
-        indrnn_add(&count, 1, H, I, 1);
-        indrnn_add(&count, 1, H, O, 1);
+        indrnn_add(&count, 5, T, B, O);
+        indrnn_add(&count, 6, T, B, H);
         indrnn_add(&count, 3, T, B, 1);
+        indrnn_add(&count, 3, H, I, 1);
+        indrnn_add(&count, 3, H, O, 1);
         indrnn_add(&count, 8, B, H, 1);
         indrnn_add(&count, 1, O, 1, 1);
         indrnn_add(&count, 2, H, 1, 1);
@@ -272,22 +942,22 @@ int indrnn_forward(const indrnn_sizes *sizes, const indrnn_params *params, const
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const W = params->W; /* (H, I) */
     const double *const u = params->u; /* (H) */
     const double *const b = params->b; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const W_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
@@ -296,55 +966,47 @@ int indrnn_forward(const indrnn_sizes *sizes, const indrnn_params *params, const
     next += T * B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
+    /* W_panels_t = W.T, packed */
+    indrnn_pack_turned(H, I, W, I, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    indrnn_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     /* W_x[t] = W @ x[t] */
-    indrnn_rows(T * B, H, I, x, I, W, I, W_x, H);
-    /* pre_h[t] = W_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = W_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    indrnn_product(T * B, H, I, x, I, W_panels_t, W_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* z_h[t] = W @ x[t] + u * h[t-1] + b */
         /* h[t] = relu(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = indrnn_relu(pre_h[(t * B + b_) * H + i] + h[(t * B + b_) * H + i] * u[i]);
+                h[((t + 1) * B + b_) * H + i] = indrnn_relu(W_x[(t * B + b_) * H + i] + b[i] + u[i] * h[(t * B + b_) * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    indrnn_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    indrnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            indrnn_softmax(O, &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            indrnn_softmax_cross_entropy(O, &y[(t * B + b_) * O], &z_yhat[(t * B + b_) * O], &loss_[t * B + b_]);
-        }
-    }
+    indrnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -357,6 +1019,7 @@ int indrnn_forward(const indrnn_sizes *sizes, const indrnn_params *params, const
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -382,30 +1045,14 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const W = params->W; /* (H, I) */
     const double *const u = params->u; /* (H) */
     const double *const b = params->b; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, I) */
     next += H * I;
     double *const du = params_grad != NULL && params_grad->u != NULL ? params_grad->u : next; /* (H) */
@@ -416,14 +1063,30 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     next += O * H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const W_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const step_dz_h = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_x = next; /* (T, B, H) */
@@ -434,65 +1097,62 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     next += T * B * H;
     double *const u_du = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_z_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const z_h = W_x; /* (T, B, H), a part of W_x */
+    double *const dz_h = step_dz_h; /* (T, B, H), a part of step_dz_h */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
+            dh_carry[b_ * H + i] = 0.0;
         }
     }
+    /* W_panels_t = W.T, packed */
+    indrnn_pack_turned(H, I, W, I, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    indrnn_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    indrnn_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    indrnn_pack(H, I, W, H, I, 0, 0, W_panels);
     /* W_x[t] = W @ x[t] */
-    indrnn_rows(T * B, H, I, x, I, W, I, W_x, H);
-    /* pre_z_h[t] = W_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_z_h[(t * B + b_) * H + i] = W_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    indrnn_product(T * B, H, I, x, I, W_panels_t, W_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* z_h[t] = W @ x[t] + u * h[t-1] + b */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                z_h[(t * B + b_) * H + i] = pre_z_h[(t * B + b_) * H + i] + h[(t * B + b_) * H + i] * u[i];
-            }
-        }
         /* h[t] = relu(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h[(t * B + b_) * H + i]);
+                const double W_x_here = W_x[(t * B + b_) * H + i];
+                const double z_h_here = W_x_here + b[i] + u[i] * h[(t * B + b_) * H + i];
+                z_h[(t * B + b_) * H + i] = z_h_here;
+                h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h_here);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    indrnn_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    indrnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            indrnn_softmax(O, &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            indrnn_softmax_cross_entropy(O, &y[(t * B + b_) * O], &z_yhat[(t * B + b_) * O], &loss_[t * B + b_]);
-        }
-    }
+    indrnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -505,6 +1165,7 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -512,16 +1173,18 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < O; ++i) {
                 dz_yhat[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    indrnn_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
+    indrnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* step_dz_h[t] = step(z_h[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
                 step_dz_h[(t * B + b_) * H + i] = indrnn_step(z_h[(t * B + b_) * H + i]);
             }
@@ -531,25 +1194,25 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * step_dz_h[t] */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * step_dz_h[(t * B + b_) * H + i];
-            }
-        }
         /* dh_carry[t] = dz_h[t] * u */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
-                dh_carry[(t * B + b_) * H + i] = dz_h[(t * B + b_) * H + i] * u[i];
+                const double step_dz_h_here = step_dz_h[(t * B + b_) * H + i];
+                const double dz_h_here = step_dz_h_here * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
+                dz_h[(t * B + b_) * H + i] = dz_h_here;
+                dh_carry[b_ * H + i] = u[i] * dz_h_here;
             }
         }
     }
     /* dx[t] = W.T @ dz_h[t] */
-    indrnn_rows_transposed(T * B, I, H, dz_h, H, W, I, dx, I);
+    indrnn_product(T * B, I, H, dz_h, H, W_panels, dx, I);
     /* dW = sum_tb(dz_h[t] @ x[t].T) */
     indrnn_sums(H, I, T * B, dz_h, H, x, I, dW, I);
     /* u_du[t] = dz_h[t] * h[t-1] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_du[(t * B + b_) * H + i] = dz_h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i];
             }
@@ -589,6 +1252,7 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     }
     /* dh_init1 = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -618,33 +1282,17 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += indrnn_clear(zeros, indrnn_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const W = params->W; /* (H, I) */
     const double *const u = params->u; /* (H) */
     const double *const b = params->b; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, I) */
     next += H * I;
     double *const du = params_grad != NULL && params_grad->u != NULL ? params_grad->u : next; /* (H) */
@@ -655,22 +1303,34 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     next += O * H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const W_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const step_dz_h = next; /* (T, B, H) */
     next += T * B * H;
     double *const at_dh_carry = next; /* (B, H) */
@@ -678,10 +1338,6 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     double *const W_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const V_h = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
@@ -691,67 +1347,70 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     next += T * B * H;
     double *const u_dh_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_z_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const z_h = W_x; /* (T, B, H), a part of W_x */
+    double *const dz_h = step_dz_h; /* (T, B, H), a part of step_dz_h */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
+            dh_carry[b_ * H + i] = 0.0;
         }
     }
+    /* W_panels_t = W.T, packed */
+    indrnn_pack_turned(H, I, W, I, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    indrnn_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    indrnn_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    indrnn_pack(H, I, W, H, I, 0, 0, W_panels);
     /* W_x[t] = W @ x[t] */
-    indrnn_rows(T * B, H, I, x, I, W, I, W_x, H);
-    /* pre_z_h[t] = W_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_z_h[(t * B + b_) * H + i] = W_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    indrnn_product(T * B, H, I, x, I, W_panels_t, W_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* z_h[t] = W @ x[t] + u * h[t-1] + b */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                z_h[(t * B + b_) * H + i] = pre_z_h[(t * B + b_) * H + i] + h[(t * B + b_) * H + i] * u[i];
-            }
-        }
         /* h[t] = relu(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h[(t * B + b_) * H + i]);
+                const double W_x_here = W_x[(t * B + b_) * H + i];
+                const double z_h_here = W_x_here + b[i] + u[i] * h[(t * B + b_) * H + i];
+                z_h[(t * B + b_) * H + i] = z_h_here;
+                h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h_here);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    indrnn_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    indrnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + c */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
+                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            indrnn_softmax(O, &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            indrnn_softmax_cross_entropy(O, &y[(t * B + b_) * O], &z_yhat[(t * B + b_) * O], &loss_[t * B + b_]);
-        }
-    }
+    indrnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -763,14 +1422,11 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
+            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
             dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
         }
     }
@@ -778,16 +1434,9 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        INDRNN_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -801,19 +1450,14 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                sum_p_m_dz_yhat[(t * B + b_) * O + i] = p_m_dz_yhat[t * B + b_];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b_) * O + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat[(t * B + b_) * O + i]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b_];
+                dz_yhat[(t * B + b_) * O + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -821,26 +1465,20 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     indrnn_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b_) * H + i] = dh_final1[b_ * H + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    indrnn_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
+    indrnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* step_dz_h[t] = step(z_h[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
                 step_dz_h[(t * B + b_) * H + i] = indrnn_step(z_h[(t * B + b_) * H + i]);
-            }
-        }
-    }
-    /* pre_dz_h[t] = u_dh[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i];
             }
         }
     }
@@ -848,25 +1486,25 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * step_dz_h[t] */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (pre_dz_h[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * step_dz_h[(t * B + b_) * H + i];
-            }
-        }
         /* dh_carry[t] = dz_h[t] * u */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
-                dh_carry[(t * B + b_) * H + i] = dz_h[(t * B + b_) * H + i] * u[i];
+                const double step_dz_h_here = step_dz_h[(t * B + b_) * H + i];
+                const double dz_h_here = step_dz_h_here * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
+                dz_h[(t * B + b_) * H + i] = dz_h_here;
+                dh_carry[b_ * H + i] = u[i] * dz_h_here;
             }
         }
     }
     /* dx[t] = W.T @ dz_h[t] */
-    indrnn_rows_transposed(T * B, I, H, dz_h, H, W, I, dx, I);
+    indrnn_product(T * B, I, H, dz_h, H, W_panels, dx, I);
     /* dW = sum_tb(dz_h[t] @ x[t].T) */
     indrnn_sums(H, I, T * B, dz_h, H, x, I, dW, I);
     /* u_du[t] = dz_h[t] * h[t-1] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_du[(t * B + b_) * H + i] = dz_h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i];
             }
@@ -906,6 +1544,7 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -914,6 +1553,7 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     indrnn_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            INDRNN_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b_ * H + i] = dh_final1[b_ * H + i];
             }
@@ -921,6 +1561,7 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        INDRNN_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
         }

@@ -8,7 +8,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(11*H + I + 7*O + 3) + 7*B*H + H*I + H*O + 2*H + O + 2, T*B*(11*H + I + 6*O + 3) + 8*B*H + H*I + H*O + 2*H + O + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(6*H + I + 6*O + 3) + 7*B*H + 3*H*I + 3*H*O + 2*H + O + 2, T*B*(6*H + I + 5*O + 3) + 8*B*H + 3*H*I + 3*H*O + 2*H + O + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_INDRNN_H
 #define DERIVE_INDRNN_H

@@ -7,48 +7,717 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define JORDAN_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define JORDAN_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define JORDAN_UNROLLED _Pragma("unroll")
+#define JORDAN_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define JORDAN_UNROLLED _Pragma("GCC unroll 16")
+#define JORDAN_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define JORDAN_APART
+#define JORDAN_INLINE
+#endif
+
+#ifdef JORDAN_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double jordan_two_to(double shifted)
+{
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double jordan_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef JORDAN_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double jordan_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (jordan_near_zero(r) + 1.0) * jordan_two_to(half) * jordan_two_to(rest);
+}
+#else
+static double jordan_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef JORDAN_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double jordan_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = jordan_two_to(shifted);
+    const double e = power * jordan_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double jordan_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
 static double jordan_sigmoid(double z)
 {
-    const double e = exp(-fabs(z));
-    return (z >= 0.0 ? 1.0 : e) / (1.0 + e);
+    const double e = jordan_exp(z < 0.0 ? z : -z);
+    return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void jordan_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+#ifdef JORDAN_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    jordan_bytes = 64,
+    jordan_tall = 8,
+#elif defined(__AVX__)
+    jordan_bytes = 32,
+    jordan_tall = 4,
+#else
+    jordan_bytes = 16,
+    jordan_tall = 4,
+#endif
+    jordan_least = 2 * sizeof(double),
+    jordan_bytes_2 = jordan_bytes / 2 > jordan_least ? jordan_bytes / 2 : jordan_least,
+    jordan_bytes_4 = jordan_bytes / 4 > jordan_least ? jordan_bytes / 4 : jordan_least,
+    jordan_lanes = jordan_bytes / sizeof(double),
+    jordan_lanes_2 = jordan_bytes_2 / sizeof(double),
+    jordan_lanes_4 = jordan_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef JORDAN_VECTORS
+typedef double jordan_vector __attribute__((vector_size(jordan_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+    jordan_vector sum[jordan_tall][3];
+    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (jordan_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * jordan_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        jordan_vector row[3];
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const jordan_vector each = a[(size_t)r * ra + k * sa] - (jordan_vector){ 0.0 };
+            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * jordan_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void jordan_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + jordan_tall <= rows; r += jordan_tall) {
+        jordan_tile(jordan_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        jordan_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        jordan_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        jordan_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void jordan_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + jordan_tall <= rows; r += jordan_tall) {
+        jordan_tile(jordan_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        jordan_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        jordan_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        jordan_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void jordan_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + jordan_tall <= rows; r += jordan_tall) {
+        jordan_tile(jordan_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        jordan_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        jordan_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        jordan_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void jordan_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void jordan_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double jordan_vector_2 __attribute__((vector_size(jordan_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    jordan_vector_2 sum[jordan_tall][3];
+    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (jordan_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * jordan_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        jordan_vector_2 row[3];
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const jordan_vector_2 each = a[(size_t)r * ra + k * sa] - (jordan_vector_2){ 0.0 };
+            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * jordan_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void jordan_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + jordan_tall <= rows; r += jordan_tall) {
+        jordan_tile_2(jordan_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        jordan_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        jordan_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        jordan_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double jordan_vector_4 __attribute__((vector_size(jordan_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_4 sum[jordan_tall][3];
+    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (jordan_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * jordan_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        jordan_vector_4 row[3];
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+            const jordan_vector_4 each = a[(size_t)r * ra + k * sa] - (jordan_vector_4){ 0.0 };
+            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * jordan_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void jordan_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + jordan_tall <= rows; r += jordan_tall) {
+        jordan_tile_4(jordan_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        jordan_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        jordan_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        jordan_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void jordan_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : jordan_lanes;
+    const size_t apart = jordan_lanes * step;
+    size_t c = 0;
+    while (c + 3 * jordan_lanes <= cols && (cols - c) / jordan_lanes != 4) { /* four are two and two */
+        jordan_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * jordan_lanes;
+    }
+    for (; c + 2 * jordan_lanes <= cols; c += 2 * jordan_lanes) {
+        jordan_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + jordan_lanes <= cols) {
+        jordan_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += jordan_lanes;
+    }
+    if (c + jordan_lanes_2 <= cols) {
+        jordan_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : jordan_lanes_2, 0, out + c, ldo, more);
+        c += jordan_lanes_2;
+    }
+    if (c + jordan_lanes_4 <= cols) {
+        jordan_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : jordan_lanes_4, 0, out + c, ldo, more);
+        c += jordan_lanes_4;
+    }
+    jordan_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef JORDAN_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector sum[8][8];
+    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (jordan_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const jordan_vector each = a[k + (size_t)c] - (jordan_vector){ 0.0 };
+            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                jordan_vector row;
+                memcpy(&row, w + (k + (size_t)c) * jordan_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const jordan_vector each = a[k] - (jordan_vector){ 0.0 };
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            jordan_vector row;
+            memcpy(&row, w + k * jordan_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        JORDAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            JORDAN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * jordan_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector_2 sum[8][8];
+    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (jordan_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const jordan_vector_2 each = a[k + (size_t)c] - (jordan_vector_2){ 0.0 };
+            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                jordan_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * jordan_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const jordan_vector_2 each = a[k] - (jordan_vector_2){ 0.0 };
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            jordan_vector_2 row;
+            memcpy(&row, w + k * jordan_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        JORDAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            JORDAN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * jordan_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector_4 sum[8][8];
+    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (jordan_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
+            const jordan_vector_4 each = a[k + (size_t)c] - (jordan_vector_4){ 0.0 };
+            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+                jordan_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * jordan_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const jordan_vector_4 each = a[k] - (jordan_vector_4){ 0.0 };
+        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+            jordan_vector_4 row;
+            memcpy(&row, w + k * jordan_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
+        JORDAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            JORDAN_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * jordan_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void jordan_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = jordan_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * jordan_lanes <= cols; c += 8 * jordan_lanes) {
+        jordan_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / jordan_lanes) {
+    case 7:
+        jordan_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        jordan_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        jordan_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        jordan_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        jordan_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        jordan_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        jordan_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / jordan_lanes * jordan_lanes;
+    if (c + jordan_lanes_2 <= cols) {
+        jordan_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += jordan_lanes_2;
+    }
+    if (c + jordan_lanes_4 <= cols) {
+        jordan_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += jordan_lanes_4;
+    }
+    jordan_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void jordan_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    jordan_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static JORDAN_INLINE void jordan_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef JORDAN_VECTORS
+    if (rows > 1) {
+        jordan_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        jordan_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        jordan_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t jordan_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef JORDAN_VECTORS
+    size_t base = cols / jordan_lanes * jordan_lanes;
+    if (c < base) {
+        *width = jordan_lanes;
+        return c / jordan_lanes * jordan_lanes * inner + c % jordan_lanes;
+    }
+    if (base + jordan_lanes_2 <= cols) {
+        if (c < base + jordan_lanes_2) {
+            *width = jordan_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += jordan_lanes_2;
+    }
+    if (base + jordan_lanes_4 <= cols) {
+        if (c < base + jordan_lanes_4) {
+            *width = jordan_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += jordan_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void jordan_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = jordan_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && jordan_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef JORDAN_VECTORS
+        for (; run == jordan_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, jordan_bytes);
+        }
+        for (; run == jordan_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, jordan_bytes_2);
+        }
+        for (; run == jordan_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, jordan_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef JORDAN_VECTORS
+typedef double jordan_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t jordan_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define JORDAN_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define JORDAN_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (jordan_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void jordan_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    jordan_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const jordan_quad low = JORDAN_PICK(row[0], row[1], 0, 4, 1, 5);
+    const jordan_quad high = JORDAN_PICK(row[0], row[1], 2, 6, 3, 7);
+    const jordan_quad low_2 = JORDAN_PICK(row[2], row[3], 0, 4, 1, 5);
+    const jordan_quad high_2 = JORDAN_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = JORDAN_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = JORDAN_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = JORDAN_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = JORDAN_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void jordan_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = jordan_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef JORDAN_VECTORS
+        size_t other;
+        if (r + 4 <= rows && jordan_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                jordan_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void jordan_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef JORDAN_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        jordan_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -61,6 +730,7 @@ static void jordan_sums(size_t rows, size_t cols, size_t inner, const double *a,
             }
         }
     }
+#endif
 }
 
 /* Rows of an array, `stride` apart, to the caller's, one after the other. */
@@ -135,12 +805,12 @@ size_t jordan_workspace_bytes(const jordan_sizes *sizes)
     {
         size_t count = 0;
         jordan_add(&count, 1, T, B, I);
-        jordan_add(&count, 5, T, B, H);
-        jordan_add(&count, 9, T, B, O);
-        jordan_add(&count, 1, H, I, 1);
+        jordan_add(&count, 2, T, B, H);
+        jordan_add(&count, 5, T, B, O);
         jordan_add(&count, 2, B, H, 1);
-        jordan_add(&count, 2, H, O, 1);
         jordan_add(&count, 3, T, B, 1);
+        jordan_add(&count, 3, H, I, 1);
+        jordan_add(&count, 6, H, O, 1);
         jordan_add(&count, 8, B, O, 1);
         jordan_add(&count, 1, H, 1, 1);
         jordan_add(&count, 1, O, 1, 1);
@@ -150,12 +820,12 @@ size_t jordan_workspace_bytes(const jordan_sizes *sizes)
     {
         size_t count = 0;
         jordan_add(&count, 1, T, B, I);
-        jordan_add(&count, 5, T, B, H);
-        jordan_add(&count, 8, T, B, O);
-        jordan_add(&count, 1, H, I, 1);
+        jordan_add(&count, 2, T, B, H);
+        jordan_add(&count, 4, T, B, O);
         jordan_add(&count, 2, B, H, 1);
-        jordan_add(&count, 2, H, O, 1);
         jordan_add(&count, 3, T, B, 1);
+        jordan_add(&count, 3, H, I, 1);
+        jordan_add(&count, 6, H, O, 1);
         jordan_add(&count, 9, B, O, 1);
         jordan_add(&count, 1, H, 1, 1);
         jordan_add(&count, 1, O, 1, 1);
@@ -231,22 +901,24 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, O) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const o_init1 = initial->o; /* (B, O) */
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (O, H) */
+    next += O * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const o = next; /* (T + 1, B, O) */
     next += (T + 1) * B * O;
     double *const h = next; /* (B, H) */
     next += B * H;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const m_loss = next; /* (T, B, O) */
     next += T * B * O;
     double *const o_final1 = final != NULL && final->o != NULL ? final->o : next; /* (B, O) */
@@ -257,41 +929,44 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     next += B * H;
     double *const V_h = next; /* (B, O) */
     next += B * O;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
     double *const m_loss_m_loss = next; /* (T, B, 1) */
     next += T * B;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             o[b_ * O + i] = o_init1[b_ * O + i];
         }
     }
+    /* U_panels_t = U.T, packed */
+    jordan_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    jordan_pack_turned(H, O, W, O, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    jordan_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     /* U_x[t] = U @ x[t] */
-    jordan_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    jordan_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_o[t] = W @ o[t-1] */
-        jordan_rows(B, H, O, &o[(t * B) * O], O, W, O, W_o, H);
+        jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
         /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[b_ * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_o[b_ * H + i]);
+                h[b_ * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
             }
         }
         /* V_h[t] = V @ h[t] */
-        jordan_rows(B, O, H, h, H, V, H, V_h, O);
+        jordan_product(B, O, H, h, H, V_panels_t, V_h, O);
         /* z_o[t] = V @ h[t] + c */
         /* o[t] = sigmoid(z_o[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
             }
@@ -300,6 +975,7 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     /* m_loss[t] = o[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 m_loss[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
             }
@@ -317,6 +993,7 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
     for (size_t t = 0; t < T; ++t) {
+        JORDAN_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
         }
@@ -333,6 +1010,7 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     }
     /* o_final1 = o[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
         }
@@ -361,28 +1039,14 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, O) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const o_init1 = initial->o; /* (B, O) */
-    double *const o = next; /* (T + 1, B, O) */
-    next += (T + 1) * B * O;
-    double *const h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const m_loss = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const o_final1 = final != NULL && final->o != NULL ? final->o : next; /* (B, O) */
-    next += B * O;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, O) */
@@ -393,78 +1057,108 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (O, H) */
+    next += O * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, O) */
+    next += H * O;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const o = next; /* (T + 1, B, O) */
+    next += (T + 1) * B * O;
+    double *const m_loss = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const o_final1 = final != NULL && final->o != NULL ? final->o : next; /* (B, O) */
+    next += B * O;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dh = next; /* (B, H) */
     next += B * H;
     double *const do_init1 = initial_grad != NULL && initial_grad->o != NULL ? initial_grad->o : next; /* (B, O) */
     next += B * O;
     double *const dz_h = next; /* (T, B, H) */
     next += T * B * H;
-    double *const dz_o = next; /* (T, B, O) */
-    next += T * B * O;
     double *const dm_loss = next; /* (T, B, O) */
     next += T * B * O;
-    double *const do_carry = next; /* (T + 1, B, O) */
-    next += (T + 1) * B * O;
+    double *const do_carry = next; /* (B, O) */
+    next += B * O;
     double *const U_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_o = next; /* (B, H) */
     next += B * H;
     double *const V_h = next; /* (B, O) */
     next += B * O;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
     double *const m_loss_m_loss = next; /* (T, B, 1) */
     next += T * B;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const h = U_x; /* (T, B, H), a part of U_x */
+    double *const dz_o = dm_loss; /* (T, B, O), a part of dm_loss */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             o[b_ * O + i] = o_init1[b_ * O + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
-            do_carry[(T * B + b_) * O + i] = 0.0;
+            do_carry[b_ * O + i] = 0.0;
         }
     }
+    /* U_panels_t = U.T, packed */
+    jordan_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    jordan_pack_turned(H, O, W, O, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    jordan_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    jordan_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    jordan_pack(H, O, W, H, O, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    jordan_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    jordan_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    jordan_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_o[t] = W @ o[t-1] */
-        jordan_rows(B, H, O, &o[(t * B) * O], O, W, O, W_o, H);
+        jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
         /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[(t * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_o[b_ * H + i]);
+                h[(t * B + b_) * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
             }
         }
         /* V_h[t] = V @ h[t] */
-        jordan_rows(B, O, H, &h[(t * B) * H], H, V, H, V_h, O);
+        jordan_product(B, O, H, &h[(t * B) * H], H, V_panels_t, V_h, O);
         /* z_o[t] = V @ h[t] + c */
         /* o[t] = sigmoid(z_o[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
             }
         }
     }
     /* m_loss[t] = o[t] - y[t] */
+    /* dm_loss[t] = m_loss[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
-                m_loss[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
+                const double m_loss_here = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
+                m_loss[(t * B + b_) * O + i] = m_loss_here;
+                dm_loss[(t * B + b_) * O + i] = m_loss_here;
             }
         }
     }
@@ -480,6 +1174,7 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
     for (size_t t = 0; t < T; ++t) {
+        JORDAN_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
         }
@@ -496,32 +1191,9 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     }
     /* o_final1 = o[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
-        }
-    }
-    /* dm_loss[t] = m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                dm_loss[(t * B + b_) * O + i] = m_loss[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* pre_dz_o[t] = o[t] * (1 - o[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                pre_dz_o[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] * (1.0 - o[((t + 1) * B + b_) * O + i]);
-            }
-        }
-    }
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i];
-            }
         }
     }
     for (size_t t = T; t > 0;) {
@@ -529,23 +1201,25 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
         /* do[t] = dm_loss[t] + do_carry[t+1] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_o[(t * B + b_) * O + i] = (dm_loss[(t * B + b_) * O + i] + do_carry[((t + 1) * B + b_) * O + i]) * pre_dz_o[(t * B + b_) * O + i];
+                dz_o[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] * (1.0 - o[((t + 1) * B + b_) * O + i]) * (dm_loss[(t * B + b_) * O + i] + do_carry[b_ * O + i]);
             }
         }
         /* dh[t] = V.T @ dz_o[t] */
-        jordan_rows_transposed(B, H, O, &dz_o[(t * B) * O], O, V, H, dh, H);
+        jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = dh[b_ * H + i] * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i]) * dh[b_ * H + i];
             }
         }
         /* do_carry[t] = W.T @ dz_h[t] */
-        jordan_rows_transposed(B, O, H, &dz_h[(t * B) * H], H, W, O, &do_carry[(t * B) * O], O);
+        jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    jordan_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    jordan_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     jordan_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
@@ -574,6 +1248,7 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     }
     /* do_init1 = do_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             do_init1[b_ * O + i] = do_carry[b_ * O + i];
         }
@@ -606,31 +1281,17 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += jordan_clear(zeros, jordan_larger(B * T * O, B * O));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, O) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const o_init1 = initial->o; /* (B, O) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const o_bar = outputs_cotangent != NULL && outputs_cotangent->o != NULL ? outputs_cotangent->o : zeros; /* (T, B, O) */
     const double *const o_final1_bar = final_cotangent != NULL && final_cotangent->o != NULL ? final_cotangent->o : zeros; /* (B, O) */
-    double *const o = next; /* (T + 1, B, O) */
-    next += (T + 1) * B * O;
-    double *const h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const m_loss = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const o_final1 = final != NULL && final->o != NULL ? final->o : next; /* (B, O) */
-    next += B * O;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, O) */
@@ -641,24 +1302,38 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (O, H) */
+    next += O * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, O) */
+    next += H * O;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const o = next; /* (T + 1, B, O) */
+    next += (T + 1) * B * O;
+    double *const m_loss = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const o_final1 = final != NULL && final->o != NULL ? final->o : next; /* (B, O) */
+    next += B * O;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dh = next; /* (B, H) */
     next += B * H;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const do_init1 = initial_grad != NULL && initial_grad->o != NULL ? initial_grad->o : next; /* (B, O) */
     next += B * O;
     double *const dz_h = next; /* (T, B, H) */
     next += T * B * H;
-    double *const dz_o = next; /* (T, B, O) */
-    next += T * B * O;
     double *const dm_loss = next; /* (T, B, O) */
     next += T * B * O;
     double *const do_final1 = next; /* (B, O) */
     next += B * O;
-    double *const do_carry = next; /* (T + 1, B, O) */
-    next += (T + 1) * B * O;
+    double *const do_carry = next; /* (B, O) */
+    next += B * O;
     double *const at_do_carry = next; /* (B, O) */
     next += B * O;
     double *const U_x = next; /* (T, B, H) */
@@ -667,56 +1342,66 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     next += B * H;
     double *const V_h = next; /* (B, O) */
     next += B * O;
-    double *const m_loss_m_loss = next; /* (T, B, 1) */
-    next += T * B;
     double *const u_do = next; /* (T, B, O) */
     next += T * B * O;
     double *const u_do_init1 = next; /* (B, O) */
     next += B * O;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_dz_o_2 = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const m_loss_m_loss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const h = U_x; /* (T, B, H), a part of U_x */
+    double *const dz_o = u_do; /* (T, B, O), a part of u_do */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             o[b_ * O + i] = o_init1[b_ * O + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
-            do_carry[(T * B + b_) * O + i] = 0.0;
+            do_carry[b_ * O + i] = 0.0;
         }
     }
+    /* U_panels_t = U.T, packed */
+    jordan_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    jordan_pack_turned(H, O, W, O, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    jordan_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    jordan_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    jordan_pack(H, O, W, H, O, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    jordan_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    jordan_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    jordan_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_o[t] = W @ o[t-1] */
-        jordan_rows(B, H, O, &o[(t * B) * O], O, W, O, W_o, H);
+        jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
         /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < H; ++i) {
-                h[(t * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_o[b_ * H + i]);
+                h[(t * B + b_) * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
             }
         }
         /* V_h[t] = V @ h[t] */
-        jordan_rows(B, O, H, &h[(t * B) * H], H, V, H, V_h, O);
+        jordan_product(B, O, H, &h[(t * B) * H], H, V_panels_t, V_h, O);
         /* z_o[t] = V @ h[t] + c */
         /* o[t] = sigmoid(z_o[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
             }
@@ -725,6 +1410,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     /* m_loss[t] = o[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 m_loss[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
             }
@@ -742,6 +1428,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
     for (size_t t = 0; t < T; ++t) {
+        JORDAN_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
         }
@@ -757,14 +1444,11 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         L[0] = total;
     }
     /* o_final1 = o[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < O; ++i) {
-            o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
-        }
-    }
     /* do_final1 = o_final1_bar */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
+            o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
             do_final1[b_ * O + i] = o_final1_bar[b_ * O + i];
         }
     }
@@ -772,6 +1456,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        JORDAN_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             dloss[t * B + b_] = dL[0];
         }
@@ -779,6 +1464,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     /* dm_loss[t] = m_loss[t] @ dloss[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 dm_loss[(t * B + b_) * O + i] = m_loss[(t * B + b_) * O + i] * dloss[t * B + b_];
             }
@@ -788,32 +1474,9 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     jordan_clear(u_do, T * B * O);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 u_do[((T - 1) * B + b_) * O + i] = do_final1[b_ * O + i];
-            }
-        }
-    }
-    /* pre_dz_o[t] = o[t] * (1 - o[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                pre_dz_o[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] * (1.0 - o[((t + 1) * B + b_) * O + i]);
-            }
-        }
-    }
-    /* pre_dz_o_2[t] = o_bar[t] + u_do[t] + dm_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                pre_dz_o_2[(t * B + b_) * O + i] = o_bar[(t * B + b_) * O + i] + u_do[(t * B + b_) * O + i] + dm_loss[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i];
             }
         }
     }
@@ -822,23 +1485,25 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         /* do[t] = o_bar[t] + (do_final1 if t == T-1 else 0) + dm_loss[t] + do_carry[t+1] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_o[(t * B + b_) * O + i] = (pre_dz_o_2[(t * B + b_) * O + i] + do_carry[((t + 1) * B + b_) * O + i]) * pre_dz_o[(t * B + b_) * O + i];
+                dz_o[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] * (1.0 - o[((t + 1) * B + b_) * O + i]) * (o_bar[(t * B + b_) * O + i] + u_do[(t * B + b_) * O + i] + dm_loss[(t * B + b_) * O + i] + do_carry[b_ * O + i]);
             }
         }
         /* dh[t] = V.T @ dz_o[t] */
-        jordan_rows_transposed(B, H, O, &dz_o[(t * B) * O], O, V, H, dh, H);
+        jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = dh[b_ * H + i] * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i]) * dh[b_ * H + i];
             }
         }
         /* do_carry[t] = W.T @ dz_h[t] */
-        jordan_rows_transposed(B, O, H, &dz_h[(t * B) * H], H, W, O, &do_carry[(t * B) * O], O);
+        jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    jordan_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    jordan_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     jordan_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
@@ -867,6 +1532,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     }
     /* at_do_carry = do_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             at_do_carry[b_ * O + i] = do_carry[b_ * O + i];
         }
@@ -875,6 +1541,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     jordan_clear(u_do_init1, B * O);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            JORDAN_APART
             for (size_t i = 0; i < O; ++i) {
                 u_do_init1[b_ * O + i] = do_final1[b_ * O + i];
             }
@@ -882,6 +1549,7 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     }
     /* do_init1 = at_do_carry + (do_final1 if -1 == T-1 else 0) */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             do_init1[b_ * O + i] = at_do_carry[b_ * O + i] + u_do_init1[b_ * O + i];
         }

@@ -7,7 +7,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(5*H + I + 9*O + 3) + B*(2*H + 8*O) + H*I + 2*H*O + H + O + 2, T*B*(5*H + I + 8*O + 3) + B*(2*H + 9*O) + H*I + 2*H*O + H + O + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(2*H + I + 5*O + 3) + B*(2*H + 8*O) + 3*H*I + 6*H*O + H + O + 2, T*B*(2*H + I + 4*O + 3) + B*(2*H + 9*O) + 3*H*I + 6*H*O + H + O + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_JORDAN_H
 #define DERIVE_JORDAN_H

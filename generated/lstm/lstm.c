@@ -7,98 +7,797 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define LSTM_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define LSTM_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define LSTM_UNROLLED _Pragma("unroll")
+#define LSTM_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define LSTM_UNROLLED _Pragma("GCC unroll 16")
+#define LSTM_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define LSTM_APART
+#define LSTM_INLINE
+#endif
+
+#ifdef LSTM_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double lstm_two_to(double shifted)
+{
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double lstm_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef LSTM_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double lstm_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (lstm_near_zero(r) + 1.0) * lstm_two_to(half) * lstm_two_to(rest);
+}
+#else
+static double lstm_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef LSTM_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double lstm_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = lstm_two_to(shifted);
+    const double e = power * lstm_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double lstm_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
 static double lstm_sigmoid(double z)
 {
-    const double e = exp(-fabs(z));
-    return (z >= 0.0 ? 1.0 : e) / (1.0 + e);
+    const double e = lstm_exp(z < 0.0 ? z : -z);
+    return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-static double lstm_largest(size_t n, const double *z, size_t stride)
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double lstm_row_top(size_t n, const double *z)
 {
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double lstm_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double lstm_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void lstm_softmax(size_t n, const double *z, double *out)
-{
-    const double total = lstm_spread(n, z, 1, lstm_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double lstm_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(lstm_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void lstm_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = lstm_largest(n, z, 1);
-    const double total = lstm_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void lstm_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void lstm_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = lstm_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    LSTM_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = lstm_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void lstm_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    lstm_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = lstm_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = lstm_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef LSTM_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    lstm_bytes = 64,
+    lstm_tall = 8,
+#elif defined(__AVX__)
+    lstm_bytes = 32,
+    lstm_tall = 4,
+#else
+    lstm_bytes = 16,
+    lstm_tall = 4,
+#endif
+    lstm_least = 2 * sizeof(double),
+    lstm_bytes_2 = lstm_bytes / 2 > lstm_least ? lstm_bytes / 2 : lstm_least,
+    lstm_bytes_4 = lstm_bytes / 4 > lstm_least ? lstm_bytes / 4 : lstm_least,
+    lstm_lanes = lstm_bytes / sizeof(double),
+    lstm_lanes_2 = lstm_bytes_2 / sizeof(double),
+    lstm_lanes_4 = lstm_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef LSTM_VECTORS
+typedef double lstm_vector __attribute__((vector_size(lstm_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector sum[lstm_tall][3];
+    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (lstm_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        lstm_vector row[3];
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+            const lstm_vector each = a[(size_t)r * ra + k * sa] - (lstm_vector){ 0.0 };
+            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void lstm_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_tall <= rows; r += lstm_tall) {
+        lstm_tile(lstm_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void lstm_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_tall <= rows; r += lstm_tall) {
+        lstm_tile(lstm_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void lstm_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_tall <= rows; r += lstm_tall) {
+        lstm_tile(lstm_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void lstm_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void lstm_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double lstm_vector_2 __attribute__((vector_size(lstm_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    lstm_vector_2 sum[lstm_tall][3];
+    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (lstm_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        lstm_vector_2 row[3];
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+            const lstm_vector_2 each = a[(size_t)r * ra + k * sa] - (lstm_vector_2){ 0.0 };
+            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void lstm_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_tall <= rows; r += lstm_tall) {
+        lstm_tile_2(lstm_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double lstm_vector_4 __attribute__((vector_size(lstm_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_4 sum[lstm_tall][3];
+    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (lstm_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        lstm_vector_4 row[3];
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+            const lstm_vector_4 each = a[(size_t)r * ra + k * sa] - (lstm_vector_4){ 0.0 };
+            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void lstm_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_tall <= rows; r += lstm_tall) {
+        lstm_tile_4(lstm_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void lstm_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : lstm_lanes;
+    const size_t apart = lstm_lanes * step;
+    size_t c = 0;
+    while (c + 3 * lstm_lanes <= cols && (cols - c) / lstm_lanes != 4) { /* four are two and two */
+        lstm_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * lstm_lanes;
+    }
+    for (; c + 2 * lstm_lanes <= cols; c += 2 * lstm_lanes) {
+        lstm_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + lstm_lanes <= cols) {
+        lstm_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += lstm_lanes;
+    }
+    if (c + lstm_lanes_2 <= cols) {
+        lstm_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : lstm_lanes_2, 0, out + c, ldo, more);
+        c += lstm_lanes_2;
+    }
+    if (c + lstm_lanes_4 <= cols) {
+        lstm_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : lstm_lanes_4, 0, out + c, ldo, more);
+        c += lstm_lanes_4;
+    }
+    lstm_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef LSTM_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector sum[8][8];
+    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (lstm_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
+            const lstm_vector each = a[k + (size_t)c] - (lstm_vector){ 0.0 };
+            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+                lstm_vector row;
+                memcpy(&row, w + (k + (size_t)c) * lstm_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const lstm_vector each = a[k] - (lstm_vector){ 0.0 };
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            lstm_vector row;
+            memcpy(&row, w + k * lstm_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            LSTM_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * lstm_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector_2 sum[8][8];
+    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (lstm_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
+            const lstm_vector_2 each = a[k + (size_t)c] - (lstm_vector_2){ 0.0 };
+            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+                lstm_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * lstm_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const lstm_vector_2 each = a[k] - (lstm_vector_2){ 0.0 };
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            lstm_vector_2 row;
+            memcpy(&row, w + k * lstm_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            LSTM_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * lstm_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector_4 sum[8][8];
+    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (lstm_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
+            const lstm_vector_4 each = a[k + (size_t)c] - (lstm_vector_4){ 0.0 };
+            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+                lstm_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * lstm_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const lstm_vector_4 each = a[k] - (lstm_vector_4){ 0.0 };
+        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+            lstm_vector_4 row;
+            memcpy(&row, w + k * lstm_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            LSTM_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * lstm_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void lstm_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = lstm_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * lstm_lanes <= cols; c += 8 * lstm_lanes) {
+        lstm_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / lstm_lanes) {
+    case 7:
+        lstm_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        lstm_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        lstm_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        lstm_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        lstm_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        lstm_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        lstm_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / lstm_lanes * lstm_lanes;
+    if (c + lstm_lanes_2 <= cols) {
+        lstm_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += lstm_lanes_2;
+    }
+    if (c + lstm_lanes_4 <= cols) {
+        lstm_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += lstm_lanes_4;
+    }
+    lstm_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void lstm_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    lstm_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static LSTM_INLINE void lstm_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef LSTM_VECTORS
+    if (rows > 1) {
+        lstm_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        lstm_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        lstm_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t lstm_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef LSTM_VECTORS
+    size_t base = cols / lstm_lanes * lstm_lanes;
+    if (c < base) {
+        *width = lstm_lanes;
+        return c / lstm_lanes * lstm_lanes * inner + c % lstm_lanes;
+    }
+    if (base + lstm_lanes_2 <= cols) {
+        if (c < base + lstm_lanes_2) {
+            *width = lstm_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += lstm_lanes_2;
+    }
+    if (base + lstm_lanes_4 <= cols) {
+        if (c < base + lstm_lanes_4) {
+            *width = lstm_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += lstm_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void lstm_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = lstm_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && lstm_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef LSTM_VECTORS
+        for (; run == lstm_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, lstm_bytes);
+        }
+        for (; run == lstm_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, lstm_bytes_2);
+        }
+        for (; run == lstm_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, lstm_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef LSTM_VECTORS
+typedef double lstm_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t lstm_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define LSTM_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define LSTM_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (lstm_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void lstm_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    lstm_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const lstm_quad low = LSTM_PICK(row[0], row[1], 0, 4, 1, 5);
+    const lstm_quad high = LSTM_PICK(row[0], row[1], 2, 6, 3, 7);
+    const lstm_quad low_2 = LSTM_PICK(row[2], row[3], 0, 4, 1, 5);
+    const lstm_quad high_2 = LSTM_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = LSTM_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = LSTM_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = LSTM_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = LSTM_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void lstm_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = lstm_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef LSTM_VECTORS
+        size_t other;
+        if (r + 4 <= rows && lstm_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                lstm_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void lstm_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef LSTM_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        lstm_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -111,16 +810,7 @@ static void lstm_sums(size_t rows, size_t cols, size_t inner, const double *a, s
             }
         }
     }
-}
-
-/* Rows of an array, `stride` apart, to the caller's, one after the other. */
-static void lstm_copy(size_t rows, size_t cols, const double *from, size_t stride, double *to)
-{
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            to[r * cols + c] = from[r * stride + c];
-        }
-    }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -170,45 +860,45 @@ size_t lstm_workspace_bytes(const lstm_sizes *sizes)
     size_t needed = 0;
     lstm_add(&all, 1, T, B, I);
     lstm_add(&all, 1, T, B, O);
-    lstm_add(&all, 9, T, B, H);
+    lstm_add(&all, 6, T, B, H);
     lstm_add(&all, 5, H, H, 1);
     lstm_add(&all, 1, T, B, 1);
     lstm_add(&all, 1, H, O, 1);
     lstm_add(&all, 5, H, I, 1);
-    lstm_add(&all, 9, B, H, 1);
+    lstm_add(&all, 6, B, H, 1);
     lstm_add(&all, 1, B, 1, 1);
     lstm_add(&all, 1, I, 1, 1);
     lstm_add(&all, 1, O, 1, 1);
     lstm_add(&all, 2, T, 1, 1);
-    lstm_add(&all, 8, H, 1, 1);
+    lstm_add(&all, 5, H, 1, 1);
     lstm_add(&all, 2, 1, 1, 1);
     {
         size_t count = 0;
         lstm_add(&count, 1, T, B, I);
-        lstm_add(&count, 7, T, B, O);
-        lstm_add(&count, 30, T, B, H);
-        lstm_add(&count, 8, H, H, 1);
-        lstm_add(&count, 1, H, O, 1);
+        lstm_add(&count, 6, T, B, O);
+        lstm_add(&count, 10, T, B, H);
+        lstm_add(&count, 12, H, H, 1);
         lstm_add(&count, 3, T, B, 1);
-        lstm_add(&count, 8, H, I, 1);
-        lstm_add(&count, 20, B, H, 1);
+        lstm_add(&count, 3, H, O, 1);
+        lstm_add(&count, 12, H, I, 1);
+        lstm_add(&count, 18, B, H, 1);
         lstm_add(&count, 1, O, 1, 1);
-        lstm_add(&count, 8, H, 1, 1);
+        lstm_add(&count, 4, H, 1, 1);
         lstm_add(&count, 2, 1, 1, 1);
         needed = lstm_larger(needed, count);
     }
     {
         size_t count = 0;
         lstm_add(&count, 1, T, B, I);
-        lstm_add(&count, 6, T, B, O);
-        lstm_add(&count, 30, T, B, H);
-        lstm_add(&count, 8, H, H, 1);
-        lstm_add(&count, 1, H, O, 1);
+        lstm_add(&count, 5, T, B, O);
+        lstm_add(&count, 10, T, B, H);
+        lstm_add(&count, 12, H, H, 1);
         lstm_add(&count, 3, T, B, 1);
-        lstm_add(&count, 8, H, I, 1);
-        lstm_add(&count, 21, B, H, 1);
+        lstm_add(&count, 3, H, O, 1);
+        lstm_add(&count, 12, H, I, 1);
+        lstm_add(&count, 19, B, H, 1);
         lstm_add(&count, 1, O, 1, 1);
-        lstm_add(&count, 8, H, 1, 1);
+        lstm_add(&count, 4, H, 1, 1);
         lstm_add(&count, 2, 1, 1, 1);
         needed = lstm_larger(needed, count);
     }
@@ -291,8 +981,6 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_i = params->U_i; /* (H, I) */
     const double *const U_f = params->U_f; /* (H, I) */
     const double *const U_o = params->U_o; /* (H, I) */
@@ -307,189 +995,115 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
     const double *const b_g = params->b_g; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
     const double *const c_init1 = initial->c; /* (B, H) */
+    double *const U_ifog_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const W_ifog_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const i_f_o = next; /* (B, 3 * H) */
-    next += B * (3 * H);
-    double *const i = i_f_o; /* (B, H), a part of i_f_o */
-    double *const f = i_f_o + H; /* (B, H), a part of i_f_o */
-    double *const o = i_f_o + 2 * H; /* (B, H), a part of i_f_o */
-    double *const g = next; /* (B, H) */
-    next += B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const tanh_h = next; /* (B, H) */
-    next += B * H;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
     next += B * H;
     double *const c_final1 = final != NULL && final->c != NULL ? final->c : next; /* (B, H) */
     next += B * H;
-    double *const W_ifog_h = next; /* (B, 4 * H) */
-    next += B * (4 * H);
-    double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
-    double *const V_h = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_ifog = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_g = pre_ifog + 3 * H; /* (T, B, H), a part of pre_ifog */
-    double *const U_ifog = next; /* (4 * H, I) */
-    next += (4 * H) * I;
     double *const U_ifog_x = next; /* (T, B, 4 * H) */
     next += T * B * (4 * H);
-    double *const W_ifog = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const b_ifog = next; /* (4 * H) */
-    next += 4 * H;
-    double *const pre_ifog_part = pre_ifog; /* (T, B, 3 * H), a part of pre_ifog */
-    double *const W_ifog_h_part = W_ifog_h; /* (B, 3 * H), a part of W_ifog_h */
+    double *const W_ifog_h = next; /* (B, 4 * H) */
+    next += B * (4 * H);
+    double *const V_h = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const U_i_x = U_ifog_x; /* (T, B, H), a part of U_ifog_x */
+    double *const W_i_h = W_ifog_h; /* (B, H), a part of W_ifog_h */
+    double *const U_f_x = U_ifog_x + H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_f_h = W_ifog_h + H; /* (B, H), a part of W_ifog_h */
+    double *const U_o_x = U_ifog_x + 2 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_o_h = W_ifog_h + 2 * H; /* (B, H), a part of W_ifog_h */
+    double *const U_g_x = U_ifog_x + 3 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
 
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             h[b * H + i_] = h_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
-    /* U_ifog = concat(U_i, U_f, U_o, U_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[i_ * I + j] = U_i[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(H + i_) * I + j] = U_f[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(2 * H + i_) * I + j] = U_o[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(3 * H + i_) * I + j] = U_g[i_ * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    lstm_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* U_ifog_panels_t = U_ifog.T, packed */
+    lstm_pack_turned(H, I, U_i, I, 4 * H, 0, 0, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_f, I, 4 * H, 0, H, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_o, I, 4 * H, 0, 2 * H, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_g, I, 4 * H, 0, 3 * H, U_ifog_panels_t);
     /* U_ifog_x[t] = U_ifog @ x[t] */
-    lstm_rows(T * B, 4 * H, I, x, I, U_ifog, I, U_ifog_x, 4 * H);
-    /* b_ifog = concat(b_i, b_f, b_o, b_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[i_] = b_i[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[H + i_] = b_f[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[2 * H + i_] = b_o[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[3 * H + i_] = b_g[i_];
-    }
-    /* pre_ifog[t] = U_ifog_x[t] + b_ifog */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-                pre_ifog[(t * B + b) * (4 * H) + i_] = U_ifog_x[(t * B + b) * (4 * H) + i_] + b_ifog[i_];
-            }
-        }
-    }
-    /* W_ifog = concat(W_i, W_f, W_o, W_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[i_ * H + j] = W_i[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(H + i_) * H + j] = W_f[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(2 * H + i_) * H + j] = W_o[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(3 * H + i_) * H + j] = W_g[i_ * H + j];
-        }
-    }
+    lstm_product(T * B, 4 * H, I, x, I, U_ifog_panels_t, U_ifog_x, 4 * H);
+    /* W_ifog_panels_t = W_ifog.T, packed */
+    lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_o, H, 4 * H, 0, 2 * H, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_g, H, 4 * H, 0, 3 * H, W_ifog_panels_t);
     for (size_t t = 0; t < T; ++t) {
         /* W_ifog_h[t] = W_ifog @ h[t-1] */
-        lstm_rows(B, 4 * H, H, &h[(t * B) * H], H, W_ifog, H, W_ifog_h, 4 * H);
-        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                g[b * H + i_] = tanh(pre_g[(t * B + b) * (4 * H) + i_] + W_g_h[b * (4 * H) + i_]);
-            }
-        }
+        lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
         /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
         /* i[t] = sigmoid(z_i[t]) */
         /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
         /* f[t] = sigmoid(z_f[t]) */
         /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
         /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 3 * H; ++i_) {
-                i_f_o[b * (3 * H) + i_] = lstm_sigmoid(pre_ifog_part[(t * B + b) * (4 * H) + i_] + W_ifog_h_part[b * (4 * H) + i_]);
-            }
-        }
+        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
+        /* g[t] = tanh(z_g[t]) */
         /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                c[((t + 1) * B + b) * H + i_] = f[b * (3 * H) + i_] * c[(t * B + b) * H + i_] + i[b * (3 * H) + i_] * g[b * H + i_];
-            }
-        }
         /* tanh_h[t] = tanh(c[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                tanh_h[b * H + i_] = tanh(c[((t + 1) * B + b) * H + i_]);
-            }
-        }
         /* h[t] = o[t] * tanh_h[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                h[((t + 1) * B + b) * H + i_] = o[b * (3 * H) + i_] * tanh_h[b * H + i_];
+                const double i = lstm_sigmoid(U_i_x[(t * B + b) * (4 * H) + i_] + b_i[i_] + W_i_h[b * (4 * H) + i_]);
+                const double f = lstm_sigmoid(U_f_x[(t * B + b) * (4 * H) + i_] + b_f[i_] + W_f_h[b * (4 * H) + i_]);
+                const double o = lstm_sigmoid(U_o_x[(t * B + b) * (4 * H) + i_] + b_o[i_] + W_o_h[b * (4 * H) + i_]);
+                const double g = lstm_tanh(U_g_x[(t * B + b) * (4 * H) + i_] + b_g[i_] + W_g_h[b * (4 * H) + i_]);
+                const double c_here = f * c[(t * B + b) * H + i_] + i * g;
+                c[((t + 1) * B + b) * H + i_] = c_here;
+                const double tanh_h = lstm_tanh(c_here);
+                h[((t + 1) * B + b) * H + i_] = o * tanh_h;
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    lstm_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    lstm_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 z_yhat[(t * B + b) * O + i_] = V_h[(t * B + b) * O + i_] + b_y[i_];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    lstm_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -501,14 +1115,11 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
-        }
-    }
     /* c_final1 = c[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
             c_final1[b * H + i_] = c[(T * B + b) * H + i_];
         }
     }
@@ -533,8 +1144,6 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_i = params->U_i; /* (H, I) */
     const double *const U_f = params->U_f; /* (H, I) */
     const double *const U_o = params->U_o; /* (H, I) */
@@ -549,25 +1158,56 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     const double *const b_g = params->b_g; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
     const double *const c_init1 = initial->c; /* (B, H) */
+    double *const dU_i = params_grad != NULL && params_grad->U_i != NULL ? params_grad->U_i : next; /* (H, I) */
+    next += H * I;
+    double *const dU_f = params_grad != NULL && params_grad->U_f != NULL ? params_grad->U_f : next; /* (H, I) */
+    next += H * I;
+    double *const dU_o = params_grad != NULL && params_grad->U_o != NULL ? params_grad->U_o : next; /* (H, I) */
+    next += H * I;
+    double *const dU_g = params_grad != NULL && params_grad->U_g != NULL ? params_grad->U_g : next; /* (H, I) */
+    next += H * I;
+    double *const dW_i = params_grad != NULL && params_grad->W_i != NULL ? params_grad->W_i : next; /* (H, H) */
+    next += H * H;
+    double *const dW_f = params_grad != NULL && params_grad->W_f != NULL ? params_grad->W_f : next; /* (H, H) */
+    next += H * H;
+    double *const dW_o = params_grad != NULL && params_grad->W_o != NULL ? params_grad->W_o : next; /* (H, H) */
+    next += H * H;
+    double *const dW_g = params_grad != NULL && params_grad->W_g != NULL ? params_grad->W_g : next; /* (H, H) */
+    next += H * H;
+    double *const db_i = params_grad != NULL && params_grad->b_i != NULL ? params_grad->b_i : next; /* (H) */
+    next += H;
+    double *const db_f = params_grad != NULL && params_grad->b_f != NULL ? params_grad->b_f : next; /* (H) */
+    next += H;
+    double *const db_o = params_grad != NULL && params_grad->b_o != NULL ? params_grad->b_o : next; /* (H) */
+    next += H;
+    double *const db_g = params_grad != NULL && params_grad->b_g != NULL ? params_grad->b_g : next; /* (H) */
+    next += H;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
+    next += O * H;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const U_ifog_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const W_ifog_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_ifog_panels = next; /* (4 * H, H) */
+    next += (4 * H) * H;
+    double *const U_ifog_panels = next; /* (4 * H, I) */
+    next += (4 * H) * I;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const i_f_o = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const i = i_f_o; /* (T, B, H), a part of i_f_o */
-    double *const f = i_f_o + H; /* (T, B, H), a part of i_f_o */
-    double *const o = i_f_o + 2 * H; /* (T, B, H), a part of i_f_o */
-    double *const g = next; /* (T, B, H) */
-    next += T * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const tanh_h = next; /* (T, B, H) */
     next += T * B * H;
     double *const z_yhat = next; /* (T, B, O) */
@@ -578,226 +1218,147 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     next += B * H;
     double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
     next += T * B * I;
-    double *const dh = next; /* (B, H) */
-    next += B * H;
-    double *const dc = next; /* (B, H) */
-    next += B * H;
-    double *const dU_ifog = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const dU_i = dU_ifog + 0 * I; /* (H, I), a part of dU_ifog */
-    double *const dU_f = dU_ifog + H * I; /* (H, I), a part of dU_ifog */
-    double *const dU_o = dU_ifog + (2 * H) * I; /* (H, I), a part of dU_ifog */
-    double *const dU_g = dU_ifog + (3 * H) * I; /* (H, I), a part of dU_ifog */
-    double *const dW_ifog = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const dW_i = dW_ifog + 0 * H; /* (H, H), a part of dW_ifog */
-    double *const dW_f = dW_ifog + H * H; /* (H, H), a part of dW_ifog */
-    double *const dW_o = dW_ifog + (2 * H) * H; /* (H, H), a part of dW_ifog */
-    double *const dW_g = dW_ifog + (3 * H) * H; /* (H, H), a part of dW_ifog */
-    double *const db_ifog = next; /* (4 * H) */
-    next += 4 * H;
-    double *const db_i = db_ifog; /* (H), a part of db_ifog */
-    double *const db_f = db_ifog + H; /* (H), a part of db_ifog */
-    double *const db_o = db_ifog + 2 * H; /* (H), a part of db_ifog */
-    double *const db_g = db_ifog + 3 * H; /* (H), a part of db_ifog */
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
-    next += O * H;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
     double *const dc_init1 = initial_grad != NULL && initial_grad->c != NULL ? initial_grad->c : next; /* (B, H) */
     next += B * H;
-    double *const dz_ifog = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const dz_i = dz_ifog; /* (T, B, H), a part of dz_ifog */
-    double *const dz_f = dz_ifog + H; /* (T, B, H), a part of dz_ifog */
-    double *const dz_o = dz_ifog + 2 * H; /* (T, B, H), a part of dz_ifog */
-    double *const dz_g = dz_ifog + 3 * H; /* (T, B, H), a part of dz_ifog */
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dc_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dc_carry = next; /* (B, H) */
+    next += B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
+    double *const U_ifog_x = next; /* (T, B, 4 * H) */
+    next += T * B * (4 * H);
     double *const W_ifog_h = next; /* (B, 4 * H) */
     next += B * (4 * H);
-    double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_ifog = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_g = pre_ifog + 3 * H; /* (T, B, H), a part of pre_ifog */
-    double *const pre_dc = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_g = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_f = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_i = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_ifog = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const W_ifog = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const U_ifog_x = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const b_ifog = next; /* (4 * H) */
-    next += 4 * H;
-    double *const pre_ifog_part = pre_ifog; /* (T, B, 3 * H), a part of pre_ifog */
-    double *const W_ifog_h_part = W_ifog_h; /* (B, 3 * H), a part of W_ifog_h */
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const i = U_ifog_x; /* (T, B, H), a part of U_ifog_x */
+    double *const f = U_ifog_x + H; /* (T, B, H), a part of U_ifog_x */
+    double *const o = U_ifog_x + 2 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const g = U_ifog_x + 3 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const dz_ifog = U_ifog_x; /* (T, B, 4 * H), a part of U_ifog_x */
+    double *const dz_i = dz_ifog; /* (T, B, H), a part of dz_ifog */
+    double *const dz_f = dz_ifog + H; /* (T, B, H), a part of dz_ifog */
+    double *const dz_o = dz_ifog + 2 * H; /* (T, B, H), a part of dz_ifog */
+    double *const dz_g = dz_ifog + 3 * H; /* (T, B, H), a part of dz_ifog */
+    double *const U_i_x = U_ifog_x; /* (T, B, H), a part of U_ifog_x */
+    double *const W_i_h = W_ifog_h; /* (B, H), a part of W_ifog_h */
+    double *const U_f_x = U_ifog_x + H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_f_h = W_ifog_h + H; /* (B, H), a part of W_ifog_h */
+    double *const U_o_x = U_ifog_x + 2 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_o_h = W_ifog_h + 2 * H; /* (B, H), a part of W_ifog_h */
+    double *const U_g_x = U_ifog_x + 3 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
 
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             h[b * H + i_] = h_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_carry[(T * B + b) * H + i_] = 0.0;
+            dc_carry[b * H + i_] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dh_carry[(T * B + b) * H + i_] = 0.0;
+            dh_carry[b * H + i_] = 0.0;
         }
     }
-    /* U_ifog = concat(U_i, U_f, U_o, U_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[i_ * I + j] = U_i[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(H + i_) * I + j] = U_f[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(2 * H + i_) * I + j] = U_o[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(3 * H + i_) * I + j] = U_g[i_ * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    lstm_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    lstm_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* U_ifog_panels_t = U_ifog.T, packed */
+    lstm_pack_turned(H, I, U_i, I, 4 * H, 0, 0, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_f, I, 4 * H, 0, H, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_o, I, 4 * H, 0, 2 * H, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_g, I, 4 * H, 0, 3 * H, U_ifog_panels_t);
+    /* U_ifog_panels = U_ifog, packed */
+    lstm_pack(H, I, U_i, 4 * H, I, 0, 0, U_ifog_panels);
+    lstm_pack(H, I, U_f, 4 * H, I, H, 0, U_ifog_panels);
+    lstm_pack(H, I, U_o, 4 * H, I, 2 * H, 0, U_ifog_panels);
+    lstm_pack(H, I, U_g, 4 * H, I, 3 * H, 0, U_ifog_panels);
     /* U_ifog_x[t] = U_ifog @ x[t] */
-    lstm_rows(T * B, 4 * H, I, x, I, U_ifog, I, U_ifog_x, 4 * H);
-    /* b_ifog = concat(b_i, b_f, b_o, b_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[i_] = b_i[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[H + i_] = b_f[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[2 * H + i_] = b_o[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[3 * H + i_] = b_g[i_];
-    }
-    /* pre_ifog[t] = U_ifog_x[t] + b_ifog */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-                pre_ifog[(t * B + b) * (4 * H) + i_] = U_ifog_x[(t * B + b) * (4 * H) + i_] + b_ifog[i_];
-            }
-        }
-    }
-    /* W_ifog = concat(W_i, W_f, W_o, W_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[i_ * H + j] = W_i[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(H + i_) * H + j] = W_f[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(2 * H + i_) * H + j] = W_o[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(3 * H + i_) * H + j] = W_g[i_ * H + j];
-        }
-    }
+    lstm_product(T * B, 4 * H, I, x, I, U_ifog_panels_t, U_ifog_x, 4 * H);
+    /* W_ifog_panels_t = W_ifog.T, packed */
+    lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_o, H, 4 * H, 0, 2 * H, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_g, H, 4 * H, 0, 3 * H, W_ifog_panels_t);
+    /* W_ifog_panels = W_ifog, packed */
+    lstm_pack(H, H, W_i, 4 * H, H, 0, 0, W_ifog_panels);
+    lstm_pack(H, H, W_f, 4 * H, H, H, 0, W_ifog_panels);
+    lstm_pack(H, H, W_o, 4 * H, H, 2 * H, 0, W_ifog_panels);
+    lstm_pack(H, H, W_g, 4 * H, H, 3 * H, 0, W_ifog_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_ifog_h[t] = W_ifog @ h[t-1] */
-        lstm_rows(B, 4 * H, H, &h[(t * B) * H], H, W_ifog, H, W_ifog_h, 4 * H);
-        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                g[(t * B + b) * H + i_] = tanh(pre_g[(t * B + b) * (4 * H) + i_] + W_g_h[b * (4 * H) + i_]);
-            }
-        }
+        lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
         /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
         /* i[t] = sigmoid(z_i[t]) */
         /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
         /* f[t] = sigmoid(z_f[t]) */
         /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
         /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 3 * H; ++i_) {
-                i_f_o[(t * B + b) * (3 * H) + i_] = lstm_sigmoid(pre_ifog_part[(t * B + b) * (4 * H) + i_] + W_ifog_h_part[b * (4 * H) + i_]);
-            }
-        }
+        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
+        /* g[t] = tanh(z_g[t]) */
         /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                c[((t + 1) * B + b) * H + i_] = f[(t * B + b) * (3 * H) + i_] * c[(t * B + b) * H + i_] + i[(t * B + b) * (3 * H) + i_] * g[(t * B + b) * H + i_];
-            }
-        }
         /* tanh_h[t] = tanh(c[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                tanh_h[(t * B + b) * H + i_] = tanh(c[((t + 1) * B + b) * H + i_]);
-            }
-        }
         /* h[t] = o[t] * tanh_h[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                h[((t + 1) * B + b) * H + i_] = o[(t * B + b) * (3 * H) + i_] * tanh_h[(t * B + b) * H + i_];
+                const double U_i_x_here = U_i_x[(t * B + b) * (4 * H) + i_];
+                const double U_f_x_here = U_f_x[(t * B + b) * (4 * H) + i_];
+                const double U_o_x_here = U_o_x[(t * B + b) * (4 * H) + i_];
+                const double U_g_x_here = U_g_x[(t * B + b) * (4 * H) + i_];
+                const double i_here = lstm_sigmoid(U_i_x_here + b_i[i_] + W_i_h[b * (4 * H) + i_]);
+                i[(t * B + b) * (4 * H) + i_] = i_here;
+                const double f_here = lstm_sigmoid(U_f_x_here + b_f[i_] + W_f_h[b * (4 * H) + i_]);
+                f[(t * B + b) * (4 * H) + i_] = f_here;
+                const double o_here = lstm_sigmoid(U_o_x_here + b_o[i_] + W_o_h[b * (4 * H) + i_]);
+                o[(t * B + b) * (4 * H) + i_] = o_here;
+                const double g_here = lstm_tanh(U_g_x_here + b_g[i_] + W_g_h[b * (4 * H) + i_]);
+                g[(t * B + b) * (4 * H) + i_] = g_here;
+                const double c_here = f_here * c[(t * B + b) * H + i_] + i_here * g_here;
+                c[((t + 1) * B + b) * H + i_] = c_here;
+                const double tanh_h_here = lstm_tanh(c_here);
+                tanh_h[(t * B + b) * H + i_] = tanh_h_here;
+                h[((t + 1) * B + b) * H + i_] = o_here * tanh_h_here;
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    lstm_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    lstm_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 z_yhat[(t * B + b) * O + i_] = V_h[(t * B + b) * O + i_] + b_y[i_];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    lstm_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -809,118 +1370,113 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
-        }
-    }
     /* c_final1 = c[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
             c_final1[b * H + i_] = c[(T * B + b) * H + i_];
         }
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 dz_yhat[(t * B + b) * O + i_] = yhat[(t * B + b) * O + i_] - y[(t * B + b) * O + i_];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    lstm_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dc[t] = o[t] * (1 - tanh_h[t] * tanh_h[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dc[(t * B + b) * H + i_] = o[(t * B + b) * (3 * H) + i_] * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_i[t] = g[t] * i[t] * (1 - i[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_i[(t * B + b) * H + i_] = g[(t * B + b) * H + i_] * i[(t * B + b) * (3 * H) + i_] * (1.0 - i[(t * B + b) * (3 * H) + i_]);
-            }
-        }
-    }
-    /* pre_dz_f[t] = c[t-1] * f[t] * (1 - f[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_f[(t * B + b) * H + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (3 * H) + i_] * (1.0 - f[(t * B + b) * (3 * H) + i_]);
-            }
-        }
-    }
-    /* pre_dz_o[t] = tanh_h[t] * o[t] * (1 - o[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_o[(t * B + b) * H + i_] = tanh_h[(t * B + b) * H + i_] * o[(t * B + b) * (3 * H) + i_] * (1.0 - o[(t * B + b) * (3 * H) + i_]);
-            }
-        }
-    }
-    /* pre_dz_g[t] = i[t] * (1 - g[t] * g[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_g[(t * B + b) * H + i_] = i[(t * B + b) * (3 * H) + i_] * (1.0 - g[(t * B + b) * H + i_] * g[(t * B + b) * H + i_]);
-            }
-        }
-    }
+    lstm_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dh[b * H + i_] = V_dz_yhat[(t * B + b) * H + i_] + dh_carry[((t + 1) * B + b) * H + i_];
-            }
-        }
         /* dtanh_h[t] = dh[t] * o[t] */
         /* dc[t] = dtanh_h[t] * (1 - tanh_h[t] * tanh_h[t]) + dc_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dc[b * H + i_] = dh[b * H + i_] * pre_dc[(t * B + b) * H + i_] + dc_carry[((t + 1) * B + b) * H + i_];
-            }
-        }
         /* dg[t] = dc[t] * i[t] */
         /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_g[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_g[(t * B + b) * H + i_];
-            }
-        }
         /* do[t] = dh[t] * tanh_h[t] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_o[(t * B + b) * (4 * H) + i_] = dh[b * H + i_] * pre_dz_o[(t * B + b) * H + i_];
-            }
-        }
         /* df[t] = dc[t] * c[t-1] */
         /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_f[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_f[(t * B + b) * H + i_];
-            }
-        }
         /* di[t] = dc[t] * g[t] */
         /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_i[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_i[(t * B + b) * H + i_];
-            }
-        }
         /* dc_carry[t] = dc[t] * f[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dc_carry[(t * B + b) * H + i_] = dc[b * H + i_] * f[(t * B + b) * (3 * H) + i_];
+                const double g_here_ = g[(t * B + b) * (4 * H) + i_];
+                const double o_here_ = o[(t * B + b) * (4 * H) + i_];
+                const double f_here_ = f[(t * B + b) * (4 * H) + i_];
+                const double i_here_ = i[(t * B + b) * (4 * H) + i_];
+                const double dh = V_dz_yhat[(t * B + b) * H + i_] + dh_carry[b * H + i_];
+                const double dc = o_here_ * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]) * dh + dc_carry[b * H + i_];
+                dz_g[(t * B + b) * (4 * H) + i_] = i_here_ * (1.0 - g_here_ * g_here_) * dc;
+                dz_o[(t * B + b) * (4 * H) + i_] = tanh_h[(t * B + b) * H + i_] * o_here_ * (1.0 - o_here_) * dh;
+                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f_here_ * (1.0 - f_here_) * dc;
+                dz_i[(t * B + b) * (4 * H) + i_] = g_here_ * i_here_ * (1.0 - i_here_) * dc;
+                dc_carry[b * H + i_] = f_here_ * dc;
             }
         }
         /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
-        lstm_rows_transposed(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog, H, &dh_carry[(t * B) * H], H);
+        lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
+    }
+    /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_i, 4 * H, x, I, dU_i, I);
+    /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_f, 4 * H, x, I, dU_f, I);
+    /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_o, 4 * H, x, I, dU_o, I);
+    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_g, 4 * H, x, I, dU_g, I);
+    /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_i, 4 * H, h, H, dW_i, H);
+    /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_f, 4 * H, h, H, dW_f, H);
+    /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_o, 4 * H, h, H, dW_o, H);
+    /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_g, 4 * H, h, H, dW_g, H);
+    /* db_i = sum_tb(dz_i[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_i[i_] = total;
+    }
+    /* db_f = sum_tb(dz_f[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_f[i_] = total;
+    }
+    /* db_o = sum_tb(dz_o[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_o[i_] = total;
+    }
+    /* db_g = sum_tb(dz_g[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_g[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_g[i_] = total;
     }
     /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
     lstm_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
@@ -935,80 +1491,18 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
         db_y[i_] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dh_init1[b * H + i_] = dh_carry[b * H + i_];
-        }
-    }
     /* dc_init1 = dc_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            dh_init1[b * H + i_] = dh_carry[b * H + i_];
             dc_init1[b * H + i_] = dc_carry[b * H + i_];
         }
     }
     /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
-    lstm_rows_transposed(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog, I, dx, I);
-    /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
-    /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
-    /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
-    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    lstm_sums(4 * H, I, T * B, dz_ifog, 4 * H, x, I, dU_ifog, I);
-    /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
-    /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
-    /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
-    /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
-    lstm_sums(4 * H, H, T * B, dz_ifog, 4 * H, h, H, dW_ifog, H);
-    /* db_i = sum_tb(dz_i[t]) */
-    /* db_f = sum_tb(dz_f[t]) */
-    /* db_o = sum_tb(dz_o[t]) */
-    /* db_g = sum_tb(dz_g[t]) */
-    for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_ifog[(t * B + b) * (4 * H) + i_];
-            }
-        }
-        db_ifog[i_] = total;
-    }
+    lstm_product(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->U_i != NULL) {
-        lstm_copy(1, H * I, dU_i, (4 * H) * I, params_grad->U_i);
-    }
-    if (params_grad != NULL && params_grad->U_f != NULL) {
-        lstm_copy(1, H * I, dU_f, (4 * H) * I, params_grad->U_f);
-    }
-    if (params_grad != NULL && params_grad->U_o != NULL) {
-        lstm_copy(1, H * I, dU_o, (4 * H) * I, params_grad->U_o);
-    }
-    if (params_grad != NULL && params_grad->U_g != NULL) {
-        lstm_copy(1, H * I, dU_g, (4 * H) * I, params_grad->U_g);
-    }
-    if (params_grad != NULL && params_grad->W_i != NULL) {
-        lstm_copy(1, H * H, dW_i, (4 * H) * H, params_grad->W_i);
-    }
-    if (params_grad != NULL && params_grad->W_f != NULL) {
-        lstm_copy(1, H * H, dW_f, (4 * H) * H, params_grad->W_f);
-    }
-    if (params_grad != NULL && params_grad->W_o != NULL) {
-        lstm_copy(1, H * H, dW_o, (4 * H) * H, params_grad->W_o);
-    }
-    if (params_grad != NULL && params_grad->W_g != NULL) {
-        lstm_copy(1, H * H, dW_g, (4 * H) * H, params_grad->W_g);
-    }
-    if (params_grad != NULL && params_grad->b_i != NULL) {
-        lstm_copy(1, H, db_i, 4 * H, params_grad->b_i);
-    }
-    if (params_grad != NULL && params_grad->b_f != NULL) {
-        lstm_copy(1, H, db_f, 4 * H, params_grad->b_f);
-    }
-    if (params_grad != NULL && params_grad->b_o != NULL) {
-        lstm_copy(1, H, db_o, 4 * H, params_grad->b_o);
-    }
-    if (params_grad != NULL && params_grad->b_g != NULL) {
-        lstm_copy(1, H, db_g, 4 * H, params_grad->b_g);
     }
     return lstm_ok;
 }
@@ -1032,8 +1526,6 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += lstm_clear(zeros, lstm_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_i = params->U_i; /* (H, I) */
     const double *const U_f = params->U_f; /* (H, I) */
     const double *const U_o = params->U_o; /* (H, I) */
@@ -1048,29 +1540,60 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     const double *const b_g = params->b_g; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
     const double *const c_init1 = initial->c; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
     const double *const c_final1_bar = final_cotangent != NULL && final_cotangent->c != NULL ? final_cotangent->c : zeros; /* (B, H) */
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
+    double *const dU_i = params_grad != NULL && params_grad->U_i != NULL ? params_grad->U_i : next; /* (H, I) */
+    next += H * I;
+    double *const dU_f = params_grad != NULL && params_grad->U_f != NULL ? params_grad->U_f : next; /* (H, I) */
+    next += H * I;
+    double *const dU_o = params_grad != NULL && params_grad->U_o != NULL ? params_grad->U_o : next; /* (H, I) */
+    next += H * I;
+    double *const dU_g = params_grad != NULL && params_grad->U_g != NULL ? params_grad->U_g : next; /* (H, I) */
+    next += H * I;
+    double *const dW_i = params_grad != NULL && params_grad->W_i != NULL ? params_grad->W_i : next; /* (H, H) */
+    next += H * H;
+    double *const dW_f = params_grad != NULL && params_grad->W_f != NULL ? params_grad->W_f : next; /* (H, H) */
+    next += H * H;
+    double *const dW_o = params_grad != NULL && params_grad->W_o != NULL ? params_grad->W_o : next; /* (H, H) */
+    next += H * H;
+    double *const dW_g = params_grad != NULL && params_grad->W_g != NULL ? params_grad->W_g : next; /* (H, H) */
+    next += H * H;
+    double *const db_i = params_grad != NULL && params_grad->b_i != NULL ? params_grad->b_i : next; /* (H) */
+    next += H;
+    double *const db_f = params_grad != NULL && params_grad->b_f != NULL ? params_grad->b_f : next; /* (H) */
+    next += H;
+    double *const db_o = params_grad != NULL && params_grad->b_o != NULL ? params_grad->b_o : next; /* (H) */
+    next += H;
+    double *const db_g = params_grad != NULL && params_grad->b_g != NULL ? params_grad->b_g : next; /* (H) */
+    next += H;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
+    next += O * H;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const U_ifog_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const W_ifog_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_ifog_panels = next; /* (4 * H, H) */
+    next += (4 * H) * H;
+    double *const U_ifog_panels = next; /* (4 * H, I) */
+    next += (4 * H) * I;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const i_f_o = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const i = i_f_o; /* (T, B, H), a part of i_f_o */
-    double *const f = i_f_o + H; /* (T, B, H), a part of i_f_o */
-    double *const o = i_f_o + 2 * H; /* (T, B, H), a part of i_f_o */
-    double *const g = next; /* (T, B, H) */
-    next += T * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const tanh_h = next; /* (T, B, H) */
     next += T * B * H;
     double *const z_yhat = next; /* (T, B, O) */
@@ -1081,70 +1604,31 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     next += B * H;
     double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
     next += T * B * I;
-    double *const dh = next; /* (B, H) */
-    next += B * H;
-    double *const dc = next; /* (B, H) */
-    next += B * H;
-    double *const dU_ifog = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const dU_i = dU_ifog + 0 * I; /* (H, I), a part of dU_ifog */
-    double *const dU_f = dU_ifog + H * I; /* (H, I), a part of dU_ifog */
-    double *const dU_o = dU_ifog + (2 * H) * I; /* (H, I), a part of dU_ifog */
-    double *const dU_g = dU_ifog + (3 * H) * I; /* (H, I), a part of dU_ifog */
-    double *const dW_ifog = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const dW_i = dW_ifog + 0 * H; /* (H, H), a part of dW_ifog */
-    double *const dW_f = dW_ifog + H * H; /* (H, H), a part of dW_ifog */
-    double *const dW_o = dW_ifog + (2 * H) * H; /* (H, H), a part of dW_ifog */
-    double *const dW_g = dW_ifog + (3 * H) * H; /* (H, H), a part of dW_ifog */
-    double *const db_ifog = next; /* (4 * H) */
-    next += 4 * H;
-    double *const db_i = db_ifog; /* (H), a part of db_ifog */
-    double *const db_f = db_ifog + H; /* (H), a part of db_ifog */
-    double *const db_o = db_ifog + 2 * H; /* (H), a part of db_ifog */
-    double *const db_g = db_ifog + 3 * H; /* (H), a part of db_ifog */
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
-    next += O * H;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
     double *const dc_init1 = initial_grad != NULL && initial_grad->c != NULL ? initial_grad->c : next; /* (B, H) */
     next += B * H;
-    double *const dz_ifog = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const dz_i = dz_ifog; /* (T, B, H), a part of dz_ifog */
-    double *const dz_f = dz_ifog + H; /* (T, B, H), a part of dz_ifog */
-    double *const dz_o = dz_ifog + 2 * H; /* (T, B, H), a part of dz_ifog */
-    double *const dz_g = dz_ifog + 3 * H; /* (T, B, H), a part of dz_ifog */
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
     double *const dc_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dc_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dc_carry = next; /* (B, H) */
+    next += B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
     double *const at_dc_carry = next; /* (B, H) */
     next += B * H;
+    double *const U_ifog_x = next; /* (T, B, 4 * H) */
+    next += T * B * (4 * H);
     double *const W_ifog_h = next; /* (B, 4 * H) */
     next += B * (4 * H);
-    double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
     double *const V_h = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
@@ -1156,179 +1640,137 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     next += B * H;
     double *const u_dc_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_ifog = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_g = pre_ifog + 3 * H; /* (T, B, H), a part of pre_ifog */
-    double *const pre_dh = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dc = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_g = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_f = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_i = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_ifog = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const W_ifog = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const U_ifog_x = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const b_ifog = next; /* (4 * H) */
-    next += 4 * H;
-    double *const pre_ifog_part = pre_ifog; /* (T, B, 3 * H), a part of pre_ifog */
-    double *const W_ifog_h_part = W_ifog_h; /* (B, 3 * H), a part of W_ifog_h */
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const i = U_ifog_x; /* (T, B, H), a part of U_ifog_x */
+    double *const f = U_ifog_x + H; /* (T, B, H), a part of U_ifog_x */
+    double *const o = U_ifog_x + 2 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const g = U_ifog_x + 3 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const dz_ifog = U_ifog_x; /* (T, B, 4 * H), a part of U_ifog_x */
+    double *const dz_i = dz_ifog; /* (T, B, H), a part of dz_ifog */
+    double *const dz_f = dz_ifog + H; /* (T, B, H), a part of dz_ifog */
+    double *const dz_o = dz_ifog + 2 * H; /* (T, B, H), a part of dz_ifog */
+    double *const dz_g = dz_ifog + 3 * H; /* (T, B, H), a part of dz_ifog */
+    double *const U_i_x = U_ifog_x; /* (T, B, H), a part of U_ifog_x */
+    double *const W_i_h = W_ifog_h; /* (B, H), a part of W_ifog_h */
+    double *const U_f_x = U_ifog_x + H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_f_h = W_ifog_h + H; /* (B, H), a part of W_ifog_h */
+    double *const U_o_x = U_ifog_x + 2 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_o_h = W_ifog_h + 2 * H; /* (B, H), a part of W_ifog_h */
+    double *const U_g_x = U_ifog_x + 3 * H; /* (T, B, H), a part of U_ifog_x */
+    double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
 
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             h[b * H + i_] = h_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_carry[(T * B + b) * H + i_] = 0.0;
+            dc_carry[b * H + i_] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dh_carry[(T * B + b) * H + i_] = 0.0;
+            dh_carry[b * H + i_] = 0.0;
         }
     }
-    /* U_ifog = concat(U_i, U_f, U_o, U_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[i_ * I + j] = U_i[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(H + i_) * I + j] = U_f[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(2 * H + i_) * I + j] = U_o[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            U_ifog[(3 * H + i_) * I + j] = U_g[i_ * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    lstm_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    lstm_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* U_ifog_panels_t = U_ifog.T, packed */
+    lstm_pack_turned(H, I, U_i, I, 4 * H, 0, 0, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_f, I, 4 * H, 0, H, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_o, I, 4 * H, 0, 2 * H, U_ifog_panels_t);
+    lstm_pack_turned(H, I, U_g, I, 4 * H, 0, 3 * H, U_ifog_panels_t);
+    /* U_ifog_panels = U_ifog, packed */
+    lstm_pack(H, I, U_i, 4 * H, I, 0, 0, U_ifog_panels);
+    lstm_pack(H, I, U_f, 4 * H, I, H, 0, U_ifog_panels);
+    lstm_pack(H, I, U_o, 4 * H, I, 2 * H, 0, U_ifog_panels);
+    lstm_pack(H, I, U_g, 4 * H, I, 3 * H, 0, U_ifog_panels);
     /* U_ifog_x[t] = U_ifog @ x[t] */
-    lstm_rows(T * B, 4 * H, I, x, I, U_ifog, I, U_ifog_x, 4 * H);
-    /* b_ifog = concat(b_i, b_f, b_o, b_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[i_] = b_i[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[H + i_] = b_f[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[2 * H + i_] = b_o[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_ifog[3 * H + i_] = b_g[i_];
-    }
-    /* pre_ifog[t] = U_ifog_x[t] + b_ifog */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-                pre_ifog[(t * B + b) * (4 * H) + i_] = U_ifog_x[(t * B + b) * (4 * H) + i_] + b_ifog[i_];
-            }
-        }
-    }
-    /* W_ifog = concat(W_i, W_f, W_o, W_g) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[i_ * H + j] = W_i[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(H + i_) * H + j] = W_f[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(2 * H + i_) * H + j] = W_o[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            W_ifog[(3 * H + i_) * H + j] = W_g[i_ * H + j];
-        }
-    }
+    lstm_product(T * B, 4 * H, I, x, I, U_ifog_panels_t, U_ifog_x, 4 * H);
+    /* W_ifog_panels_t = W_ifog.T, packed */
+    lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_o, H, 4 * H, 0, 2 * H, W_ifog_panels_t);
+    lstm_pack_turned(H, H, W_g, H, 4 * H, 0, 3 * H, W_ifog_panels_t);
+    /* W_ifog_panels = W_ifog, packed */
+    lstm_pack(H, H, W_i, 4 * H, H, 0, 0, W_ifog_panels);
+    lstm_pack(H, H, W_f, 4 * H, H, H, 0, W_ifog_panels);
+    lstm_pack(H, H, W_o, 4 * H, H, 2 * H, 0, W_ifog_panels);
+    lstm_pack(H, H, W_g, 4 * H, H, 3 * H, 0, W_ifog_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_ifog_h[t] = W_ifog @ h[t-1] */
-        lstm_rows(B, 4 * H, H, &h[(t * B) * H], H, W_ifog, H, W_ifog_h, 4 * H);
-        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                g[(t * B + b) * H + i_] = tanh(pre_g[(t * B + b) * (4 * H) + i_] + W_g_h[b * (4 * H) + i_]);
-            }
-        }
+        lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
         /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
         /* i[t] = sigmoid(z_i[t]) */
         /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
         /* f[t] = sigmoid(z_f[t]) */
         /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
         /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 3 * H; ++i_) {
-                i_f_o[(t * B + b) * (3 * H) + i_] = lstm_sigmoid(pre_ifog_part[(t * B + b) * (4 * H) + i_] + W_ifog_h_part[b * (4 * H) + i_]);
-            }
-        }
+        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
+        /* g[t] = tanh(z_g[t]) */
         /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                c[((t + 1) * B + b) * H + i_] = f[(t * B + b) * (3 * H) + i_] * c[(t * B + b) * H + i_] + i[(t * B + b) * (3 * H) + i_] * g[(t * B + b) * H + i_];
-            }
-        }
         /* tanh_h[t] = tanh(c[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                tanh_h[(t * B + b) * H + i_] = tanh(c[((t + 1) * B + b) * H + i_]);
-            }
-        }
         /* h[t] = o[t] * tanh_h[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                h[((t + 1) * B + b) * H + i_] = o[(t * B + b) * (3 * H) + i_] * tanh_h[(t * B + b) * H + i_];
+                const double U_i_x_here = U_i_x[(t * B + b) * (4 * H) + i_];
+                const double U_f_x_here = U_f_x[(t * B + b) * (4 * H) + i_];
+                const double U_o_x_here = U_o_x[(t * B + b) * (4 * H) + i_];
+                const double U_g_x_here = U_g_x[(t * B + b) * (4 * H) + i_];
+                const double i_here = lstm_sigmoid(U_i_x_here + b_i[i_] + W_i_h[b * (4 * H) + i_]);
+                i[(t * B + b) * (4 * H) + i_] = i_here;
+                const double f_here = lstm_sigmoid(U_f_x_here + b_f[i_] + W_f_h[b * (4 * H) + i_]);
+                f[(t * B + b) * (4 * H) + i_] = f_here;
+                const double o_here = lstm_sigmoid(U_o_x_here + b_o[i_] + W_o_h[b * (4 * H) + i_]);
+                o[(t * B + b) * (4 * H) + i_] = o_here;
+                const double g_here = lstm_tanh(U_g_x_here + b_g[i_] + W_g_h[b * (4 * H) + i_]);
+                g[(t * B + b) * (4 * H) + i_] = g_here;
+                const double c_here = f_here * c[(t * B + b) * H + i_] + i_here * g_here;
+                c[((t + 1) * B + b) * H + i_] = c_here;
+                const double tanh_h_here = lstm_tanh(c_here);
+                tanh_h[(t * B + b) * H + i_] = tanh_h_here;
+                h[((t + 1) * B + b) * H + i_] = o_here * tanh_h_here;
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    lstm_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    lstm_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + b_y */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 z_yhat[(t * B + b) * O + i_] = V_h[(t * B + b) * O + i_] + b_y[i_];
+                dyhat[(t * B + b) * O + i_] = yhat_bar[(t * B + b) * O + i_];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    lstm_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -1340,26 +1782,15 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
-        }
-    }
     /* c_final1 = c[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-        }
-    }
     /* dc_final1 = c_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_final1[b * H + i_] = c_final1_bar[b * H + i_];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
+            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
+            dc_final1[b * H + i_] = c_final1_bar[b * H + i_];
             dh_final1[b * H + i_] = h_final1_bar[b * H + i_];
         }
     }
@@ -1367,16 +1798,9 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        LSTM_APART
         for (size_t b = 0; b < B; ++b) {
             dloss[t * B + b] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                dyhat[(t * B + b) * O + i_] = yhat_bar[(t * B + b) * O + i_];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -1390,19 +1814,14 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                sum_p_m_dz_yhat[(t * B + b) * O + i_] = p_m_dz_yhat[t * B + b];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
-                dz_yhat[(t * B + b) * O + i_] = dloss[t * B + b] * (yhat[(t * B + b) * O + i_] - y[(t * B + b) * O + i_]) + yhat[(t * B + b) * O + i_] * (dyhat[(t * B + b) * O + i_] - sum_p_m_dz_yhat[(t * B + b) * O + i_]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
+                dz_yhat[(t * B + b) * O + i_] = dloss[t * B + b] * (yhat[(t * B + b) * O + i_] - y[(t * B + b) * O + i_]) + yhat[(t * B + b) * O + i_] * (dyhat[(t * B + b) * O + i_] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -1410,121 +1829,112 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     lstm_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dh[((T - 1) * B + b) * H + i_] = dh_final1[b * H + i_];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    lstm_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dh[t] = u_dh[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dh[(t * B + b) * H + i_] = u_dh[(t * B + b) * H + i_] + V_dz_yhat[(t * B + b) * H + i_];
-            }
-        }
-    }
+    lstm_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* u_dc[t] = (dc_final1 if t == T-1 else 0) */
     lstm_clear(u_dc, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dc[((T - 1) * B + b) * H + i_] = dc_final1[b * H + i_];
-            }
-        }
-    }
-    /* pre_dc[t] = o[t] * (1 - tanh_h[t] * tanh_h[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dc[(t * B + b) * H + i_] = o[(t * B + b) * (3 * H) + i_] * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_i[t] = g[t] * i[t] * (1 - i[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_i[(t * B + b) * H + i_] = g[(t * B + b) * H + i_] * i[(t * B + b) * (3 * H) + i_] * (1.0 - i[(t * B + b) * (3 * H) + i_]);
-            }
-        }
-    }
-    /* pre_dz_f[t] = c[t-1] * f[t] * (1 - f[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_f[(t * B + b) * H + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (3 * H) + i_] * (1.0 - f[(t * B + b) * (3 * H) + i_]);
-            }
-        }
-    }
-    /* pre_dz_o[t] = tanh_h[t] * o[t] * (1 - o[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_o[(t * B + b) * H + i_] = tanh_h[(t * B + b) * H + i_] * o[(t * B + b) * (3 * H) + i_] * (1.0 - o[(t * B + b) * (3 * H) + i_]);
-            }
-        }
-    }
-    /* pre_dz_g[t] = i[t] * (1 - g[t] * g[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_g[(t * B + b) * H + i_] = i[(t * B + b) * (3 * H) + i_] * (1.0 - g[(t * B + b) * H + i_] * g[(t * B + b) * H + i_]);
             }
         }
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dh[b * H + i_] = pre_dh[(t * B + b) * H + i_] + dh_carry[((t + 1) * B + b) * H + i_];
-            }
-        }
         /* dtanh_h[t] = dh[t] * o[t] */
         /* dc[t] = (dc_final1 if t == T-1 else 0) + dtanh_h[t] * (1 - tanh_h[t] * tanh_h[t]) + dc_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dc[b * H + i_] = u_dc[(t * B + b) * H + i_] + dh[b * H + i_] * pre_dc[(t * B + b) * H + i_] + dc_carry[((t + 1) * B + b) * H + i_];
-            }
-        }
         /* dg[t] = dc[t] * i[t] */
         /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_g[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_g[(t * B + b) * H + i_];
-            }
-        }
         /* do[t] = dh[t] * tanh_h[t] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_o[(t * B + b) * (4 * H) + i_] = dh[b * H + i_] * pre_dz_o[(t * B + b) * H + i_];
-            }
-        }
         /* df[t] = dc[t] * c[t-1] */
         /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_f[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_f[(t * B + b) * H + i_];
-            }
-        }
         /* di[t] = dc[t] * g[t] */
         /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_i[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_i[(t * B + b) * H + i_];
-            }
-        }
         /* dc_carry[t] = dc[t] * f[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dc_carry[(t * B + b) * H + i_] = dc[b * H + i_] * f[(t * B + b) * (3 * H) + i_];
+                const double g_here_ = g[(t * B + b) * (4 * H) + i_];
+                const double o_here_ = o[(t * B + b) * (4 * H) + i_];
+                const double f_here_ = f[(t * B + b) * (4 * H) + i_];
+                const double i_here_ = i[(t * B + b) * (4 * H) + i_];
+                const double dh = u_dh[(t * B + b) * H + i_] + V_dz_yhat[(t * B + b) * H + i_] + dh_carry[b * H + i_];
+                const double dc = u_dc[(t * B + b) * H + i_] + o_here_ * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]) * dh + dc_carry[b * H + i_];
+                dz_g[(t * B + b) * (4 * H) + i_] = i_here_ * (1.0 - g_here_ * g_here_) * dc;
+                dz_o[(t * B + b) * (4 * H) + i_] = tanh_h[(t * B + b) * H + i_] * o_here_ * (1.0 - o_here_) * dh;
+                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f_here_ * (1.0 - f_here_) * dc;
+                dz_i[(t * B + b) * (4 * H) + i_] = g_here_ * i_here_ * (1.0 - i_here_) * dc;
+                dc_carry[b * H + i_] = f_here_ * dc;
             }
         }
         /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
-        lstm_rows_transposed(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog, H, &dh_carry[(t * B) * H], H);
+        lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
+    }
+    /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_i, 4 * H, x, I, dU_i, I);
+    /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_f, 4 * H, x, I, dU_f, I);
+    /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_o, 4 * H, x, I, dU_o, I);
+    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
+    lstm_sums(H, I, T * B, dz_g, 4 * H, x, I, dU_g, I);
+    /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_i, 4 * H, h, H, dW_i, H);
+    /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_f, 4 * H, h, H, dW_f, H);
+    /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_o, 4 * H, h, H, dW_o, H);
+    /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
+    lstm_sums(H, H, T * B, dz_g, 4 * H, h, H, dW_g, H);
+    /* db_i = sum_tb(dz_i[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_i[i_] = total;
+    }
+    /* db_f = sum_tb(dz_f[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_f[i_] = total;
+    }
+    /* db_o = sum_tb(dz_o[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_o[i_] = total;
+    }
+    /* db_g = sum_tb(dz_g[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_g[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_g[i_] = total;
     }
     /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
     lstm_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
@@ -1540,6 +1950,7 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             at_dh_carry[b * H + i_] = dh_carry[b * H + i_];
         }
@@ -1548,20 +1959,18 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     lstm_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dh_init1[b * H + i_] = dh_final1[b * H + i_];
             }
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dh_init1[b * H + i_] = at_dh_carry[b * H + i_] + u_dh_init1[b * H + i_];
-        }
-    }
     /* at_dc_carry = dc_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            dh_init1[b * H + i_] = at_dh_carry[b * H + i_] + u_dh_init1[b * H + i_];
             at_dc_carry[b * H + i_] = dc_carry[b * H + i_];
         }
     }
@@ -1569,6 +1978,7 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     lstm_clear(u_dc_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dc_init1[b * H + i_] = dc_final1[b * H + i_];
             }
@@ -1576,73 +1986,15 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     }
     /* dc_init1 = at_dc_carry + (dc_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             dc_init1[b * H + i_] = at_dc_carry[b * H + i_] + u_dc_init1[b * H + i_];
         }
     }
     /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
-    lstm_rows_transposed(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog, I, dx, I);
-    /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
-    /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
-    /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
-    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    lstm_sums(4 * H, I, T * B, dz_ifog, 4 * H, x, I, dU_ifog, I);
-    /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
-    /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
-    /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
-    /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
-    lstm_sums(4 * H, H, T * B, dz_ifog, 4 * H, h, H, dW_ifog, H);
-    /* db_i = sum_tb(dz_i[t]) */
-    /* db_f = sum_tb(dz_f[t]) */
-    /* db_o = sum_tb(dz_o[t]) */
-    /* db_g = sum_tb(dz_g[t]) */
-    for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_ifog[(t * B + b) * (4 * H) + i_];
-            }
-        }
-        db_ifog[i_] = total;
-    }
+    lstm_product(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->U_i != NULL) {
-        lstm_copy(1, H * I, dU_i, (4 * H) * I, params_grad->U_i);
-    }
-    if (params_grad != NULL && params_grad->U_f != NULL) {
-        lstm_copy(1, H * I, dU_f, (4 * H) * I, params_grad->U_f);
-    }
-    if (params_grad != NULL && params_grad->U_o != NULL) {
-        lstm_copy(1, H * I, dU_o, (4 * H) * I, params_grad->U_o);
-    }
-    if (params_grad != NULL && params_grad->U_g != NULL) {
-        lstm_copy(1, H * I, dU_g, (4 * H) * I, params_grad->U_g);
-    }
-    if (params_grad != NULL && params_grad->W_i != NULL) {
-        lstm_copy(1, H * H, dW_i, (4 * H) * H, params_grad->W_i);
-    }
-    if (params_grad != NULL && params_grad->W_f != NULL) {
-        lstm_copy(1, H * H, dW_f, (4 * H) * H, params_grad->W_f);
-    }
-    if (params_grad != NULL && params_grad->W_o != NULL) {
-        lstm_copy(1, H * H, dW_o, (4 * H) * H, params_grad->W_o);
-    }
-    if (params_grad != NULL && params_grad->W_g != NULL) {
-        lstm_copy(1, H * H, dW_g, (4 * H) * H, params_grad->W_g);
-    }
-    if (params_grad != NULL && params_grad->b_i != NULL) {
-        lstm_copy(1, H, db_i, 4 * H, params_grad->b_i);
-    }
-    if (params_grad != NULL && params_grad->b_f != NULL) {
-        lstm_copy(1, H, db_f, 4 * H, params_grad->b_f);
-    }
-    if (params_grad != NULL && params_grad->b_o != NULL) {
-        lstm_copy(1, H, db_o, 4 * H, params_grad->b_o);
-    }
-    if (params_grad != NULL && params_grad->b_g != NULL) {
-        lstm_copy(1, H, db_g, 4 * H, params_grad->b_g);
     }
     return lstm_ok;
 }

@@ -7,98 +7,797 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define LSTM_PEEPHOLE_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define LSTM_PEEPHOLE_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define LSTM_PEEPHOLE_UNROLLED _Pragma("unroll")
+#define LSTM_PEEPHOLE_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define LSTM_PEEPHOLE_UNROLLED _Pragma("GCC unroll 16")
+#define LSTM_PEEPHOLE_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define LSTM_PEEPHOLE_APART
+#define LSTM_PEEPHOLE_INLINE
+#endif
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double lstm_peephole_two_to(double shifted)
+{
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double lstm_peephole_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double lstm_peephole_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (lstm_peephole_near_zero(r) + 1.0) * lstm_peephole_two_to(half) * lstm_peephole_two_to(rest);
+}
+#else
+static double lstm_peephole_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double lstm_peephole_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = lstm_peephole_two_to(shifted);
+    const double e = power * lstm_peephole_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double lstm_peephole_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
 static double lstm_peephole_sigmoid(double z)
 {
-    const double e = exp(-fabs(z));
-    return (z >= 0.0 ? 1.0 : e) / (1.0 + e);
+    const double e = lstm_peephole_exp(z < 0.0 ? z : -z);
+    return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-static double lstm_peephole_largest(size_t n, const double *z, size_t stride)
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double lstm_peephole_row_top(size_t n, const double *z)
 {
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double lstm_peephole_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double lstm_peephole_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void lstm_peephole_softmax(size_t n, const double *z, double *out)
-{
-    const double total = lstm_peephole_spread(n, z, 1, lstm_peephole_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double lstm_peephole_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(lstm_peephole_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void lstm_peephole_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = lstm_peephole_largest(n, z, 1);
-    const double total = lstm_peephole_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void lstm_peephole_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void lstm_peephole_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = lstm_peephole_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    LSTM_PEEPHOLE_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = lstm_peephole_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void lstm_peephole_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    lstm_peephole_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = lstm_peephole_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = lstm_peephole_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    lstm_peephole_bytes = 64,
+    lstm_peephole_tall = 8,
+#elif defined(__AVX__)
+    lstm_peephole_bytes = 32,
+    lstm_peephole_tall = 4,
+#else
+    lstm_peephole_bytes = 16,
+    lstm_peephole_tall = 4,
+#endif
+    lstm_peephole_least = 2 * sizeof(double),
+    lstm_peephole_bytes_2 = lstm_peephole_bytes / 2 > lstm_peephole_least ? lstm_peephole_bytes / 2 : lstm_peephole_least,
+    lstm_peephole_bytes_4 = lstm_peephole_bytes / 4 > lstm_peephole_least ? lstm_peephole_bytes / 4 : lstm_peephole_least,
+    lstm_peephole_lanes = lstm_peephole_bytes / sizeof(double),
+    lstm_peephole_lanes_2 = lstm_peephole_bytes_2 / sizeof(double),
+    lstm_peephole_lanes_4 = lstm_peephole_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+typedef double lstm_peephole_vector __attribute__((vector_size(lstm_peephole_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_peephole_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_peephole_vector sum[lstm_peephole_tall][3];
+    LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (lstm_peephole_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_peephole_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        lstm_peephole_vector row[3];
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+            const lstm_peephole_vector each = a[(size_t)r * ra + k * sa] - (lstm_peephole_vector){ 0.0 };
+            LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_peephole_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void lstm_peephole_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_peephole_tall <= rows; r += lstm_peephole_tall) {
+        lstm_peephole_tile(lstm_peephole_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_peephole_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_peephole_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_peephole_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void lstm_peephole_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_peephole_tall <= rows; r += lstm_peephole_tall) {
+        lstm_peephole_tile(lstm_peephole_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_peephole_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_peephole_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_peephole_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void lstm_peephole_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_peephole_tall <= rows; r += lstm_peephole_tall) {
+        lstm_peephole_tile(lstm_peephole_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_peephole_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_peephole_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_peephole_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void lstm_peephole_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void lstm_peephole_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double lstm_peephole_vector_2 __attribute__((vector_size(lstm_peephole_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_peephole_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    lstm_peephole_vector_2 sum[lstm_peephole_tall][3];
+    LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (lstm_peephole_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_peephole_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        lstm_peephole_vector_2 row[3];
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+            const lstm_peephole_vector_2 each = a[(size_t)r * ra + k * sa] - (lstm_peephole_vector_2){ 0.0 };
+            LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_peephole_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void lstm_peephole_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_peephole_tall <= rows; r += lstm_peephole_tall) {
+        lstm_peephole_tile_2(lstm_peephole_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_peephole_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_peephole_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_peephole_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double lstm_peephole_vector_4 __attribute__((vector_size(lstm_peephole_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_peephole_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_peephole_vector_4 sum[lstm_peephole_tall][3];
+    LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (lstm_peephole_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_peephole_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        lstm_peephole_vector_4 row[3];
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+            const lstm_peephole_vector_4 each = a[(size_t)r * ra + k * sa] - (lstm_peephole_vector_4){ 0.0 };
+            LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    LSTM_PEEPHOLE_UNROLLED for (int r = 0; r < tall; ++r) {
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_peephole_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void lstm_peephole_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + lstm_peephole_tall <= rows; r += lstm_peephole_tall) {
+        lstm_peephole_tile_4(lstm_peephole_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        lstm_peephole_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        lstm_peephole_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        lstm_peephole_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void lstm_peephole_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : lstm_peephole_lanes;
+    const size_t apart = lstm_peephole_lanes * step;
+    size_t c = 0;
+    while (c + 3 * lstm_peephole_lanes <= cols && (cols - c) / lstm_peephole_lanes != 4) { /* four are two and two */
+        lstm_peephole_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * lstm_peephole_lanes;
+    }
+    for (; c + 2 * lstm_peephole_lanes <= cols; c += 2 * lstm_peephole_lanes) {
+        lstm_peephole_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + lstm_peephole_lanes <= cols) {
+        lstm_peephole_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += lstm_peephole_lanes;
+    }
+    if (c + lstm_peephole_lanes_2 <= cols) {
+        lstm_peephole_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : lstm_peephole_lanes_2, 0, out + c, ldo, more);
+        c += lstm_peephole_lanes_2;
+    }
+    if (c + lstm_peephole_lanes_4 <= cols) {
+        lstm_peephole_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : lstm_peephole_lanes_4, 0, out + c, ldo, more);
+        c += lstm_peephole_lanes_4;
+    }
+    lstm_peephole_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_peephole_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_peephole_vector sum[8][8];
+    LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (lstm_peephole_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < chains; ++c) {
+            const lstm_peephole_vector each = a[k + (size_t)c] - (lstm_peephole_vector){ 0.0 };
+            LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+                lstm_peephole_vector row;
+                memcpy(&row, w + (k + (size_t)c) * lstm_peephole_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const lstm_peephole_vector each = a[k] - (lstm_peephole_vector){ 0.0 };
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            lstm_peephole_vector row;
+            memcpy(&row, w + k * lstm_peephole_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_PEEPHOLE_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * lstm_peephole_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_peephole_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_peephole_vector_2 sum[8][8];
+    LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (lstm_peephole_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < chains; ++c) {
+            const lstm_peephole_vector_2 each = a[k + (size_t)c] - (lstm_peephole_vector_2){ 0.0 };
+            LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+                lstm_peephole_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * lstm_peephole_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const lstm_peephole_vector_2 each = a[k] - (lstm_peephole_vector_2){ 0.0 };
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            lstm_peephole_vector_2 row;
+            memcpy(&row, w + k * lstm_peephole_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_PEEPHOLE_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * lstm_peephole_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_peephole_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_peephole_vector_4 sum[8][8];
+    LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (lstm_peephole_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < chains; ++c) {
+            const lstm_peephole_vector_4 each = a[k + (size_t)c] - (lstm_peephole_vector_4){ 0.0 };
+            LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+                lstm_peephole_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * lstm_peephole_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const lstm_peephole_vector_4 each = a[k] - (lstm_peephole_vector_4){ 0.0 };
+        LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+            lstm_peephole_vector_4 row;
+            memcpy(&row, w + k * lstm_peephole_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    LSTM_PEEPHOLE_UNROLLED for (int n = 0; n < wide; ++n) {
+        LSTM_PEEPHOLE_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            LSTM_PEEPHOLE_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * lstm_peephole_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void lstm_peephole_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = lstm_peephole_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * lstm_peephole_lanes <= cols; c += 8 * lstm_peephole_lanes) {
+        lstm_peephole_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / lstm_peephole_lanes) {
+    case 7:
+        lstm_peephole_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        lstm_peephole_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        lstm_peephole_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        lstm_peephole_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        lstm_peephole_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        lstm_peephole_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        lstm_peephole_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / lstm_peephole_lanes * lstm_peephole_lanes;
+    if (c + lstm_peephole_lanes_2 <= cols) {
+        lstm_peephole_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += lstm_peephole_lanes_2;
+    }
+    if (c + lstm_peephole_lanes_4 <= cols) {
+        lstm_peephole_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += lstm_peephole_lanes_4;
+    }
+    lstm_peephole_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void lstm_peephole_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    lstm_peephole_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static LSTM_PEEPHOLE_INLINE void lstm_peephole_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef LSTM_PEEPHOLE_VECTORS
+    if (rows > 1) {
+        lstm_peephole_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        lstm_peephole_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        lstm_peephole_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t lstm_peephole_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef LSTM_PEEPHOLE_VECTORS
+    size_t base = cols / lstm_peephole_lanes * lstm_peephole_lanes;
+    if (c < base) {
+        *width = lstm_peephole_lanes;
+        return c / lstm_peephole_lanes * lstm_peephole_lanes * inner + c % lstm_peephole_lanes;
+    }
+    if (base + lstm_peephole_lanes_2 <= cols) {
+        if (c < base + lstm_peephole_lanes_2) {
+            *width = lstm_peephole_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += lstm_peephole_lanes_2;
+    }
+    if (base + lstm_peephole_lanes_4 <= cols) {
+        if (c < base + lstm_peephole_lanes_4) {
+            *width = lstm_peephole_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += lstm_peephole_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void lstm_peephole_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = lstm_peephole_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && lstm_peephole_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef LSTM_PEEPHOLE_VECTORS
+        for (; run == lstm_peephole_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, lstm_peephole_bytes);
+        }
+        for (; run == lstm_peephole_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, lstm_peephole_bytes_2);
+        }
+        for (; run == lstm_peephole_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, lstm_peephole_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef LSTM_PEEPHOLE_VECTORS
+typedef double lstm_peephole_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t lstm_peephole_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define LSTM_PEEPHOLE_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define LSTM_PEEPHOLE_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (lstm_peephole_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void lstm_peephole_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    lstm_peephole_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const lstm_peephole_quad low = LSTM_PEEPHOLE_PICK(row[0], row[1], 0, 4, 1, 5);
+    const lstm_peephole_quad high = LSTM_PEEPHOLE_PICK(row[0], row[1], 2, 6, 3, 7);
+    const lstm_peephole_quad low_2 = LSTM_PEEPHOLE_PICK(row[2], row[3], 0, 4, 1, 5);
+    const lstm_peephole_quad high_2 = LSTM_PEEPHOLE_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = LSTM_PEEPHOLE_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = LSTM_PEEPHOLE_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = LSTM_PEEPHOLE_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = LSTM_PEEPHOLE_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void lstm_peephole_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = lstm_peephole_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef LSTM_PEEPHOLE_VECTORS
+        size_t other;
+        if (r + 4 <= rows && lstm_peephole_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                lstm_peephole_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void lstm_peephole_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef LSTM_PEEPHOLE_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        lstm_peephole_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -111,16 +810,7 @@ static void lstm_peephole_sums(size_t rows, size_t cols, size_t inner, const dou
             }
         }
     }
-}
-
-/* Rows of an array, `stride` apart, to the caller's, one after the other. */
-static void lstm_peephole_copy(size_t rows, size_t cols, const double *from, size_t stride, double *to)
-{
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            to[r * cols + c] = from[r * stride + c];
-        }
-    }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -185,30 +875,30 @@ size_t lstm_peephole_workspace_bytes(const lstm_peephole_sizes *sizes)
     {
         size_t count = 0;
         lstm_peephole_add(&count, 1, T, B, I);
-        lstm_peephole_add(&count, 7, T, B, O);
-        lstm_peephole_add(&count, 33, T, B, H);
-        lstm_peephole_add(&count, 8, H, H, 1);
-        lstm_peephole_add(&count, 1, H, O, 1);
+        lstm_peephole_add(&count, 6, T, B, O);
+        lstm_peephole_add(&count, 17, T, B, H);
+        lstm_peephole_add(&count, 12, H, H, 1);
         lstm_peephole_add(&count, 3, T, B, 1);
-        lstm_peephole_add(&count, 8, H, I, 1);
-        lstm_peephole_add(&count, 20, B, H, 1);
+        lstm_peephole_add(&count, 3, H, O, 1);
+        lstm_peephole_add(&count, 12, H, I, 1);
+        lstm_peephole_add(&count, 19, B, H, 1);
         lstm_peephole_add(&count, 1, O, 1, 1);
-        lstm_peephole_add(&count, 11, H, 1, 1);
+        lstm_peephole_add(&count, 7, H, 1, 1);
         lstm_peephole_add(&count, 2, 1, 1, 1);
         needed = lstm_peephole_larger(needed, count);
     }
     {
         size_t count = 0;
         lstm_peephole_add(&count, 1, T, B, I);
-        lstm_peephole_add(&count, 6, T, B, O);
-        lstm_peephole_add(&count, 33, T, B, H);
-        lstm_peephole_add(&count, 8, H, H, 1);
-        lstm_peephole_add(&count, 1, H, O, 1);
+        lstm_peephole_add(&count, 5, T, B, O);
+        lstm_peephole_add(&count, 17, T, B, H);
+        lstm_peephole_add(&count, 12, H, H, 1);
         lstm_peephole_add(&count, 3, T, B, 1);
-        lstm_peephole_add(&count, 8, H, I, 1);
-        lstm_peephole_add(&count, 21, B, H, 1);
+        lstm_peephole_add(&count, 3, H, O, 1);
+        lstm_peephole_add(&count, 12, H, I, 1);
+        lstm_peephole_add(&count, 20, B, H, 1);
         lstm_peephole_add(&count, 1, O, 1, 1);
-        lstm_peephole_add(&count, 11, H, 1, 1);
+        lstm_peephole_add(&count, 7, H, 1, 1);
         lstm_peephole_add(&count, 2, 1, 1, 1);
         needed = lstm_peephole_larger(needed, count);
     }
@@ -296,8 +986,6 @@ int lstm_peephole_forward(const lstm_peephole_sizes *sizes, const lstm_peephole_
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const d = inputs->d; /* (T, B, O) */
     const double *const W_z = params->W_z; /* (H, I) */
     const double *const W_i = params->W_i; /* (H, I) */
     const double *const W_f = params->W_f; /* (H, I) */
@@ -315,204 +1003,115 @@ int lstm_peephole_forward(const lstm_peephole_sizes *sizes, const lstm_peephole_
     const double *const b_o = params->b_o; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const d = inputs->d; /* (T, B, O) */
     const double *const y_init1 = initial->y; /* (B, H) */
     const double *const c_init1 = initial->c; /* (B, H) */
+    double *const W_zifo_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const R_zifo_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const y = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const z = next; /* (B, H) */
-    next += B * H;
-    double *const i = next; /* (B, H) */
-    next += B * H;
-    double *const f = next; /* (B, H) */
-    next += B * H;
-    double *const o = next; /* (B, H) */
-    next += B * H;
     double *const dhat = outputs != NULL && outputs->dhat != NULL ? outputs->dhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const tanh_y = next; /* (B, H) */
-    next += B * H;
     double *const z_dhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const y_final1 = final != NULL && final->y != NULL ? final->y : next; /* (B, H) */
     next += B * H;
     double *const c_final1 = final != NULL && final->c != NULL ? final->c : next; /* (B, H) */
     next += B * H;
-    double *const R_zifo_y = next; /* (B, 4 * H) */
-    next += B * (4 * H);
-    double *const R_z_y = R_zifo_y; /* (B, H), a part of R_zifo_y */
-    double *const R_i_y = R_zifo_y + H; /* (B, H), a part of R_zifo_y */
-    double *const R_f_y = R_zifo_y + 2 * H; /* (B, H), a part of R_zifo_y */
-    double *const R_o_y = R_zifo_y + 3 * H; /* (B, H), a part of R_zifo_y */
-    double *const V_y = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_zifo = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_z = pre_zifo; /* (T, B, H), a part of pre_zifo */
-    double *const pre_i = pre_zifo + H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_f = pre_zifo + 2 * H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_o = pre_zifo + 3 * H; /* (T, B, H), a part of pre_zifo */
-    double *const W_zifo = next; /* (4 * H, I) */
-    next += (4 * H) * I;
     double *const W_zifo_x = next; /* (T, B, 4 * H) */
     next += T * B * (4 * H);
-    double *const R_zifo = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const b_zifo = next; /* (4 * H) */
-    next += 4 * H;
+    double *const R_zifo_y = next; /* (B, 4 * H) */
+    next += B * (4 * H);
+    double *const V_y = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const W_z_x = W_zifo_x; /* (T, B, H), a part of W_zifo_x */
+    double *const R_z_y = R_zifo_y; /* (B, H), a part of R_zifo_y */
+    double *const W_i_x = W_zifo_x + H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_i_y = R_zifo_y + H; /* (B, H), a part of R_zifo_y */
+    double *const W_f_x = W_zifo_x + 2 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_f_y = R_zifo_y + 2 * H; /* (B, H), a part of R_zifo_y */
+    double *const W_o_x = W_zifo_x + 3 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_o_y = R_zifo_y + 3 * H; /* (B, H), a part of R_zifo_y */
 
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             y[b * H + i_] = y_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
-    /* W_zifo = concat(W_z, W_i, W_f, W_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[i_ * I + j] = W_z[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(H + i_) * I + j] = W_i[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(2 * H + i_) * I + j] = W_f[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(3 * H + i_) * I + j] = W_o[i_ * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    lstm_peephole_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* W_zifo_panels_t = W_zifo.T, packed */
+    lstm_peephole_pack_turned(H, I, W_z, I, 4 * H, 0, 0, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_i, I, 4 * H, 0, H, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_f, I, 4 * H, 0, 2 * H, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_o, I, 4 * H, 0, 3 * H, W_zifo_panels_t);
     /* W_zifo_x[t] = W_zifo @ x[t] */
-    lstm_peephole_rows(T * B, 4 * H, I, x, I, W_zifo, I, W_zifo_x, 4 * H);
-    /* b_zifo = concat(b_z, b_i, b_f, b_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[i_] = b_z[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[H + i_] = b_i[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[2 * H + i_] = b_f[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[3 * H + i_] = b_o[i_];
-    }
-    /* pre_zifo[t] = W_zifo_x[t] + b_zifo */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-                pre_zifo[(t * B + b) * (4 * H) + i_] = W_zifo_x[(t * B + b) * (4 * H) + i_] + b_zifo[i_];
-            }
-        }
-    }
-    /* R_zifo = concat(R_z, R_i, R_f, R_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[i_ * H + j] = R_z[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(H + i_) * H + j] = R_i[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(2 * H + i_) * H + j] = R_f[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(3 * H + i_) * H + j] = R_o[i_ * H + j];
-        }
-    }
+    lstm_peephole_product(T * B, 4 * H, I, x, I, W_zifo_panels_t, W_zifo_x, 4 * H);
+    /* R_zifo_panels_t = R_zifo.T, packed */
+    lstm_peephole_pack_turned(H, H, R_z, H, 4 * H, 0, 0, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_i, H, 4 * H, 0, H, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_f, H, 4 * H, 0, 2 * H, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_o, H, 4 * H, 0, 3 * H, R_zifo_panels_t);
     for (size_t t = 0; t < T; ++t) {
         /* R_zifo_y[t] = R_zifo @ y[t-1] */
-        lstm_peephole_rows(B, 4 * H, H, &y[(t * B) * H], H, R_zifo, H, R_zifo_y, 4 * H);
+        lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
         /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
         /* z[t] = tanh(z_z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                z[b * H + i_] = tanh(pre_z[(t * B + b) * (4 * H) + i_] + R_z_y[b * (4 * H) + i_]);
-            }
-        }
         /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
         /* i[t] = sigmoid(z_i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                i[b * H + i_] = lstm_peephole_sigmoid(pre_i[(t * B + b) * (4 * H) + i_] + R_i_y[b * (4 * H) + i_] + c[(t * B + b) * H + i_] * p_i[i_]);
-            }
-        }
         /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
         /* f[t] = sigmoid(z_f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                f[b * H + i_] = lstm_peephole_sigmoid(pre_f[(t * B + b) * (4 * H) + i_] + R_f_y[b * (4 * H) + i_] + c[(t * B + b) * H + i_] * p_f[i_]);
-            }
-        }
         /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                c[((t + 1) * B + b) * H + i_] = z[b * H + i_] * i[b * H + i_] + c[(t * B + b) * H + i_] * f[b * H + i_];
-            }
-        }
         /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
         /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                o[b * H + i_] = lstm_peephole_sigmoid(pre_o[(t * B + b) * (4 * H) + i_] + R_o_y[b * (4 * H) + i_] + c[((t + 1) * B + b) * H + i_] * p_o[i_]);
-            }
-        }
         /* tanh_y[t] = tanh(c[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                tanh_y[b * H + i_] = tanh(c[((t + 1) * B + b) * H + i_]);
-            }
-        }
         /* y[t] = tanh_y[t] * o[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                y[((t + 1) * B + b) * H + i_] = tanh_y[b * H + i_] * o[b * H + i_];
+                const double z = lstm_peephole_tanh(W_z_x[(t * B + b) * (4 * H) + i_] + b_z[i_] + R_z_y[b * (4 * H) + i_]);
+                const double i = lstm_peephole_sigmoid(W_i_x[(t * B + b) * (4 * H) + i_] + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
+                const double f = lstm_peephole_sigmoid(W_f_x[(t * B + b) * (4 * H) + i_] + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
+                const double c_here = z * i + c[(t * B + b) * H + i_] * f;
+                c[((t + 1) * B + b) * H + i_] = c_here;
+                const double o = lstm_peephole_sigmoid(W_o_x[(t * B + b) * (4 * H) + i_] + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
+                const double tanh_y = lstm_peephole_tanh(c_here);
+                y[((t + 1) * B + b) * H + i_] = tanh_y * o;
             }
         }
     }
     /* V_y[t] = V @ y[t] */
-    lstm_peephole_rows(T * B, O, H, &y[B * H], H, V, H, V_y, O);
+    lstm_peephole_product(T * B, O, H, &y[B * H], H, V_panels_t, V_y, O);
     /* z_dhat[t] = V @ y[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 z_dhat[(t * B + b) * O + i_] = V_y[(t * B + b) * O + i_] + b_y[i_];
             }
         }
     }
     /* dhat[t] = softmax(z_dhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_peephole_softmax(O, &z_dhat[(t * B + b) * O], &dhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_peephole_softmax_cross_entropy(O, &d[(t * B + b) * O], &z_dhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    lstm_peephole_softmax_with_loss(T * B, O, d, z_dhat, dhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -524,14 +1123,11 @@ int lstm_peephole_forward(const lstm_peephole_sizes *sizes, const lstm_peephole_
         L[0] = total;
     }
     /* y_final1 = y[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
-        }
-    }
     /* c_final1 = c[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
             c_final1[b * H + i_] = c[(T * B + b) * H + i_];
         }
     }
@@ -557,8 +1153,6 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const d = inputs->d; /* (T, B, O) */
     const double *const W_z = params->W_z; /* (H, I) */
     const double *const W_i = params->W_i; /* (H, I) */
     const double *const W_f = params->W_f; /* (H, I) */
@@ -576,26 +1170,62 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     const double *const b_o = params->b_o; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const d = inputs->d; /* (T, B, O) */
     const double *const y_init1 = initial->y; /* (B, H) */
     const double *const c_init1 = initial->c; /* (B, H) */
+    double *const dW_z = params_grad != NULL && params_grad->W_z != NULL ? params_grad->W_z : next; /* (H, I) */
+    next += H * I;
+    double *const dW_i = params_grad != NULL && params_grad->W_i != NULL ? params_grad->W_i : next; /* (H, I) */
+    next += H * I;
+    double *const dW_f = params_grad != NULL && params_grad->W_f != NULL ? params_grad->W_f : next; /* (H, I) */
+    next += H * I;
+    double *const dW_o = params_grad != NULL && params_grad->W_o != NULL ? params_grad->W_o : next; /* (H, I) */
+    next += H * I;
+    double *const dR_z = params_grad != NULL && params_grad->R_z != NULL ? params_grad->R_z : next; /* (H, H) */
+    next += H * H;
+    double *const dR_i = params_grad != NULL && params_grad->R_i != NULL ? params_grad->R_i : next; /* (H, H) */
+    next += H * H;
+    double *const dR_f = params_grad != NULL && params_grad->R_f != NULL ? params_grad->R_f : next; /* (H, H) */
+    next += H * H;
+    double *const dR_o = params_grad != NULL && params_grad->R_o != NULL ? params_grad->R_o : next; /* (H, H) */
+    next += H * H;
+    double *const dp_i = params_grad != NULL && params_grad->p_i != NULL ? params_grad->p_i : next; /* (H) */
+    next += H;
+    double *const dp_f = params_grad != NULL && params_grad->p_f != NULL ? params_grad->p_f : next; /* (H) */
+    next += H;
+    double *const dp_o = params_grad != NULL && params_grad->p_o != NULL ? params_grad->p_o : next; /* (H) */
+    next += H;
+    double *const db_z = params_grad != NULL && params_grad->b_z != NULL ? params_grad->b_z : next; /* (H) */
+    next += H;
+    double *const db_i = params_grad != NULL && params_grad->b_i != NULL ? params_grad->b_i : next; /* (H) */
+    next += H;
+    double *const db_f = params_grad != NULL && params_grad->b_f != NULL ? params_grad->b_f : next; /* (H) */
+    next += H;
+    double *const db_o = params_grad != NULL && params_grad->b_o != NULL ? params_grad->b_o : next; /* (H) */
+    next += H;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
+    next += O * H;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const W_zifo_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const R_zifo_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const R_zifo_panels = next; /* (4 * H, H) */
+    next += (4 * H) * H;
+    double *const W_zifo_panels = next; /* (4 * H, I) */
+    next += (4 * H) * I;
     double *const y = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const i = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const f = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const o = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dhat = outputs != NULL && outputs->dhat != NULL ? outputs->dhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const tanh_y = next; /* (T, B, H) */
     next += T * B * H;
     double *const z_dhat = next; /* (T, B, O) */
@@ -606,60 +1236,24 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     next += B * H;
     double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
     next += T * B * I;
-    double *const dy = next; /* (B, H) */
-    next += B * H;
     double *const dc = next; /* (B, H) */
     next += B * H;
-    double *const dW_zifo = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const dW_z = dW_zifo + 0 * I; /* (H, I), a part of dW_zifo */
-    double *const dW_i = dW_zifo + H * I; /* (H, I), a part of dW_zifo */
-    double *const dW_f = dW_zifo + (2 * H) * I; /* (H, I), a part of dW_zifo */
-    double *const dW_o = dW_zifo + (3 * H) * I; /* (H, I), a part of dW_zifo */
-    double *const dR_zifo = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const dR_z = dR_zifo + 0 * H; /* (H, H), a part of dR_zifo */
-    double *const dR_i = dR_zifo + H * H; /* (H, H), a part of dR_zifo */
-    double *const dR_f = dR_zifo + (2 * H) * H; /* (H, H), a part of dR_zifo */
-    double *const dR_o = dR_zifo + (3 * H) * H; /* (H, H), a part of dR_zifo */
-    double *const dp_i = params_grad != NULL && params_grad->p_i != NULL ? params_grad->p_i : next; /* (H) */
-    next += H;
-    double *const dp_f = params_grad != NULL && params_grad->p_f != NULL ? params_grad->p_f : next; /* (H) */
-    next += H;
-    double *const dp_o = params_grad != NULL && params_grad->p_o != NULL ? params_grad->p_o : next; /* (H) */
-    next += H;
-    double *const db_zifo = next; /* (4 * H) */
-    next += 4 * H;
-    double *const db_z = db_zifo; /* (H), a part of db_zifo */
-    double *const db_i = db_zifo + H; /* (H), a part of db_zifo */
-    double *const db_f = db_zifo + 2 * H; /* (H), a part of db_zifo */
-    double *const db_o = db_zifo + 3 * H; /* (H), a part of db_zifo */
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
-    next += O * H;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dy_init1 = initial_grad != NULL && initial_grad->y != NULL ? initial_grad->y : next; /* (B, H) */
     next += B * H;
     double *const dc_init1 = initial_grad != NULL && initial_grad->c != NULL ? initial_grad->c : next; /* (B, H) */
     next += B * H;
     double *const dz_zifo = next; /* (T, B, 4 * H) */
     next += T * B * (4 * H);
-    double *const dz_z = dz_zifo; /* (T, B, H), a part of dz_zifo */
-    double *const dz_i = dz_zifo + H; /* (T, B, H), a part of dz_zifo */
-    double *const dz_f = dz_zifo + 2 * H; /* (T, B, H), a part of dz_zifo */
-    double *const dz_o = dz_zifo + 3 * H; /* (T, B, H), a part of dz_zifo */
     double *const dz_dhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dy_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const dc_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dy_carry = next; /* (B, H) */
+    next += B * H;
+    double *const dc_carry = next; /* (B, H) */
+    next += B * H;
+    double *const W_zifo_x = next; /* (T, B, 4 * H) */
+    next += T * B * (4 * H);
     double *const R_zifo_y = next; /* (B, 4 * H) */
     next += B * (4 * H);
-    double *const R_z_y = R_zifo_y; /* (B, H), a part of R_zifo_y */
-    double *const R_i_y = R_zifo_y + H; /* (B, H), a part of R_zifo_y */
-    double *const R_f_y = R_zifo_y + 2 * H; /* (B, H), a part of R_zifo_y */
-    double *const R_o_y = R_zifo_y + 3 * H; /* (B, H), a part of R_zifo_y */
     double *const V_y = next; /* (T, B, O) */
     next += T * B * O;
     double *const V_dz_dhat = next; /* (T, B, H) */
@@ -670,188 +1264,128 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     next += T * B * H;
     double *const u_dp_o = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_zifo = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_z = pre_zifo; /* (T, B, H), a part of pre_zifo */
-    double *const pre_i = pre_zifo + H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_f = pre_zifo + 2 * H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_o = pre_zifo + 3 * H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_dz_o = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dc = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_f = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_i = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const W_zifo = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const R_zifo = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const W_zifo_x = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const b_zifo = next; /* (4 * H) */
-    next += 4 * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const z = W_zifo_x; /* (T, B, H), a part of W_zifo_x */
+    double *const i = W_zifo_x + H; /* (T, B, H), a part of W_zifo_x */
+    double *const f = W_zifo_x + 2 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const o = W_zifo_x + 3 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const dz_z = dz_zifo; /* (T, B, H), a part of dz_zifo */
+    double *const dz_i = dz_zifo + H; /* (T, B, H), a part of dz_zifo */
+    double *const dz_f = dz_zifo + 2 * H; /* (T, B, H), a part of dz_zifo */
+    double *const dz_o = dz_zifo + 3 * H; /* (T, B, H), a part of dz_zifo */
+    double *const W_z_x = W_zifo_x; /* (T, B, H), a part of W_zifo_x */
+    double *const R_z_y = R_zifo_y; /* (B, H), a part of R_zifo_y */
+    double *const W_i_x = W_zifo_x + H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_i_y = R_zifo_y + H; /* (B, H), a part of R_zifo_y */
+    double *const W_f_x = W_zifo_x + 2 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_f_y = R_zifo_y + 2 * H; /* (B, H), a part of R_zifo_y */
+    double *const W_o_x = W_zifo_x + 3 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_o_y = R_zifo_y + 3 * H; /* (B, H), a part of R_zifo_y */
 
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             y[b * H + i_] = y_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dy_carry[(T * B + b) * H + i_] = 0.0;
+            dy_carry[b * H + i_] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_carry[(T * B + b) * H + i_] = 0.0;
+            dc_carry[b * H + i_] = 0.0;
         }
     }
-    /* W_zifo = concat(W_z, W_i, W_f, W_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[i_ * I + j] = W_z[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(H + i_) * I + j] = W_i[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(2 * H + i_) * I + j] = W_f[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(3 * H + i_) * I + j] = W_o[i_ * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    lstm_peephole_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    lstm_peephole_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_zifo_panels_t = W_zifo.T, packed */
+    lstm_peephole_pack_turned(H, I, W_z, I, 4 * H, 0, 0, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_i, I, 4 * H, 0, H, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_f, I, 4 * H, 0, 2 * H, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_o, I, 4 * H, 0, 3 * H, W_zifo_panels_t);
+    /* W_zifo_panels = W_zifo, packed */
+    lstm_peephole_pack(H, I, W_z, 4 * H, I, 0, 0, W_zifo_panels);
+    lstm_peephole_pack(H, I, W_i, 4 * H, I, H, 0, W_zifo_panels);
+    lstm_peephole_pack(H, I, W_f, 4 * H, I, 2 * H, 0, W_zifo_panels);
+    lstm_peephole_pack(H, I, W_o, 4 * H, I, 3 * H, 0, W_zifo_panels);
     /* W_zifo_x[t] = W_zifo @ x[t] */
-    lstm_peephole_rows(T * B, 4 * H, I, x, I, W_zifo, I, W_zifo_x, 4 * H);
-    /* b_zifo = concat(b_z, b_i, b_f, b_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[i_] = b_z[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[H + i_] = b_i[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[2 * H + i_] = b_f[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[3 * H + i_] = b_o[i_];
-    }
-    /* pre_zifo[t] = W_zifo_x[t] + b_zifo */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-                pre_zifo[(t * B + b) * (4 * H) + i_] = W_zifo_x[(t * B + b) * (4 * H) + i_] + b_zifo[i_];
-            }
-        }
-    }
-    /* R_zifo = concat(R_z, R_i, R_f, R_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[i_ * H + j] = R_z[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(H + i_) * H + j] = R_i[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(2 * H + i_) * H + j] = R_f[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(3 * H + i_) * H + j] = R_o[i_ * H + j];
-        }
-    }
+    lstm_peephole_product(T * B, 4 * H, I, x, I, W_zifo_panels_t, W_zifo_x, 4 * H);
+    /* R_zifo_panels_t = R_zifo.T, packed */
+    lstm_peephole_pack_turned(H, H, R_z, H, 4 * H, 0, 0, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_i, H, 4 * H, 0, H, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_f, H, 4 * H, 0, 2 * H, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_o, H, 4 * H, 0, 3 * H, R_zifo_panels_t);
+    /* R_zifo_panels = R_zifo, packed */
+    lstm_peephole_pack(H, H, R_z, 4 * H, H, 0, 0, R_zifo_panels);
+    lstm_peephole_pack(H, H, R_i, 4 * H, H, H, 0, R_zifo_panels);
+    lstm_peephole_pack(H, H, R_f, 4 * H, H, 2 * H, 0, R_zifo_panels);
+    lstm_peephole_pack(H, H, R_o, 4 * H, H, 3 * H, 0, R_zifo_panels);
     for (size_t t = 0; t < T; ++t) {
         /* R_zifo_y[t] = R_zifo @ y[t-1] */
-        lstm_peephole_rows(B, 4 * H, H, &y[(t * B) * H], H, R_zifo, H, R_zifo_y, 4 * H);
+        lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
         /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
         /* z[t] = tanh(z_z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                z[(t * B + b) * H + i_] = tanh(pre_z[(t * B + b) * (4 * H) + i_] + R_z_y[b * (4 * H) + i_]);
-            }
-        }
         /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
         /* i[t] = sigmoid(z_i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                i[(t * B + b) * H + i_] = lstm_peephole_sigmoid(pre_i[(t * B + b) * (4 * H) + i_] + R_i_y[b * (4 * H) + i_] + c[(t * B + b) * H + i_] * p_i[i_]);
-            }
-        }
         /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
         /* f[t] = sigmoid(z_f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                f[(t * B + b) * H + i_] = lstm_peephole_sigmoid(pre_f[(t * B + b) * (4 * H) + i_] + R_f_y[b * (4 * H) + i_] + c[(t * B + b) * H + i_] * p_f[i_]);
-            }
-        }
         /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                c[((t + 1) * B + b) * H + i_] = z[(t * B + b) * H + i_] * i[(t * B + b) * H + i_] + c[(t * B + b) * H + i_] * f[(t * B + b) * H + i_];
-            }
-        }
         /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
         /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                o[(t * B + b) * H + i_] = lstm_peephole_sigmoid(pre_o[(t * B + b) * (4 * H) + i_] + R_o_y[b * (4 * H) + i_] + c[((t + 1) * B + b) * H + i_] * p_o[i_]);
-            }
-        }
         /* tanh_y[t] = tanh(c[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                tanh_y[(t * B + b) * H + i_] = tanh(c[((t + 1) * B + b) * H + i_]);
-            }
-        }
         /* y[t] = tanh_y[t] * o[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                y[((t + 1) * B + b) * H + i_] = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * H + i_];
+                const double W_z_x_here = W_z_x[(t * B + b) * (4 * H) + i_];
+                const double W_i_x_here = W_i_x[(t * B + b) * (4 * H) + i_];
+                const double W_f_x_here = W_f_x[(t * B + b) * (4 * H) + i_];
+                const double W_o_x_here = W_o_x[(t * B + b) * (4 * H) + i_];
+                const double z_here = lstm_peephole_tanh(W_z_x_here + b_z[i_] + R_z_y[b * (4 * H) + i_]);
+                z[(t * B + b) * (4 * H) + i_] = z_here;
+                const double i_here = lstm_peephole_sigmoid(W_i_x_here + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
+                i[(t * B + b) * (4 * H) + i_] = i_here;
+                const double f_here = lstm_peephole_sigmoid(W_f_x_here + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
+                f[(t * B + b) * (4 * H) + i_] = f_here;
+                const double c_here = z_here * i_here + c[(t * B + b) * H + i_] * f_here;
+                c[((t + 1) * B + b) * H + i_] = c_here;
+                const double o_here = lstm_peephole_sigmoid(W_o_x_here + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
+                o[(t * B + b) * (4 * H) + i_] = o_here;
+                const double tanh_y_here = lstm_peephole_tanh(c_here);
+                tanh_y[(t * B + b) * H + i_] = tanh_y_here;
+                y[((t + 1) * B + b) * H + i_] = tanh_y_here * o_here;
             }
         }
     }
     /* V_y[t] = V @ y[t] */
-    lstm_peephole_rows(T * B, O, H, &y[B * H], H, V, H, V_y, O);
+    lstm_peephole_product(T * B, O, H, &y[B * H], H, V_panels_t, V_y, O);
     /* z_dhat[t] = V @ y[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 z_dhat[(t * B + b) * O + i_] = V_y[(t * B + b) * O + i_] + b_y[i_];
             }
         }
     }
     /* dhat[t] = softmax(z_dhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_peephole_softmax(O, &z_dhat[(t * B + b) * O], &dhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_peephole_softmax_cross_entropy(O, &d[(t * B + b) * O], &z_dhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    lstm_peephole_softmax_with_loss(T * B, O, d, z_dhat, dhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -863,124 +1397,91 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         L[0] = total;
     }
     /* y_final1 = y[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
-        }
-    }
     /* c_final1 = c[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
             c_final1[b * H + i_] = c[(T * B + b) * H + i_];
         }
     }
     /* dz_dhat[t] = dhat[t] - d[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 dz_dhat[(t * B + b) * O + i_] = dhat[(t * B + b) * O + i_] - d[(t * B + b) * O + i_];
             }
         }
     }
     /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
-    lstm_peephole_rows_transposed(T * B, H, O, dz_dhat, O, V, H, V_dz_dhat, H);
-    /* pre_dc[t] = o[t] * (1 - tanh_y[t] * tanh_y[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dc[(t * B + b) * H + i_] = o[(t * B + b) * H + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_o[t] = tanh_y[t] * o[t] * (1 - o[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_o[(t * B + b) * H + i_] = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * H + i_] * (1.0 - o[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_f[t] = c[t-1] * f[t] * (1 - f[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_f[(t * B + b) * H + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * H + i_] * (1.0 - f[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_i[t] = z[t] * i[t] * (1 - i[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_i[(t * B + b) * H + i_] = z[(t * B + b) * H + i_] * i[(t * B + b) * H + i_] * (1.0 - i[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_z[t] = i[t] * (1 - z[t] * z[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_z[(t * B + b) * H + i_] = i[(t * B + b) * H + i_] * (1.0 - z[(t * B + b) * H + i_] * z[(t * B + b) * H + i_]);
-            }
-        }
-    }
+    lstm_peephole_product(T * B, H, O, dz_dhat, O, V_panels, V_dz_dhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dy[t] = V.T @ dz_dhat[t] + dy_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dy[b * H + i_] = V_dz_dhat[(t * B + b) * H + i_] + dy_carry[((t + 1) * B + b) * H + i_];
-            }
-        }
         /* do[t] = dy[t] * tanh_y[t] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_o[(t * B + b) * (4 * H) + i_] = dy[b * H + i_] * pre_dz_o[(t * B + b) * H + i_];
-            }
-        }
         /* dtanh_y[t] = dy[t] * o[t] */
         /* dc[t] = dtanh_y[t] * (1 - tanh_y[t] * tanh_y[t]) + dz_o[t] * p_o + dc_carry[t+1] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dc[b * H + i_] = dy[b * H + i_] * pre_dc[(t * B + b) * H + i_] + dz_o[(t * B + b) * (4 * H) + i_] * p_o[i_] + dc_carry[((t + 1) * B + b) * H + i_];
+                const double dy = V_dz_dhat[(t * B + b) * H + i_] + dy_carry[b * H + i_];
+                const double dz_o_here = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * (4 * H) + i_] * (1.0 - o[(t * B + b) * (4 * H) + i_]) * dy;
+                dz_o[(t * B + b) * (4 * H) + i_] = dz_o_here;
+                dc[b * H + i_] = o[(t * B + b) * (4 * H) + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]) * dy + p_o[i_] * dz_o_here + dc_carry[b * H + i_];
             }
         }
         /* df[t] = dc[t] * c[t-1] */
         /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_f[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_f[(t * B + b) * H + i_];
-            }
-        }
         /* di[t] = dc[t] * z[t] */
         /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_i[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_i[(t * B + b) * H + i_];
-            }
-        }
         /* dz[t] = dc[t] * i[t] */
         /* dz_z[t] = dz[t] * (1 - z[t] * z[t]) */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_z[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_z[(t * B + b) * H + i_];
+                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (4 * H) + i_] * (1.0 - f[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                dz_i[(t * B + b) * (4 * H) + i_] = z[(t * B + b) * (4 * H) + i_] * i[(t * B + b) * (4 * H) + i_] * (1.0 - i[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                dz_z[(t * B + b) * (4 * H) + i_] = i[(t * B + b) * (4 * H) + i_] * (1.0 - z[(t * B + b) * (4 * H) + i_] * z[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
             }
         }
         /* dc_carry[t] = dc[t] * f[t] + dz_f[t] * p_f + dz_i[t] * p_i */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dc_carry[(t * B + b) * H + i_] = dc[b * H + i_] * f[(t * B + b) * H + i_] + dz_f[(t * B + b) * (4 * H) + i_] * p_f[i_] + dz_i[(t * B + b) * (4 * H) + i_] * p_i[i_];
+                dc_carry[b * H + i_] = f[(t * B + b) * (4 * H) + i_] * dc[b * H + i_] + p_f[i_] * dz_f[(t * B + b) * (4 * H) + i_] + p_i[i_] * dz_i[(t * B + b) * (4 * H) + i_];
             }
         }
         /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
-        lstm_peephole_rows_transposed(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo, H, &dy_carry[(t * B) * H], H);
+        lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
     }
+    /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_z, 4 * H, x, I, dW_z, I);
+    /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_i, 4 * H, x, I, dW_i, I);
+    /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_f, 4 * H, x, I, dW_f, I);
+    /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_o, 4 * H, x, I, dW_o, I);
+    /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_z, 4 * H, y, H, dR_z, H);
+    /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_i, 4 * H, y, H, dR_i, H);
+    /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_f, 4 * H, y, H, dR_f, H);
+    /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_o, 4 * H, y, H, dR_o, H);
     /* u_dp_i[t] = dz_i[t] * c[t-1] */
+    /* u_dp_f[t] = dz_f[t] * c[t-1] */
+    /* u_dp_o[t] = dz_o[t] * c[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dp_i[(t * B + b) * H + i_] = dz_i[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
+                u_dp_f[(t * B + b) * H + i_] = dz_f[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
+                u_dp_o[(t * B + b) * H + i_] = dz_o[(t * B + b) * (4 * H) + i_] * c[((t + 1) * B + b) * H + i_];
             }
         }
     }
@@ -994,14 +1495,6 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         }
         dp_i[i_] = total;
     }
-    /* u_dp_f[t] = dz_f[t] * c[t-1] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dp_f[(t * B + b) * H + i_] = dz_f[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
-            }
-        }
-    }
     /* dp_f = sum_tb(dz_f[t] * c[t-1]) */
     for (size_t i_ = 0; i_ < H; ++i_) {
         double total = 0.0;
@@ -1012,14 +1505,6 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         }
         dp_f[i_] = total;
     }
-    /* u_dp_o[t] = dz_o[t] * c[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dp_o[(t * B + b) * H + i_] = dz_o[(t * B + b) * (4 * H) + i_] * c[((t + 1) * B + b) * H + i_];
-            }
-        }
-    }
     /* dp_o = sum_tb(dz_o[t] * c[t]) */
     for (size_t i_ = 0; i_ < H; ++i_) {
         double total = 0.0;
@@ -1029,6 +1514,46 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
             }
         }
         dp_o[i_] = total;
+    }
+    /* db_z = sum_tb(dz_z[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_z[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_z[i_] = total;
+    }
+    /* db_i = sum_tb(dz_i[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_i[i_] = total;
+    }
+    /* db_f = sum_tb(dz_f[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_f[i_] = total;
+    }
+    /* db_o = sum_tb(dz_o[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_o[i_] = total;
     }
     /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
     lstm_peephole_sums(O, H, T * B, dz_dhat, O, &y[B * H], H, dV, H);
@@ -1043,80 +1568,18 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         db_y[i_] = total;
     }
     /* dy_init1 = dy_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dy_init1[b * H + i_] = dy_carry[b * H + i_];
-        }
-    }
     /* dc_init1 = dc_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            dy_init1[b * H + i_] = dy_carry[b * H + i_];
             dc_init1[b * H + i_] = dc_carry[b * H + i_];
         }
     }
     /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
-    lstm_peephole_rows_transposed(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo, I, dx, I);
-    /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
-    /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
-    /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
-    /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
-    lstm_peephole_sums(4 * H, I, T * B, dz_zifo, 4 * H, x, I, dW_zifo, I);
-    /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
-    /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
-    /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
-    /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
-    lstm_peephole_sums(4 * H, H, T * B, dz_zifo, 4 * H, y, H, dR_zifo, H);
-    /* db_z = sum_tb(dz_z[t]) */
-    /* db_i = sum_tb(dz_i[t]) */
-    /* db_f = sum_tb(dz_f[t]) */
-    /* db_o = sum_tb(dz_o[t]) */
-    for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_zifo[(t * B + b) * (4 * H) + i_];
-            }
-        }
-        db_zifo[i_] = total;
-    }
+    lstm_peephole_product(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->W_z != NULL) {
-        lstm_peephole_copy(1, H * I, dW_z, (4 * H) * I, params_grad->W_z);
-    }
-    if (params_grad != NULL && params_grad->W_i != NULL) {
-        lstm_peephole_copy(1, H * I, dW_i, (4 * H) * I, params_grad->W_i);
-    }
-    if (params_grad != NULL && params_grad->W_f != NULL) {
-        lstm_peephole_copy(1, H * I, dW_f, (4 * H) * I, params_grad->W_f);
-    }
-    if (params_grad != NULL && params_grad->W_o != NULL) {
-        lstm_peephole_copy(1, H * I, dW_o, (4 * H) * I, params_grad->W_o);
-    }
-    if (params_grad != NULL && params_grad->R_z != NULL) {
-        lstm_peephole_copy(1, H * H, dR_z, (4 * H) * H, params_grad->R_z);
-    }
-    if (params_grad != NULL && params_grad->R_i != NULL) {
-        lstm_peephole_copy(1, H * H, dR_i, (4 * H) * H, params_grad->R_i);
-    }
-    if (params_grad != NULL && params_grad->R_f != NULL) {
-        lstm_peephole_copy(1, H * H, dR_f, (4 * H) * H, params_grad->R_f);
-    }
-    if (params_grad != NULL && params_grad->R_o != NULL) {
-        lstm_peephole_copy(1, H * H, dR_o, (4 * H) * H, params_grad->R_o);
-    }
-    if (params_grad != NULL && params_grad->b_z != NULL) {
-        lstm_peephole_copy(1, H, db_z, 4 * H, params_grad->b_z);
-    }
-    if (params_grad != NULL && params_grad->b_i != NULL) {
-        lstm_peephole_copy(1, H, db_i, 4 * H, params_grad->b_i);
-    }
-    if (params_grad != NULL && params_grad->b_f != NULL) {
-        lstm_peephole_copy(1, H, db_f, 4 * H, params_grad->b_f);
-    }
-    if (params_grad != NULL && params_grad->b_o != NULL) {
-        lstm_peephole_copy(1, H, db_o, 4 * H, params_grad->b_o);
     }
     return lstm_peephole_ok;
 }
@@ -1142,8 +1605,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += lstm_peephole_clear(zeros, lstm_peephole_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const d = inputs->d; /* (T, B, O) */
     const double *const W_z = params->W_z; /* (H, I) */
     const double *const W_i = params->W_i; /* (H, I) */
     const double *const W_f = params->W_f; /* (H, I) */
@@ -1161,30 +1622,66 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     const double *const b_o = params->b_o; /* (H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const d = inputs->d; /* (T, B, O) */
     const double *const y_init1 = initial->y; /* (B, H) */
     const double *const c_init1 = initial->c; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const dhat_bar = outputs_cotangent != NULL && outputs_cotangent->dhat != NULL ? outputs_cotangent->dhat : zeros; /* (T, B, O) */
     const double *const y_final1_bar = final_cotangent != NULL && final_cotangent->y != NULL ? final_cotangent->y : zeros; /* (B, H) */
     const double *const c_final1_bar = final_cotangent != NULL && final_cotangent->c != NULL ? final_cotangent->c : zeros; /* (B, H) */
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
+    double *const dW_z = params_grad != NULL && params_grad->W_z != NULL ? params_grad->W_z : next; /* (H, I) */
+    next += H * I;
+    double *const dW_i = params_grad != NULL && params_grad->W_i != NULL ? params_grad->W_i : next; /* (H, I) */
+    next += H * I;
+    double *const dW_f = params_grad != NULL && params_grad->W_f != NULL ? params_grad->W_f : next; /* (H, I) */
+    next += H * I;
+    double *const dW_o = params_grad != NULL && params_grad->W_o != NULL ? params_grad->W_o : next; /* (H, I) */
+    next += H * I;
+    double *const dR_z = params_grad != NULL && params_grad->R_z != NULL ? params_grad->R_z : next; /* (H, H) */
+    next += H * H;
+    double *const dR_i = params_grad != NULL && params_grad->R_i != NULL ? params_grad->R_i : next; /* (H, H) */
+    next += H * H;
+    double *const dR_f = params_grad != NULL && params_grad->R_f != NULL ? params_grad->R_f : next; /* (H, H) */
+    next += H * H;
+    double *const dR_o = params_grad != NULL && params_grad->R_o != NULL ? params_grad->R_o : next; /* (H, H) */
+    next += H * H;
+    double *const dp_i = params_grad != NULL && params_grad->p_i != NULL ? params_grad->p_i : next; /* (H) */
+    next += H;
+    double *const dp_f = params_grad != NULL && params_grad->p_f != NULL ? params_grad->p_f : next; /* (H) */
+    next += H;
+    double *const dp_o = params_grad != NULL && params_grad->p_o != NULL ? params_grad->p_o : next; /* (H) */
+    next += H;
+    double *const db_z = params_grad != NULL && params_grad->b_z != NULL ? params_grad->b_z : next; /* (H) */
+    next += H;
+    double *const db_i = params_grad != NULL && params_grad->b_i != NULL ? params_grad->b_i : next; /* (H) */
+    next += H;
+    double *const db_f = params_grad != NULL && params_grad->b_f != NULL ? params_grad->b_f : next; /* (H) */
+    next += H;
+    double *const db_o = params_grad != NULL && params_grad->b_o != NULL ? params_grad->b_o : next; /* (H) */
+    next += H;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
+    next += O * H;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const W_zifo_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const R_zifo_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const R_zifo_panels = next; /* (4 * H, H) */
+    next += (4 * H) * H;
+    double *const W_zifo_panels = next; /* (4 * H, I) */
+    next += (4 * H) * I;
     double *const y = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
-    double *const z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const i = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const f = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const o = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dhat = outputs != NULL && outputs->dhat != NULL ? outputs->dhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const tanh_y = next; /* (T, B, H) */
     next += T * B * H;
     double *const z_dhat = next; /* (T, B, O) */
@@ -1195,79 +1692,35 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     next += B * H;
     double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
     next += T * B * I;
-    double *const dy = next; /* (B, H) */
-    next += B * H;
     double *const dc = next; /* (B, H) */
     next += B * H;
-    double *const dW_zifo = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const dW_z = dW_zifo + 0 * I; /* (H, I), a part of dW_zifo */
-    double *const dW_i = dW_zifo + H * I; /* (H, I), a part of dW_zifo */
-    double *const dW_f = dW_zifo + (2 * H) * I; /* (H, I), a part of dW_zifo */
-    double *const dW_o = dW_zifo + (3 * H) * I; /* (H, I), a part of dW_zifo */
-    double *const dR_zifo = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const dR_z = dR_zifo + 0 * H; /* (H, H), a part of dR_zifo */
-    double *const dR_i = dR_zifo + H * H; /* (H, H), a part of dR_zifo */
-    double *const dR_f = dR_zifo + (2 * H) * H; /* (H, H), a part of dR_zifo */
-    double *const dR_o = dR_zifo + (3 * H) * H; /* (H, H), a part of dR_zifo */
-    double *const dp_i = params_grad != NULL && params_grad->p_i != NULL ? params_grad->p_i : next; /* (H) */
-    next += H;
-    double *const dp_f = params_grad != NULL && params_grad->p_f != NULL ? params_grad->p_f : next; /* (H) */
-    next += H;
-    double *const dp_o = params_grad != NULL && params_grad->p_o != NULL ? params_grad->p_o : next; /* (H) */
-    next += H;
-    double *const db_zifo = next; /* (4 * H) */
-    next += 4 * H;
-    double *const db_z = db_zifo; /* (H), a part of db_zifo */
-    double *const db_i = db_zifo + H; /* (H), a part of db_zifo */
-    double *const db_f = db_zifo + 2 * H; /* (H), a part of db_zifo */
-    double *const db_o = db_zifo + 3 * H; /* (H), a part of db_zifo */
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, H) */
-    next += O * H;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const ddhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dy_init1 = initial_grad != NULL && initial_grad->y != NULL ? initial_grad->y : next; /* (B, H) */
     next += B * H;
     double *const dc_init1 = initial_grad != NULL && initial_grad->c != NULL ? initial_grad->c : next; /* (B, H) */
     next += B * H;
     double *const dz_zifo = next; /* (T, B, 4 * H) */
     next += T * B * (4 * H);
-    double *const dz_z = dz_zifo; /* (T, B, H), a part of dz_zifo */
-    double *const dz_i = dz_zifo + H; /* (T, B, H), a part of dz_zifo */
-    double *const dz_f = dz_zifo + 2 * H; /* (T, B, H), a part of dz_zifo */
-    double *const dz_o = dz_zifo + 3 * H; /* (T, B, H), a part of dz_zifo */
     double *const dz_dhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dy_final1 = next; /* (B, H) */
     next += B * H;
     double *const dc_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dy_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const dc_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dy_carry = next; /* (B, H) */
+    next += B * H;
+    double *const dc_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dy_carry = next; /* (B, H) */
     next += B * H;
     double *const at_dc_carry = next; /* (B, H) */
     next += B * H;
+    double *const W_zifo_x = next; /* (T, B, 4 * H) */
+    next += T * B * (4 * H);
     double *const R_zifo_y = next; /* (B, 4 * H) */
     next += B * (4 * H);
-    double *const R_z_y = R_zifo_y; /* (B, H), a part of R_zifo_y */
-    double *const R_i_y = R_zifo_y + H; /* (B, H), a part of R_zifo_y */
-    double *const R_f_y = R_zifo_y + 2 * H; /* (B, H), a part of R_zifo_y */
-    double *const R_o_y = R_zifo_y + 3 * H; /* (B, H), a part of R_zifo_y */
     double *const V_y = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const p_m_dz_dhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_dhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const u_dy = next; /* (T, B, H) */
     next += T * B * H;
@@ -1285,190 +1738,136 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     next += B * H;
     double *const u_dc_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_zifo = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_z = pre_zifo; /* (T, B, H), a part of pre_zifo */
-    double *const pre_i = pre_zifo + H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_f = pre_zifo + 2 * H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_o = pre_zifo + 3 * H; /* (T, B, H), a part of pre_zifo */
-    double *const pre_dy = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dc = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_f = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_i = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_z = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const W_zifo = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const R_zifo = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const W_zifo_x = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const b_zifo = next; /* (4 * H) */
-    next += 4 * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_dhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const z = W_zifo_x; /* (T, B, H), a part of W_zifo_x */
+    double *const i = W_zifo_x + H; /* (T, B, H), a part of W_zifo_x */
+    double *const f = W_zifo_x + 2 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const o = W_zifo_x + 3 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const dz_z = dz_zifo; /* (T, B, H), a part of dz_zifo */
+    double *const dz_i = dz_zifo + H; /* (T, B, H), a part of dz_zifo */
+    double *const dz_f = dz_zifo + 2 * H; /* (T, B, H), a part of dz_zifo */
+    double *const dz_o = dz_zifo + 3 * H; /* (T, B, H), a part of dz_zifo */
+    double *const W_z_x = W_zifo_x; /* (T, B, H), a part of W_zifo_x */
+    double *const R_z_y = R_zifo_y; /* (B, H), a part of R_zifo_y */
+    double *const W_i_x = W_zifo_x + H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_i_y = R_zifo_y + H; /* (B, H), a part of R_zifo_y */
+    double *const W_f_x = W_zifo_x + 2 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_f_y = R_zifo_y + 2 * H; /* (B, H), a part of R_zifo_y */
+    double *const W_o_x = W_zifo_x + 3 * H; /* (T, B, H), a part of W_zifo_x */
+    double *const R_o_y = R_zifo_y + 3 * H; /* (B, H), a part of R_zifo_y */
 
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             y[b * H + i_] = y_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dy_carry[(T * B + b) * H + i_] = 0.0;
+            dy_carry[b * H + i_] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_carry[(T * B + b) * H + i_] = 0.0;
+            dc_carry[b * H + i_] = 0.0;
         }
     }
-    /* W_zifo = concat(W_z, W_i, W_f, W_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[i_ * I + j] = W_z[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(H + i_) * I + j] = W_i[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(2 * H + i_) * I + j] = W_f[i_ * I + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < I; ++j) {
-            W_zifo[(3 * H + i_) * I + j] = W_o[i_ * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    lstm_peephole_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    lstm_peephole_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_zifo_panels_t = W_zifo.T, packed */
+    lstm_peephole_pack_turned(H, I, W_z, I, 4 * H, 0, 0, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_i, I, 4 * H, 0, H, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_f, I, 4 * H, 0, 2 * H, W_zifo_panels_t);
+    lstm_peephole_pack_turned(H, I, W_o, I, 4 * H, 0, 3 * H, W_zifo_panels_t);
+    /* W_zifo_panels = W_zifo, packed */
+    lstm_peephole_pack(H, I, W_z, 4 * H, I, 0, 0, W_zifo_panels);
+    lstm_peephole_pack(H, I, W_i, 4 * H, I, H, 0, W_zifo_panels);
+    lstm_peephole_pack(H, I, W_f, 4 * H, I, 2 * H, 0, W_zifo_panels);
+    lstm_peephole_pack(H, I, W_o, 4 * H, I, 3 * H, 0, W_zifo_panels);
     /* W_zifo_x[t] = W_zifo @ x[t] */
-    lstm_peephole_rows(T * B, 4 * H, I, x, I, W_zifo, I, W_zifo_x, 4 * H);
-    /* b_zifo = concat(b_z, b_i, b_f, b_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[i_] = b_z[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[H + i_] = b_i[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[2 * H + i_] = b_f[i_];
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        b_zifo[3 * H + i_] = b_o[i_];
-    }
-    /* pre_zifo[t] = W_zifo_x[t] + b_zifo */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-                pre_zifo[(t * B + b) * (4 * H) + i_] = W_zifo_x[(t * B + b) * (4 * H) + i_] + b_zifo[i_];
-            }
-        }
-    }
-    /* R_zifo = concat(R_z, R_i, R_f, R_o) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[i_ * H + j] = R_z[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(H + i_) * H + j] = R_i[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(2 * H + i_) * H + j] = R_f[i_ * H + j];
-        }
-    }
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        for (size_t j = 0; j < H; ++j) {
-            R_zifo[(3 * H + i_) * H + j] = R_o[i_ * H + j];
-        }
-    }
+    lstm_peephole_product(T * B, 4 * H, I, x, I, W_zifo_panels_t, W_zifo_x, 4 * H);
+    /* R_zifo_panels_t = R_zifo.T, packed */
+    lstm_peephole_pack_turned(H, H, R_z, H, 4 * H, 0, 0, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_i, H, 4 * H, 0, H, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_f, H, 4 * H, 0, 2 * H, R_zifo_panels_t);
+    lstm_peephole_pack_turned(H, H, R_o, H, 4 * H, 0, 3 * H, R_zifo_panels_t);
+    /* R_zifo_panels = R_zifo, packed */
+    lstm_peephole_pack(H, H, R_z, 4 * H, H, 0, 0, R_zifo_panels);
+    lstm_peephole_pack(H, H, R_i, 4 * H, H, H, 0, R_zifo_panels);
+    lstm_peephole_pack(H, H, R_f, 4 * H, H, 2 * H, 0, R_zifo_panels);
+    lstm_peephole_pack(H, H, R_o, 4 * H, H, 3 * H, 0, R_zifo_panels);
     for (size_t t = 0; t < T; ++t) {
         /* R_zifo_y[t] = R_zifo @ y[t-1] */
-        lstm_peephole_rows(B, 4 * H, H, &y[(t * B) * H], H, R_zifo, H, R_zifo_y, 4 * H);
+        lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
         /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
         /* z[t] = tanh(z_z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                z[(t * B + b) * H + i_] = tanh(pre_z[(t * B + b) * (4 * H) + i_] + R_z_y[b * (4 * H) + i_]);
-            }
-        }
         /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
         /* i[t] = sigmoid(z_i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                i[(t * B + b) * H + i_] = lstm_peephole_sigmoid(pre_i[(t * B + b) * (4 * H) + i_] + R_i_y[b * (4 * H) + i_] + c[(t * B + b) * H + i_] * p_i[i_]);
-            }
-        }
         /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
         /* f[t] = sigmoid(z_f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                f[(t * B + b) * H + i_] = lstm_peephole_sigmoid(pre_f[(t * B + b) * (4 * H) + i_] + R_f_y[b * (4 * H) + i_] + c[(t * B + b) * H + i_] * p_f[i_]);
-            }
-        }
         /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                c[((t + 1) * B + b) * H + i_] = z[(t * B + b) * H + i_] * i[(t * B + b) * H + i_] + c[(t * B + b) * H + i_] * f[(t * B + b) * H + i_];
-            }
-        }
         /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
         /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                o[(t * B + b) * H + i_] = lstm_peephole_sigmoid(pre_o[(t * B + b) * (4 * H) + i_] + R_o_y[b * (4 * H) + i_] + c[((t + 1) * B + b) * H + i_] * p_o[i_]);
-            }
-        }
         /* tanh_y[t] = tanh(c[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                tanh_y[(t * B + b) * H + i_] = tanh(c[((t + 1) * B + b) * H + i_]);
-            }
-        }
         /* y[t] = tanh_y[t] * o[t] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                y[((t + 1) * B + b) * H + i_] = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * H + i_];
+                const double W_z_x_here = W_z_x[(t * B + b) * (4 * H) + i_];
+                const double W_i_x_here = W_i_x[(t * B + b) * (4 * H) + i_];
+                const double W_f_x_here = W_f_x[(t * B + b) * (4 * H) + i_];
+                const double W_o_x_here = W_o_x[(t * B + b) * (4 * H) + i_];
+                const double z_here = lstm_peephole_tanh(W_z_x_here + b_z[i_] + R_z_y[b * (4 * H) + i_]);
+                z[(t * B + b) * (4 * H) + i_] = z_here;
+                const double i_here = lstm_peephole_sigmoid(W_i_x_here + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
+                i[(t * B + b) * (4 * H) + i_] = i_here;
+                const double f_here = lstm_peephole_sigmoid(W_f_x_here + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
+                f[(t * B + b) * (4 * H) + i_] = f_here;
+                const double c_here = z_here * i_here + c[(t * B + b) * H + i_] * f_here;
+                c[((t + 1) * B + b) * H + i_] = c_here;
+                const double o_here = lstm_peephole_sigmoid(W_o_x_here + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
+                o[(t * B + b) * (4 * H) + i_] = o_here;
+                const double tanh_y_here = lstm_peephole_tanh(c_here);
+                tanh_y[(t * B + b) * H + i_] = tanh_y_here;
+                y[((t + 1) * B + b) * H + i_] = tanh_y_here * o_here;
             }
         }
     }
     /* V_y[t] = V @ y[t] */
-    lstm_peephole_rows(T * B, O, H, &y[B * H], H, V, H, V_y, O);
+    lstm_peephole_product(T * B, O, H, &y[B * H], H, V_panels_t, V_y, O);
     /* z_dhat[t] = V @ y[t] + b_y */
+    /* ddhat[t] = dhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
                 z_dhat[(t * B + b) * O + i_] = V_y[(t * B + b) * O + i_] + b_y[i_];
+                ddhat[(t * B + b) * O + i_] = dhat_bar[(t * B + b) * O + i_];
             }
         }
     }
     /* dhat[t] = softmax(z_dhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_peephole_softmax(O, &z_dhat[(t * B + b) * O], &dhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            lstm_peephole_softmax_cross_entropy(O, &d[(t * B + b) * O], &z_dhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    lstm_peephole_softmax_with_loss(T * B, O, d, z_dhat, dhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -1480,26 +1879,15 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         L[0] = total;
     }
     /* y_final1 = y[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
-        }
-    }
     /* c_final1 = c[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-        }
-    }
     /* dc_final1 = c_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_final1[b * H + i_] = c_final1_bar[b * H + i_];
-        }
-    }
     /* dy_final1 = y_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
+            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
+            dc_final1[b * H + i_] = c_final1_bar[b * H + i_];
             dy_final1[b * H + i_] = y_final1_bar[b * H + i_];
         }
     }
@@ -1507,16 +1895,9 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        LSTM_PEEPHOLE_APART
         for (size_t b = 0; b < B; ++b) {
             dloss[t * B + b] = dL[0];
-        }
-    }
-    /* ddhat[t] = dhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                ddhat[(t * B + b) * O + i_] = dhat_bar[(t * B + b) * O + i_];
-            }
         }
     }
     /* p_m_dz_dhat[t] = dhat[t].T @ ddhat[t] */
@@ -1530,19 +1911,14 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
     }
     /* sum_p_m_dz_dhat[t] = p_m_dz_dhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                sum_p_m_dz_dhat[(t * B + b) * O + i_] = p_m_dz_dhat[t * B + b];
-            }
-        }
-    }
     /* m_dz_dhat[t] = ddhat[t] - dhat[t].T @ ddhat[t] */
     /* dz_dhat[t] = dloss[t] * (dhat[t] - d[t]) + dhat[t] * m_dz_dhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < O; ++i_) {
-                dz_dhat[(t * B + b) * O + i_] = dloss[t * B + b] * (dhat[(t * B + b) * O + i_] - d[(t * B + b) * O + i_]) + dhat[(t * B + b) * O + i_] * (ddhat[(t * B + b) * O + i_] - sum_p_m_dz_dhat[(t * B + b) * O + i_]);
+                const double sum_p_m_dz_dhat = p_m_dz_dhat[t * B + b];
+                dz_dhat[(t * B + b) * O + i_] = dloss[t * B + b] * (dhat[(t * B + b) * O + i_] - d[(t * B + b) * O + i_]) + dhat[(t * B + b) * O + i_] * (ddhat[(t * B + b) * O + i_] - sum_p_m_dz_dhat);
             }
         }
     }
@@ -1550,127 +1926,90 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     lstm_peephole_clear(u_dy, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dy[((T - 1) * B + b) * H + i_] = dy_final1[b * H + i_];
             }
         }
     }
     /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
-    lstm_peephole_rows_transposed(T * B, H, O, dz_dhat, O, V, H, V_dz_dhat, H);
-    /* pre_dy[t] = u_dy[t] + V_dz_dhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dy[(t * B + b) * H + i_] = u_dy[(t * B + b) * H + i_] + V_dz_dhat[(t * B + b) * H + i_];
-            }
-        }
-    }
+    lstm_peephole_product(T * B, H, O, dz_dhat, O, V_panels, V_dz_dhat, H);
     /* u_dc[t] = (dc_final1 if t == T-1 else 0) */
     lstm_peephole_clear(u_dc, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dc[((T - 1) * B + b) * H + i_] = dc_final1[b * H + i_];
-            }
-        }
-    }
-    /* pre_dc[t] = o[t] * (1 - tanh_y[t] * tanh_y[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dc[(t * B + b) * H + i_] = o[(t * B + b) * H + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_o[t] = tanh_y[t] * o[t] * (1 - o[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_o[(t * B + b) * H + i_] = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * H + i_] * (1.0 - o[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_f[t] = c[t-1] * f[t] * (1 - f[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_f[(t * B + b) * H + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * H + i_] * (1.0 - f[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_i[t] = z[t] * i[t] * (1 - i[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_i[(t * B + b) * H + i_] = z[(t * B + b) * H + i_] * i[(t * B + b) * H + i_] * (1.0 - i[(t * B + b) * H + i_]);
-            }
-        }
-    }
-    /* pre_dz_z[t] = i[t] * (1 - z[t] * z[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                pre_dz_z[(t * B + b) * H + i_] = i[(t * B + b) * H + i_] * (1.0 - z[(t * B + b) * H + i_] * z[(t * B + b) * H + i_]);
             }
         }
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* dy[t] = (dy_final1 if t == T-1 else 0) + V.T @ dz_dhat[t] + dy_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dy[b * H + i_] = pre_dy[(t * B + b) * H + i_] + dy_carry[((t + 1) * B + b) * H + i_];
-            }
-        }
         /* do[t] = dy[t] * tanh_y[t] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_o[(t * B + b) * (4 * H) + i_] = dy[b * H + i_] * pre_dz_o[(t * B + b) * H + i_];
-            }
-        }
         /* dtanh_y[t] = dy[t] * o[t] */
         /* dc[t] = (dc_final1 if t == T-1 else 0) + dtanh_y[t] * (1 - tanh_y[t] * tanh_y[t]) + dz_o[t] * p_o + dc_carry[t+1] */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dc[b * H + i_] = u_dc[(t * B + b) * H + i_] + dy[b * H + i_] * pre_dc[(t * B + b) * H + i_] + dz_o[(t * B + b) * (4 * H) + i_] * p_o[i_] + dc_carry[((t + 1) * B + b) * H + i_];
+                const double dy = u_dy[(t * B + b) * H + i_] + V_dz_dhat[(t * B + b) * H + i_] + dy_carry[b * H + i_];
+                const double dz_o_here = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * (4 * H) + i_] * (1.0 - o[(t * B + b) * (4 * H) + i_]) * dy;
+                dz_o[(t * B + b) * (4 * H) + i_] = dz_o_here;
+                dc[b * H + i_] = u_dc[(t * B + b) * H + i_] + o[(t * B + b) * (4 * H) + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]) * dy + p_o[i_] * dz_o_here + dc_carry[b * H + i_];
             }
         }
         /* df[t] = dc[t] * c[t-1] */
         /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_f[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_f[(t * B + b) * H + i_];
-            }
-        }
         /* di[t] = dc[t] * z[t] */
         /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_i[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_i[(t * B + b) * H + i_];
-            }
-        }
         /* dz[t] = dc[t] * i[t] */
         /* dz_z[t] = dz[t] * (1 - z[t] * z[t]) */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_z[(t * B + b) * (4 * H) + i_] = dc[b * H + i_] * pre_dz_z[(t * B + b) * H + i_];
+                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (4 * H) + i_] * (1.0 - f[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                dz_i[(t * B + b) * (4 * H) + i_] = z[(t * B + b) * (4 * H) + i_] * i[(t * B + b) * (4 * H) + i_] * (1.0 - i[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                dz_z[(t * B + b) * (4 * H) + i_] = i[(t * B + b) * (4 * H) + i_] * (1.0 - z[(t * B + b) * (4 * H) + i_] * z[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
             }
         }
         /* dc_carry[t] = dc[t] * f[t] + dz_f[t] * p_f + dz_i[t] * p_i */
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
-                dc_carry[(t * B + b) * H + i_] = dc[b * H + i_] * f[(t * B + b) * H + i_] + dz_f[(t * B + b) * (4 * H) + i_] * p_f[i_] + dz_i[(t * B + b) * (4 * H) + i_] * p_i[i_];
+                dc_carry[b * H + i_] = f[(t * B + b) * (4 * H) + i_] * dc[b * H + i_] + p_f[i_] * dz_f[(t * B + b) * (4 * H) + i_] + p_i[i_] * dz_i[(t * B + b) * (4 * H) + i_];
             }
         }
         /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
-        lstm_peephole_rows_transposed(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo, H, &dy_carry[(t * B) * H], H);
+        lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
     }
+    /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_z, 4 * H, x, I, dW_z, I);
+    /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_i, 4 * H, x, I, dW_i, I);
+    /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_f, 4 * H, x, I, dW_f, I);
+    /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
+    lstm_peephole_sums(H, I, T * B, dz_o, 4 * H, x, I, dW_o, I);
+    /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_z, 4 * H, y, H, dR_z, H);
+    /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_i, 4 * H, y, H, dR_i, H);
+    /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_f, 4 * H, y, H, dR_f, H);
+    /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
+    lstm_peephole_sums(H, H, T * B, dz_o, 4 * H, y, H, dR_o, H);
     /* u_dp_i[t] = dz_i[t] * c[t-1] */
+    /* u_dp_f[t] = dz_f[t] * c[t-1] */
+    /* u_dp_o[t] = dz_o[t] * c[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dp_i[(t * B + b) * H + i_] = dz_i[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
+                u_dp_f[(t * B + b) * H + i_] = dz_f[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
+                u_dp_o[(t * B + b) * H + i_] = dz_o[(t * B + b) * (4 * H) + i_] * c[((t + 1) * B + b) * H + i_];
             }
         }
     }
@@ -1684,14 +2023,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
         dp_i[i_] = total;
     }
-    /* u_dp_f[t] = dz_f[t] * c[t-1] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dp_f[(t * B + b) * H + i_] = dz_f[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
-            }
-        }
-    }
     /* dp_f = sum_tb(dz_f[t] * c[t-1]) */
     for (size_t i_ = 0; i_ < H; ++i_) {
         double total = 0.0;
@@ -1702,14 +2033,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
         dp_f[i_] = total;
     }
-    /* u_dp_o[t] = dz_o[t] * c[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dp_o[(t * B + b) * H + i_] = dz_o[(t * B + b) * (4 * H) + i_] * c[((t + 1) * B + b) * H + i_];
-            }
-        }
-    }
     /* dp_o = sum_tb(dz_o[t] * c[t]) */
     for (size_t i_ = 0; i_ < H; ++i_) {
         double total = 0.0;
@@ -1719,6 +2042,46 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             }
         }
         dp_o[i_] = total;
+    }
+    /* db_z = sum_tb(dz_z[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_z[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_z[i_] = total;
+    }
+    /* db_i = sum_tb(dz_i[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_i[i_] = total;
+    }
+    /* db_f = sum_tb(dz_f[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_f[i_] = total;
+    }
+    /* db_o = sum_tb(dz_o[t]) */
+    for (size_t i_ = 0; i_ < H; ++i_) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o[(t * B + b) * (4 * H) + i_];
+            }
+        }
+        db_o[i_] = total;
     }
     /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
     lstm_peephole_sums(O, H, T * B, dz_dhat, O, &y[B * H], H, dV, H);
@@ -1734,6 +2097,7 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     }
     /* at_dy_carry = dy_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             at_dy_carry[b * H + i_] = dy_carry[b * H + i_];
         }
@@ -1742,20 +2106,18 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     lstm_peephole_clear(u_dy_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dy_init1[b * H + i_] = dy_final1[b * H + i_];
             }
         }
     }
     /* dy_init1 = at_dy_carry + (dy_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dy_init1[b * H + i_] = at_dy_carry[b * H + i_] + u_dy_init1[b * H + i_];
-        }
-    }
     /* at_dc_carry = dc_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
+            dy_init1[b * H + i_] = at_dy_carry[b * H + i_] + u_dy_init1[b * H + i_];
             at_dc_carry[b * H + i_] = dc_carry[b * H + i_];
         }
     }
@@ -1763,6 +2125,7 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     lstm_peephole_clear(u_dc_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            LSTM_PEEPHOLE_APART
             for (size_t i_ = 0; i_ < H; ++i_) {
                 u_dc_init1[b * H + i_] = dc_final1[b * H + i_];
             }
@@ -1770,73 +2133,15 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     }
     /* dc_init1 = at_dc_carry + (dc_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        LSTM_PEEPHOLE_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
             dc_init1[b * H + i_] = at_dc_carry[b * H + i_] + u_dc_init1[b * H + i_];
         }
     }
     /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
-    lstm_peephole_rows_transposed(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo, I, dx, I);
-    /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
-    /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
-    /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
-    /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
-    lstm_peephole_sums(4 * H, I, T * B, dz_zifo, 4 * H, x, I, dW_zifo, I);
-    /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
-    /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
-    /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
-    /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
-    lstm_peephole_sums(4 * H, H, T * B, dz_zifo, 4 * H, y, H, dR_zifo, H);
-    /* db_z = sum_tb(dz_z[t]) */
-    /* db_i = sum_tb(dz_i[t]) */
-    /* db_f = sum_tb(dz_f[t]) */
-    /* db_o = sum_tb(dz_o[t]) */
-    for (size_t i_ = 0; i_ < 4 * H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_zifo[(t * B + b) * (4 * H) + i_];
-            }
-        }
-        db_zifo[i_] = total;
-    }
+    lstm_peephole_product(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->W_z != NULL) {
-        lstm_peephole_copy(1, H * I, dW_z, (4 * H) * I, params_grad->W_z);
-    }
-    if (params_grad != NULL && params_grad->W_i != NULL) {
-        lstm_peephole_copy(1, H * I, dW_i, (4 * H) * I, params_grad->W_i);
-    }
-    if (params_grad != NULL && params_grad->W_f != NULL) {
-        lstm_peephole_copy(1, H * I, dW_f, (4 * H) * I, params_grad->W_f);
-    }
-    if (params_grad != NULL && params_grad->W_o != NULL) {
-        lstm_peephole_copy(1, H * I, dW_o, (4 * H) * I, params_grad->W_o);
-    }
-    if (params_grad != NULL && params_grad->R_z != NULL) {
-        lstm_peephole_copy(1, H * H, dR_z, (4 * H) * H, params_grad->R_z);
-    }
-    if (params_grad != NULL && params_grad->R_i != NULL) {
-        lstm_peephole_copy(1, H * H, dR_i, (4 * H) * H, params_grad->R_i);
-    }
-    if (params_grad != NULL && params_grad->R_f != NULL) {
-        lstm_peephole_copy(1, H * H, dR_f, (4 * H) * H, params_grad->R_f);
-    }
-    if (params_grad != NULL && params_grad->R_o != NULL) {
-        lstm_peephole_copy(1, H * H, dR_o, (4 * H) * H, params_grad->R_o);
-    }
-    if (params_grad != NULL && params_grad->b_z != NULL) {
-        lstm_peephole_copy(1, H, db_z, 4 * H, params_grad->b_z);
-    }
-    if (params_grad != NULL && params_grad->b_i != NULL) {
-        lstm_peephole_copy(1, H, db_i, 4 * H, params_grad->b_i);
-    }
-    if (params_grad != NULL && params_grad->b_f != NULL) {
-        lstm_peephole_copy(1, H, db_f, 4 * H, params_grad->b_f);
-    }
-    if (params_grad != NULL && params_grad->b_o != NULL) {
-        lstm_peephole_copy(1, H, db_o, 4 * H, params_grad->b_o);
     }
     return lstm_peephole_ok;
 }

@@ -7,91 +7,790 @@
 #include <math.h>
 #include <stdint.h>
 
-static double rnn_classifier_largest(size_t n, const double *z, size_t stride)
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define RNN_CLASSIFIER_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define RNN_CLASSIFIER_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define RNN_CLASSIFIER_UNROLLED _Pragma("unroll")
+#define RNN_CLASSIFIER_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define RNN_CLASSIFIER_UNROLLED _Pragma("GCC unroll 16")
+#define RNN_CLASSIFIER_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define RNN_CLASSIFIER_APART
+#define RNN_CLASSIFIER_INLINE
+#endif
+
+#ifdef RNN_CLASSIFIER_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double rnn_classifier_two_to(double shifted)
 {
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double rnn_classifier_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef RNN_CLASSIFIER_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double rnn_classifier_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (rnn_classifier_near_zero(r) + 1.0) * rnn_classifier_two_to(half) * rnn_classifier_two_to(rest);
+}
+#else
+static double rnn_classifier_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef RNN_CLASSIFIER_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double rnn_classifier_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = rnn_classifier_two_to(shifted);
+    const double e = power * rnn_classifier_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double rnn_classifier_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double rnn_classifier_row_top(size_t n, const double *z)
+{
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double rnn_classifier_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double rnn_classifier_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void rnn_classifier_softmax(size_t n, const double *z, double *out)
-{
-    const double total = rnn_classifier_spread(n, z, 1, rnn_classifier_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double rnn_classifier_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(rnn_classifier_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void rnn_classifier_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = rnn_classifier_largest(n, z, 1);
-    const double total = rnn_classifier_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void rnn_classifier_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void rnn_classifier_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = rnn_classifier_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    RNN_CLASSIFIER_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = rnn_classifier_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void rnn_classifier_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    rnn_classifier_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = rnn_classifier_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = rnn_classifier_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef RNN_CLASSIFIER_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    rnn_classifier_bytes = 64,
+    rnn_classifier_tall = 8,
+#elif defined(__AVX__)
+    rnn_classifier_bytes = 32,
+    rnn_classifier_tall = 4,
+#else
+    rnn_classifier_bytes = 16,
+    rnn_classifier_tall = 4,
+#endif
+    rnn_classifier_least = 2 * sizeof(double),
+    rnn_classifier_bytes_2 = rnn_classifier_bytes / 2 > rnn_classifier_least ? rnn_classifier_bytes / 2 : rnn_classifier_least,
+    rnn_classifier_bytes_4 = rnn_classifier_bytes / 4 > rnn_classifier_least ? rnn_classifier_bytes / 4 : rnn_classifier_least,
+    rnn_classifier_lanes = rnn_classifier_bytes / sizeof(double),
+    rnn_classifier_lanes_2 = rnn_classifier_bytes_2 / sizeof(double),
+    rnn_classifier_lanes_4 = rnn_classifier_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef RNN_CLASSIFIER_VECTORS
+typedef double rnn_classifier_vector __attribute__((vector_size(rnn_classifier_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector sum[rnn_classifier_tall][3];
+    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (rnn_classifier_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        rnn_classifier_vector row[3];
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+            const rnn_classifier_vector each = a[(size_t)r * ra + k * sa] - (rnn_classifier_vector){ 0.0 };
+            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void rnn_classifier_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
+        rnn_classifier_tile(rnn_classifier_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_classifier_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_classifier_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_classifier_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void rnn_classifier_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
+        rnn_classifier_tile(rnn_classifier_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_classifier_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_classifier_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_classifier_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void rnn_classifier_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
+        rnn_classifier_tile(rnn_classifier_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_classifier_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_classifier_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_classifier_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void rnn_classifier_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void rnn_classifier_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double rnn_classifier_vector_2 __attribute__((vector_size(rnn_classifier_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    rnn_classifier_vector_2 sum[rnn_classifier_tall][3];
+    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (rnn_classifier_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        rnn_classifier_vector_2 row[3];
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+            const rnn_classifier_vector_2 each = a[(size_t)r * ra + k * sa] - (rnn_classifier_vector_2){ 0.0 };
+            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void rnn_classifier_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
+        rnn_classifier_tile_2(rnn_classifier_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_classifier_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_classifier_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_classifier_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double rnn_classifier_vector_4 __attribute__((vector_size(rnn_classifier_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_4 sum[rnn_classifier_tall][3];
+    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (rnn_classifier_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        rnn_classifier_vector_4 row[3];
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+            const rnn_classifier_vector_4 each = a[(size_t)r * ra + k * sa] - (rnn_classifier_vector_4){ 0.0 };
+            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void rnn_classifier_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
+        rnn_classifier_tile_4(rnn_classifier_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_classifier_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_classifier_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_classifier_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void rnn_classifier_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : rnn_classifier_lanes;
+    const size_t apart = rnn_classifier_lanes * step;
+    size_t c = 0;
+    while (c + 3 * rnn_classifier_lanes <= cols && (cols - c) / rnn_classifier_lanes != 4) { /* four are two and two */
+        rnn_classifier_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * rnn_classifier_lanes;
+    }
+    for (; c + 2 * rnn_classifier_lanes <= cols; c += 2 * rnn_classifier_lanes) {
+        rnn_classifier_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + rnn_classifier_lanes <= cols) {
+        rnn_classifier_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += rnn_classifier_lanes;
+    }
+    if (c + rnn_classifier_lanes_2 <= cols) {
+        rnn_classifier_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : rnn_classifier_lanes_2, 0, out + c, ldo, more);
+        c += rnn_classifier_lanes_2;
+    }
+    if (c + rnn_classifier_lanes_4 <= cols) {
+        rnn_classifier_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : rnn_classifier_lanes_4, 0, out + c, ldo, more);
+        c += rnn_classifier_lanes_4;
+    }
+    rnn_classifier_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef RNN_CLASSIFIER_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector sum[8][8];
+    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (rnn_classifier_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
+            const rnn_classifier_vector each = a[k + (size_t)c] - (rnn_classifier_vector){ 0.0 };
+            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+                rnn_classifier_vector row;
+                memcpy(&row, w + (k + (size_t)c) * rnn_classifier_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const rnn_classifier_vector each = a[k] - (rnn_classifier_vector){ 0.0 };
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            rnn_classifier_vector row;
+            memcpy(&row, w + k * rnn_classifier_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_CLASSIFIER_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            RNN_CLASSIFIER_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * rnn_classifier_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector_2 sum[8][8];
+    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (rnn_classifier_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
+            const rnn_classifier_vector_2 each = a[k + (size_t)c] - (rnn_classifier_vector_2){ 0.0 };
+            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+                rnn_classifier_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * rnn_classifier_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const rnn_classifier_vector_2 each = a[k] - (rnn_classifier_vector_2){ 0.0 };
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            rnn_classifier_vector_2 row;
+            memcpy(&row, w + k * rnn_classifier_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_CLASSIFIER_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            RNN_CLASSIFIER_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * rnn_classifier_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector_4 sum[8][8];
+    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (rnn_classifier_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
+            const rnn_classifier_vector_4 each = a[k + (size_t)c] - (rnn_classifier_vector_4){ 0.0 };
+            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+                rnn_classifier_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * rnn_classifier_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const rnn_classifier_vector_4 each = a[k] - (rnn_classifier_vector_4){ 0.0 };
+        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+            rnn_classifier_vector_4 row;
+            memcpy(&row, w + k * rnn_classifier_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_CLASSIFIER_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            RNN_CLASSIFIER_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * rnn_classifier_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void rnn_classifier_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = rnn_classifier_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * rnn_classifier_lanes <= cols; c += 8 * rnn_classifier_lanes) {
+        rnn_classifier_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / rnn_classifier_lanes) {
+    case 7:
+        rnn_classifier_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        rnn_classifier_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        rnn_classifier_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        rnn_classifier_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        rnn_classifier_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        rnn_classifier_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        rnn_classifier_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / rnn_classifier_lanes * rnn_classifier_lanes;
+    if (c + rnn_classifier_lanes_2 <= cols) {
+        rnn_classifier_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += rnn_classifier_lanes_2;
+    }
+    if (c + rnn_classifier_lanes_4 <= cols) {
+        rnn_classifier_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += rnn_classifier_lanes_4;
+    }
+    rnn_classifier_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void rnn_classifier_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    rnn_classifier_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static RNN_CLASSIFIER_INLINE void rnn_classifier_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef RNN_CLASSIFIER_VECTORS
+    if (rows > 1) {
+        rnn_classifier_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        rnn_classifier_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        rnn_classifier_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t rnn_classifier_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef RNN_CLASSIFIER_VECTORS
+    size_t base = cols / rnn_classifier_lanes * rnn_classifier_lanes;
+    if (c < base) {
+        *width = rnn_classifier_lanes;
+        return c / rnn_classifier_lanes * rnn_classifier_lanes * inner + c % rnn_classifier_lanes;
+    }
+    if (base + rnn_classifier_lanes_2 <= cols) {
+        if (c < base + rnn_classifier_lanes_2) {
+            *width = rnn_classifier_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += rnn_classifier_lanes_2;
+    }
+    if (base + rnn_classifier_lanes_4 <= cols) {
+        if (c < base + rnn_classifier_lanes_4) {
+            *width = rnn_classifier_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += rnn_classifier_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void rnn_classifier_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = rnn_classifier_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && rnn_classifier_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef RNN_CLASSIFIER_VECTORS
+        for (; run == rnn_classifier_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, rnn_classifier_bytes);
+        }
+        for (; run == rnn_classifier_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, rnn_classifier_bytes_2);
+        }
+        for (; run == rnn_classifier_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, rnn_classifier_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef RNN_CLASSIFIER_VECTORS
+typedef double rnn_classifier_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t rnn_classifier_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define RNN_CLASSIFIER_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define RNN_CLASSIFIER_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (rnn_classifier_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void rnn_classifier_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    rnn_classifier_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const rnn_classifier_quad low = RNN_CLASSIFIER_PICK(row[0], row[1], 0, 4, 1, 5);
+    const rnn_classifier_quad high = RNN_CLASSIFIER_PICK(row[0], row[1], 2, 6, 3, 7);
+    const rnn_classifier_quad low_2 = RNN_CLASSIFIER_PICK(row[2], row[3], 0, 4, 1, 5);
+    const rnn_classifier_quad high_2 = RNN_CLASSIFIER_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = RNN_CLASSIFIER_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = RNN_CLASSIFIER_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = RNN_CLASSIFIER_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = RNN_CLASSIFIER_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void rnn_classifier_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = rnn_classifier_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef RNN_CLASSIFIER_VECTORS
+        size_t other;
+        if (r + 4 <= rows && rnn_classifier_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                rnn_classifier_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void rnn_classifier_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef RNN_CLASSIFIER_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        rnn_classifier_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -104,6 +803,7 @@ static void rnn_classifier_sums(size_t rows, size_t cols, size_t inner, const do
             }
         }
     }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -169,12 +869,12 @@ size_t rnn_classifier_workspace_bytes(const rnn_classifier_sizes *sizes)
     {
         size_t count = 0;
         rnn_classifier_add(&count, 1, T, B, I);
-        rnn_classifier_add(&count, 7, T, B, O);
-        rnn_classifier_add(&count, 9, T, B, H);
-        rnn_classifier_add(&count, 1, H, H, 1);
-        rnn_classifier_add(&count, 1, H, I, 1);
-        rnn_classifier_add(&count, 1, H, O, 1);
+        rnn_classifier_add(&count, 4, T, B, H);
+        rnn_classifier_add(&count, 6, T, B, O);
+        rnn_classifier_add(&count, 3, H, H, 1);
         rnn_classifier_add(&count, 3, T, B, 1);
+        rnn_classifier_add(&count, 3, H, I, 1);
+        rnn_classifier_add(&count, 3, H, O, 1);
         rnn_classifier_add(&count, 8, B, H, 1);
         rnn_classifier_add(&count, 1, H, 1, 1);
         rnn_classifier_add(&count, 1, O, 1, 1);
@@ -185,12 +885,12 @@ size_t rnn_classifier_workspace_bytes(const rnn_classifier_sizes *sizes)
     {
         size_t count = 0;
         rnn_classifier_add(&count, 1, T, B, I);
-        rnn_classifier_add(&count, 6, T, B, O);
-        rnn_classifier_add(&count, 9, T, B, H);
-        rnn_classifier_add(&count, 1, H, H, 1);
-        rnn_classifier_add(&count, 1, H, I, 1);
-        rnn_classifier_add(&count, 1, H, O, 1);
+        rnn_classifier_add(&count, 4, T, B, H);
+        rnn_classifier_add(&count, 5, T, B, O);
+        rnn_classifier_add(&count, 3, H, H, 1);
         rnn_classifier_add(&count, 3, T, B, 1);
+        rnn_classifier_add(&count, 3, H, I, 1);
+        rnn_classifier_add(&count, 3, H, O, 1);
         rnn_classifier_add(&count, 9, B, H, 1);
         rnn_classifier_add(&count, 1, H, 1, 1);
         rnn_classifier_add(&count, 1, O, 1, 1);
@@ -269,26 +969,26 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const e = next; /* (T + 1, B, 1) */
-    next += (T + 1) * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const at_e = next; /* (B, 1) */
-    next += B;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
     next += B * H;
     double *const U_x = next; /* (T, B, H) */
@@ -297,61 +997,63 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     next += B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const e = next; /* (T + 1, B, 1) */
+    next += (T + 1) * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const at_e = next; /* (B, 1) */
+    next += B;
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
+    RNN_CLASSIFIER_APART
     for (size_t b_ = 0; b_ < B; ++b_) {
         e[b_] = 0.0;
     }
+    /* U_panels_t = U.T, packed */
+    rnn_classifier_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    rnn_classifier_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    rnn_classifier_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     /* U_x[t] = U @ x[t] */
-    rnn_classifier_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    rnn_classifier_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        rnn_classifier_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    rnn_classifier_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    rnn_classifier_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax(O, &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O]);
-        }
-    }
     /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax_cross_entropy(O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
+            rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
         }
     }
     /* at_e = e[T-1] */
+    RNN_CLASSIFIER_APART
     for (size_t b_ = 0; b_ < B; ++b_) {
         at_e[b_] = e[T * B + b_];
     }
@@ -365,6 +1067,7 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -391,30 +1094,14 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const e = next; /* (T + 1, B, 1) */
-    next += (T + 1) * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const at_e = next; /* (B, 1) */
-    next += B;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
@@ -425,88 +1112,116 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
-    double *const de = next; /* (T, B, 1) */
-    next += T * B;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const U_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_h = next; /* (B, H) */
     next += B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
-    double *const u_de = next; /* (1) */
-    next += 1;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const e = next; /* (T + 1, B, 1) */
+    next += (T + 1) * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const at_e = next; /* (B, 1) */
+    next += B;
+    double *const de = next; /* (T, B, 1) */
+    next += T * B;
+    double *const u_de = next; /* (1) */
+    next += 1;
+    double *const dz_h = V_dz_yhat; /* (T, B, H), a part of V_dz_yhat */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
+        for (size_t i = 0; i < H; ++i) {
+            dh_carry[b_ * H + i] = 0.0;
+        }
+    }
+    RNN_CLASSIFIER_APART
+    for (size_t b_ = 0; b_ < B; ++b_) {
         e[b_] = 0.0;
     }
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
-        }
-    }
+    /* U_panels_t = U.T, packed */
+    rnn_classifier_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    rnn_classifier_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    rnn_classifier_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    rnn_classifier_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    rnn_classifier_pack(H, H, W, H, H, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    rnn_classifier_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    rnn_classifier_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    rnn_classifier_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        rnn_classifier_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    rnn_classifier_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    rnn_classifier_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + c */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax(O, &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O]);
-        }
-    }
     /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax_cross_entropy(O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
+            rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
         }
     }
     /* at_e = e[T-1] */
+    RNN_CLASSIFIER_APART
     for (size_t b_ = 0; b_ < B; ++b_) {
         at_e[b_] = e[T * B + b_];
     }
@@ -520,6 +1235,7 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -529,6 +1245,7 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     /* de[t] = (1 if t == T-1 else 0) */
     rnn_classifier_clear(de, T * B);
     if (T >= 1) {
+        RNN_CLASSIFIER_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             de[(T - 1) * B + b_] = u_de[0];
         }
@@ -536,35 +1253,29 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     /* dz_yhat[t] = de[t] * (yhat[t] - y) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < O; ++i) {
                 dz_yhat[(t * B + b_) * O + i] = de[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[b_ * O + i]);
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    rnn_classifier_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i];
-            }
-        }
-    }
+    rnn_classifier_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_classifier_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    rnn_classifier_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    rnn_classifier_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     rnn_classifier_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
@@ -593,6 +1304,7 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     }
     /* dh_init1 = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -624,33 +1336,17 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += rnn_classifier_clear(zeros, rnn_classifier_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const e = next; /* (T + 1, B, 1) */
-    next += (T + 1) * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const z_yhat = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const at_e = next; /* (B, 1) */
-    next += B;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
@@ -661,24 +1357,38 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const z_yhat = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const de = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dat_e = next; /* (B, 1) */
-    next += B;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
     double *const U_x = next; /* (T, B, H) */
@@ -687,80 +1397,92 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     next += B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
-    next += T * B * O;
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
     double *const V_dz_yhat = next; /* (T, B, H) */
     next += T * B * H;
     double *const u_dh_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h_2 = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const e = next; /* (T + 1, B, 1) */
+    next += (T + 1) * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const at_e = next; /* (B, 1) */
+    next += B;
+    double *const de = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const dat_e = next; /* (B, 1) */
+    next += B;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dz_h = u_dh; /* (T, B, H), a part of u_dh */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
+        for (size_t i = 0; i < H; ++i) {
+            dh_carry[b_ * H + i] = 0.0;
+        }
+    }
+    RNN_CLASSIFIER_APART
+    for (size_t b_ = 0; b_ < B; ++b_) {
         e[b_] = 0.0;
     }
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
-        }
-    }
+    /* U_panels_t = U.T, packed */
+    rnn_classifier_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    rnn_classifier_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    rnn_classifier_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    rnn_classifier_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    rnn_classifier_pack(H, H, W, H, H, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    rnn_classifier_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    rnn_classifier_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    rnn_classifier_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        rnn_classifier_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    rnn_classifier_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    rnn_classifier_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* z_yhat[t] = V @ h[t] + c */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
+                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax(O, &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O]);
-        }
-    }
     /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax_cross_entropy(O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
+            rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
         }
     }
     /* at_e = e[T-1] */
+    RNN_CLASSIFIER_APART
     for (size_t b_ = 0; b_ < B; ++b_) {
         at_e[b_] = e[T * B + b_];
     }
@@ -773,36 +1495,27 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
+            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
             dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
         }
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
     /* dat_e = dL */
+    RNN_CLASSIFIER_APART
     for (size_t b_ = 0; b_ < B; ++b_) {
         dat_e[b_] = dL[0];
     }
     /* de[t] = (dat_e if t == T-1 else 0) */
     rnn_classifier_clear(de, T * B);
     if (T >= 1) {
+        RNN_CLASSIFIER_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             de[(T - 1) * B + b_] = dat_e[b_];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -816,19 +1529,14 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                sum_p_m_dz_yhat[(t * B + b_) * O + i] = p_m_dz_yhat[t * B + b_];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = de[t] * (yhat[t] - y) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b_) * O + i] = de[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[b_ * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat[(t * B + b_) * O + i]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b_];
+                dz_yhat[(t * B + b_) * O + i] = de[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[b_ * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -836,43 +1544,29 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     rnn_classifier_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b_) * H + i] = dh_final1[b_ * H + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    rnn_classifier_rows_transposed(T * B, H, O, dz_yhat, O, V, H, V_dz_yhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i];
-            }
-        }
-    }
-    /* pre_dz_h_2[t] = u_dh[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h_2[(t * B + b_) * H + i] = u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i];
-            }
-        }
-    }
+    rnn_classifier_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (pre_dz_h_2[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_classifier_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    rnn_classifier_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    rnn_classifier_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     rnn_classifier_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
@@ -901,6 +1595,7 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -909,6 +1604,7 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     rnn_classifier_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_CLASSIFIER_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b_ * H + i] = dh_final1[b_ * H + i];
             }
@@ -916,6 +1612,7 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
         }

@@ -7,41 +7,691 @@
 #include <math.h>
 #include <stdint.h>
 
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void rnn_regression_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define RNN_REGRESSION_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define RNN_REGRESSION_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define RNN_REGRESSION_UNROLLED _Pragma("unroll")
+#define RNN_REGRESSION_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define RNN_REGRESSION_UNROLLED _Pragma("GCC unroll 16")
+#define RNN_REGRESSION_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define RNN_REGRESSION_APART
+#define RNN_REGRESSION_INLINE
+#endif
+
+#ifdef RNN_REGRESSION_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double rnn_regression_two_to(double shifted)
 {
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double rnn_regression_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef RNN_REGRESSION_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double rnn_regression_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = rnn_regression_two_to(shifted);
+    const double e = power * rnn_regression_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double rnn_regression_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
+#ifdef RNN_REGRESSION_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    rnn_regression_bytes = 64,
+    rnn_regression_tall = 8,
+#elif defined(__AVX__)
+    rnn_regression_bytes = 32,
+    rnn_regression_tall = 4,
+#else
+    rnn_regression_bytes = 16,
+    rnn_regression_tall = 4,
+#endif
+    rnn_regression_least = 2 * sizeof(double),
+    rnn_regression_bytes_2 = rnn_regression_bytes / 2 > rnn_regression_least ? rnn_regression_bytes / 2 : rnn_regression_least,
+    rnn_regression_bytes_4 = rnn_regression_bytes / 4 > rnn_regression_least ? rnn_regression_bytes / 4 : rnn_regression_least,
+    rnn_regression_lanes = rnn_regression_bytes / sizeof(double),
+    rnn_regression_lanes_2 = rnn_regression_bytes_2 / sizeof(double),
+    rnn_regression_lanes_4 = rnn_regression_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef RNN_REGRESSION_VECTORS
+typedef double rnn_regression_vector __attribute__((vector_size(rnn_regression_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_regression_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_regression_vector sum[rnn_regression_tall][3];
+    RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (rnn_regression_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_regression_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        rnn_regression_vector row[3];
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+            const rnn_regression_vector each = a[(size_t)r * ra + k * sa] - (rnn_regression_vector){ 0.0 };
+            RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_regression_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void rnn_regression_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_regression_tall <= rows; r += rnn_regression_tall) {
+        rnn_regression_tile(rnn_regression_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_regression_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_regression_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_regression_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void rnn_regression_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_regression_tall <= rows; r += rnn_regression_tall) {
+        rnn_regression_tile(rnn_regression_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_regression_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_regression_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_regression_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void rnn_regression_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_regression_tall <= rows; r += rnn_regression_tall) {
+        rnn_regression_tile(rnn_regression_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_regression_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_regression_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_regression_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void rnn_regression_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void rnn_regression_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double rnn_regression_vector_2 __attribute__((vector_size(rnn_regression_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_regression_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    rnn_regression_vector_2 sum[rnn_regression_tall][3];
+    RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (rnn_regression_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_regression_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        rnn_regression_vector_2 row[3];
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+            const rnn_regression_vector_2 each = a[(size_t)r * ra + k * sa] - (rnn_regression_vector_2){ 0.0 };
+            RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_regression_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void rnn_regression_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_regression_tall <= rows; r += rnn_regression_tall) {
+        rnn_regression_tile_2(rnn_regression_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_regression_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_regression_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_regression_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double rnn_regression_vector_4 __attribute__((vector_size(rnn_regression_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_regression_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_regression_vector_4 sum[rnn_regression_tall][3];
+    RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (rnn_regression_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_regression_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        rnn_regression_vector_4 row[3];
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+            const rnn_regression_vector_4 each = a[(size_t)r * ra + k * sa] - (rnn_regression_vector_4){ 0.0 };
+            RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    RNN_REGRESSION_UNROLLED for (int r = 0; r < tall; ++r) {
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_regression_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void rnn_regression_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + rnn_regression_tall <= rows; r += rnn_regression_tall) {
+        rnn_regression_tile_4(rnn_regression_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        rnn_regression_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        rnn_regression_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        rnn_regression_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void rnn_regression_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : rnn_regression_lanes;
+    const size_t apart = rnn_regression_lanes * step;
+    size_t c = 0;
+    while (c + 3 * rnn_regression_lanes <= cols && (cols - c) / rnn_regression_lanes != 4) { /* four are two and two */
+        rnn_regression_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * rnn_regression_lanes;
+    }
+    for (; c + 2 * rnn_regression_lanes <= cols; c += 2 * rnn_regression_lanes) {
+        rnn_regression_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + rnn_regression_lanes <= cols) {
+        rnn_regression_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += rnn_regression_lanes;
+    }
+    if (c + rnn_regression_lanes_2 <= cols) {
+        rnn_regression_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : rnn_regression_lanes_2, 0, out + c, ldo, more);
+        c += rnn_regression_lanes_2;
+    }
+    if (c + rnn_regression_lanes_4 <= cols) {
+        rnn_regression_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : rnn_regression_lanes_4, 0, out + c, ldo, more);
+        c += rnn_regression_lanes_4;
+    }
+    rnn_regression_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef RNN_REGRESSION_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_regression_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_regression_vector sum[8][8];
+    RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_REGRESSION_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (rnn_regression_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        RNN_REGRESSION_UNROLLED for (int c = 0; c < chains; ++c) {
+            const rnn_regression_vector each = a[k + (size_t)c] - (rnn_regression_vector){ 0.0 };
+            RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+                rnn_regression_vector row;
+                memcpy(&row, w + (k + (size_t)c) * rnn_regression_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const rnn_regression_vector each = a[k] - (rnn_regression_vector){ 0.0 };
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            rnn_regression_vector row;
+            memcpy(&row, w + k * rnn_regression_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_REGRESSION_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            RNN_REGRESSION_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * rnn_regression_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_regression_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_regression_vector_2 sum[8][8];
+    RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_REGRESSION_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (rnn_regression_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        RNN_REGRESSION_UNROLLED for (int c = 0; c < chains; ++c) {
+            const rnn_regression_vector_2 each = a[k + (size_t)c] - (rnn_regression_vector_2){ 0.0 };
+            RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+                rnn_regression_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * rnn_regression_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const rnn_regression_vector_2 each = a[k] - (rnn_regression_vector_2){ 0.0 };
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            rnn_regression_vector_2 row;
+            memcpy(&row, w + k * rnn_regression_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_REGRESSION_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            RNN_REGRESSION_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * rnn_regression_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_regression_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_regression_vector_4 sum[8][8];
+    RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_REGRESSION_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (rnn_regression_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        RNN_REGRESSION_UNROLLED for (int c = 0; c < chains; ++c) {
+            const rnn_regression_vector_4 each = a[k + (size_t)c] - (rnn_regression_vector_4){ 0.0 };
+            RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+                rnn_regression_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * rnn_regression_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const rnn_regression_vector_4 each = a[k] - (rnn_regression_vector_4){ 0.0 };
+        RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+            rnn_regression_vector_4 row;
+            memcpy(&row, w + k * rnn_regression_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    RNN_REGRESSION_UNROLLED for (int n = 0; n < wide; ++n) {
+        RNN_REGRESSION_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            RNN_REGRESSION_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * rnn_regression_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void rnn_regression_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = rnn_regression_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * rnn_regression_lanes <= cols; c += 8 * rnn_regression_lanes) {
+        rnn_regression_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / rnn_regression_lanes) {
+    case 7:
+        rnn_regression_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        rnn_regression_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        rnn_regression_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        rnn_regression_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        rnn_regression_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        rnn_regression_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        rnn_regression_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / rnn_regression_lanes * rnn_regression_lanes;
+    if (c + rnn_regression_lanes_2 <= cols) {
+        rnn_regression_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += rnn_regression_lanes_2;
+    }
+    if (c + rnn_regression_lanes_4 <= cols) {
+        rnn_regression_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += rnn_regression_lanes_4;
+    }
+    rnn_regression_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void rnn_regression_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    rnn_regression_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static RNN_REGRESSION_INLINE void rnn_regression_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef RNN_REGRESSION_VECTORS
+    if (rows > 1) {
+        rnn_regression_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        rnn_regression_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        rnn_regression_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t rnn_regression_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef RNN_REGRESSION_VECTORS
+    size_t base = cols / rnn_regression_lanes * rnn_regression_lanes;
+    if (c < base) {
+        *width = rnn_regression_lanes;
+        return c / rnn_regression_lanes * rnn_regression_lanes * inner + c % rnn_regression_lanes;
+    }
+    if (base + rnn_regression_lanes_2 <= cols) {
+        if (c < base + rnn_regression_lanes_2) {
+            *width = rnn_regression_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += rnn_regression_lanes_2;
+    }
+    if (base + rnn_regression_lanes_4 <= cols) {
+        if (c < base + rnn_regression_lanes_4) {
+            *width = rnn_regression_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += rnn_regression_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void rnn_regression_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = rnn_regression_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && rnn_regression_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef RNN_REGRESSION_VECTORS
+        for (; run == rnn_regression_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, rnn_regression_bytes);
+        }
+        for (; run == rnn_regression_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, rnn_regression_bytes_2);
+        }
+        for (; run == rnn_regression_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, rnn_regression_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef RNN_REGRESSION_VECTORS
+typedef double rnn_regression_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t rnn_regression_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define RNN_REGRESSION_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define RNN_REGRESSION_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (rnn_regression_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void rnn_regression_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    rnn_regression_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const rnn_regression_quad low = RNN_REGRESSION_PICK(row[0], row[1], 0, 4, 1, 5);
+    const rnn_regression_quad high = RNN_REGRESSION_PICK(row[0], row[1], 2, 6, 3, 7);
+    const rnn_regression_quad low_2 = RNN_REGRESSION_PICK(row[2], row[3], 0, 4, 1, 5);
+    const rnn_regression_quad high_2 = RNN_REGRESSION_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = RNN_REGRESSION_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = RNN_REGRESSION_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = RNN_REGRESSION_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = RNN_REGRESSION_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void rnn_regression_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = rnn_regression_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef RNN_REGRESSION_VECTORS
+        size_t other;
+        if (r + 4 <= rows && rnn_regression_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                rnn_regression_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void rnn_regression_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef RNN_REGRESSION_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        rnn_regression_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -54,6 +704,7 @@ static void rnn_regression_sums(size_t rows, size_t cols, size_t inner, const do
             }
         }
     }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -118,12 +769,12 @@ size_t rnn_regression_workspace_bytes(const rnn_regression_sizes *sizes)
     {
         size_t count = 0;
         rnn_regression_add(&count, 1, T, B, I);
+        rnn_regression_add(&count, 4, T, B, H);
         rnn_regression_add(&count, 6, T, B, O);
-        rnn_regression_add(&count, 9, T, B, H);
-        rnn_regression_add(&count, 1, H, H, 1);
-        rnn_regression_add(&count, 1, H, I, 1);
-        rnn_regression_add(&count, 1, H, O, 1);
+        rnn_regression_add(&count, 3, H, H, 1);
         rnn_regression_add(&count, 3, T, B, 1);
+        rnn_regression_add(&count, 3, H, I, 1);
+        rnn_regression_add(&count, 3, H, O, 1);
         rnn_regression_add(&count, 8, B, H, 1);
         rnn_regression_add(&count, 1, H, 1, 1);
         rnn_regression_add(&count, 1, O, 1, 1);
@@ -133,12 +784,12 @@ size_t rnn_regression_workspace_bytes(const rnn_regression_sizes *sizes)
     {
         size_t count = 0;
         rnn_regression_add(&count, 1, T, B, I);
+        rnn_regression_add(&count, 4, T, B, H);
         rnn_regression_add(&count, 5, T, B, O);
-        rnn_regression_add(&count, 9, T, B, H);
-        rnn_regression_add(&count, 1, H, H, 1);
-        rnn_regression_add(&count, 1, H, I, 1);
-        rnn_regression_add(&count, 1, H, O, 1);
+        rnn_regression_add(&count, 3, H, H, 1);
         rnn_regression_add(&count, 3, T, B, 1);
+        rnn_regression_add(&count, 3, H, I, 1);
+        rnn_regression_add(&count, 3, H, O, 1);
         rnn_regression_add(&count, 9, B, H, 1);
         rnn_regression_add(&count, 1, H, 1, 1);
         rnn_regression_add(&count, 1, O, 1, 1);
@@ -216,22 +867,24 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
     double *const h = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const m_loss = next; /* (T, B, O) */
     next += T * B * O;
     double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
@@ -242,52 +895,50 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
     next += B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
     double *const m_loss_m_loss = next; /* (T, B, 1) */
     next += T * B;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
+    /* U_panels_t = U.T, packed */
+    rnn_regression_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    rnn_regression_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    rnn_regression_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     /* U_x[t] = U @ x[t] */
-    rnn_regression_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    rnn_regression_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        rnn_regression_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    rnn_regression_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    rnn_regression_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
-    }
     /* m_loss[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < O; ++i) {
-                m_loss[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
+                const double yhat_here = V_h[(t * B + b_) * O + i] + c[i];
+                yhat[(t * B + b_) * O + i] = yhat_here;
+                m_loss[(t * B + b_) * O + i] = yhat_here - y[(t * B + b_) * O + i];
             }
         }
     }
@@ -303,6 +954,7 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
     for (size_t t = 0; t < T; ++t) {
+        RNN_REGRESSION_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
         }
@@ -319,6 +971,7 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
@@ -345,28 +998,14 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
     const size_t H = sizes->H;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const m_loss = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
@@ -377,77 +1016,104 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const m_loss = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const dm_loss = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const U_x = next; /* (T, B, H) */
     next += T * B * H;
     double *const W_h = next; /* (B, H) */
     next += B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
-    double *const m_loss_m_loss = next; /* (T, B, 1) */
-    next += T * B;
     double *const V_dyhat = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const m_loss_m_loss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dz_h = V_dyhat; /* (T, B, H), a part of V_dyhat */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
+            dh_carry[b_ * H + i] = 0.0;
         }
     }
+    /* U_panels_t = U.T, packed */
+    rnn_regression_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    rnn_regression_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    rnn_regression_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    rnn_regression_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    rnn_regression_pack(H, H, W, H, H, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    rnn_regression_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    rnn_regression_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    rnn_regression_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        rnn_regression_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    rnn_regression_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    rnn_regression_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
-    }
     /* m_loss[t] = yhat[t] - y[t] */
+    /* dm_loss[t] = m_loss[t] */
+    /* dyhat[t] = dm_loss[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < O; ++i) {
-                m_loss[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
+                const double yhat_here = V_h[(t * B + b_) * O + i] + c[i];
+                yhat[(t * B + b_) * O + i] = yhat_here;
+                const double m_loss_here = yhat_here - y[(t * B + b_) * O + i];
+                m_loss[(t * B + b_) * O + i] = m_loss_here;
+                const double dm_loss = m_loss_here;
+                dyhat[(t * B + b_) * O + i] = dm_loss;
             }
         }
     }
@@ -463,6 +1129,7 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
     for (size_t t = 0; t < T; ++t) {
+        RNN_REGRESSION_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
         }
@@ -479,50 +1146,28 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
     }
     /* h_final1 = h[T-1] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
         }
     }
-    /* dm_loss[t] = m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                dm_loss[(t * B + b_) * O + i] = m_loss[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* dyhat[t] = dm_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b_) * O + i] = dm_loss[(t * B + b_) * O + i];
-            }
-        }
-    }
     /* V_dyhat[t] = V.T @ dyhat[t] */
-    rnn_regression_rows_transposed(T * B, H, O, dyhat, O, V, H, V_dyhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i];
-            }
-        }
-    }
+    rnn_regression_product(T * B, H, O, dyhat, O, V_panels, V_dyhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dyhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (V_dyhat[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_dyhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_regression_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    rnn_regression_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    rnn_regression_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     rnn_regression_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
@@ -551,6 +1196,7 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
     }
     /* dh_init1 = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -582,31 +1228,17 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += rnn_regression_clear(zeros, rnn_regression_larger(B * T * O, B * H));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U = params->U; /* (H, I) */
     const double *const W = params->W; /* (H, H) */
     const double *const V = params->V; /* (O, H) */
     const double *const b = params->b; /* (H) */
     const double *const c = params->c; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h_init1 = initial->h; /* (B, H) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h_final1_bar = final_cotangent != NULL && final_cotangent->h != NULL ? final_cotangent->h : zeros; /* (B, H) */
-    double *const h = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
-    next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const m_loss = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
-    next += B * H;
-    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
-    next += T * B * I;
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     double *const dU = params_grad != NULL && params_grad->U != NULL ? params_grad->U : next; /* (H, I) */
     next += H * I;
     double *const dW = params_grad != NULL && params_grad->W != NULL ? params_grad->W : next; /* (H, H) */
@@ -617,22 +1249,38 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     next += H;
     double *const dc = params_grad != NULL && params_grad->c != NULL ? params_grad->c : next; /* (O) */
     next += O;
+    double *const U_panels_t = next; /* (I, H) */
+    next += I * H;
+    double *const W_panels_t = next; /* (H, H) */
+    next += H * H;
+    double *const V_panels_t = next; /* (H, O) */
+    next += H * O;
+    double *const V_panels = next; /* (O, H) */
+    next += O * H;
+    double *const W_panels = next; /* (H, H) */
+    next += H * H;
+    double *const U_panels = next; /* (H, I) */
+    next += H * I;
+    double *const h = next; /* (T + 1, B, H) */
+    next += (T + 1) * B * H;
+    double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
+    next += T * B * O;
+    double *const m_loss = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const h_final1 = final != NULL && final->h != NULL ? final->h : next; /* (B, H) */
+    next += B * H;
+    double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
+    next += T * B * I;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh_init1 = initial_grad != NULL && initial_grad->h != NULL ? initial_grad->h : next; /* (B, H) */
     next += B * H;
-    double *const dz_h = next; /* (T, B, H) */
-    next += T * B * H;
     double *const dm_loss = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh_final1 = next; /* (B, H) */
     next += B * H;
-    double *const dh_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dh_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh_carry = next; /* (B, H) */
     next += B * H;
     double *const U_x = next; /* (T, B, H) */
@@ -641,67 +1289,73 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     next += B * H;
     double *const V_h = next; /* (T, B, O) */
     next += T * B * O;
-    double *const m_loss_m_loss = next; /* (T, B, 1) */
-    next += T * B;
     double *const u_dh = next; /* (T, B, H) */
     next += T * B * H;
     double *const V_dyhat = next; /* (T, B, H) */
     next += T * B * H;
     double *const u_dh_init1 = next; /* (B, H) */
     next += B * H;
-    double *const pre_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_h_2 = next; /* (T, B, H) */
-    next += T * B * H;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const m_loss_m_loss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dz_h = u_dh; /* (T, B, H), a part of u_dh */
 
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
-            dh_carry[(T * B + b_) * H + i] = 0.0;
+            dh_carry[b_ * H + i] = 0.0;
         }
     }
+    /* U_panels_t = U.T, packed */
+    rnn_regression_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+    /* W_panels_t = W.T, packed */
+    rnn_regression_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+    /* V_panels_t = V.T, packed */
+    rnn_regression_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    rnn_regression_pack(O, H, V, O, H, 0, 0, V_panels);
+    /* W_panels = W, packed */
+    rnn_regression_pack(H, H, W, H, H, 0, 0, W_panels);
+    /* U_panels = U, packed */
+    rnn_regression_pack(H, I, U, H, I, 0, 0, U_panels);
     /* U_x[t] = U @ x[t] */
-    rnn_regression_rows(T * B, H, I, x, I, U, I, U_x, H);
-    /* pre_h[t] = U_x[t] + b */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_h[(t * B + b_) * H + i] = U_x[(t * B + b_) * H + i] + b[i];
-            }
-        }
-    }
+    rnn_regression_product(T * B, H, I, x, I, U_panels_t, U_x, H);
     for (size_t t = 0; t < T; ++t) {
         /* W_h[t] = W @ h[t-1] */
-        rnn_regression_rows(B, H, H, &h[(t * B) * H], H, W, H, W_h, H);
+        rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
         /* h[t] = tanh(z_h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = tanh(pre_h[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
             }
         }
     }
     /* V_h[t] = V @ h[t] */
-    rnn_regression_rows(T * B, O, H, &h[B * H], H, V, H, V_h, O);
+    rnn_regression_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
     /* yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < O; ++i) {
-                yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
-    }
     /* m_loss[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < O; ++i) {
-                m_loss[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
+                const double yhat_here = V_h[(t * B + b_) * O + i] + c[i];
+                yhat[(t * B + b_) * O + i] = yhat_here;
+                m_loss[(t * B + b_) * O + i] = yhat_here - y[(t * B + b_) * O + i];
             }
         }
     }
@@ -717,6 +1371,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
     for (size_t t = 0; t < T; ++t) {
+        RNN_REGRESSION_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
         }
@@ -732,14 +1387,11 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
-    }
     /* dh_final1 = h_final1_bar */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
+            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
             dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
         }
     }
@@ -747,6 +1399,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        RNN_REGRESSION_APART
         for (size_t b_ = 0; b_ < B; ++b_) {
             dloss[t * B + b_] = dL[0];
         }
@@ -754,6 +1407,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     /* dm_loss[t] = m_loss[t] @ dloss[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < O; ++i) {
                 dm_loss[(t * B + b_) * O + i] = m_loss[(t * B + b_) * O + i] * dloss[t * B + b_];
             }
@@ -762,6 +1416,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     /* dyhat[t] = yhat_bar[t] + dm_loss[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < O; ++i) {
                 dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i] + dm_loss[(t * B + b_) * O + i];
             }
@@ -771,43 +1426,29 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     rnn_regression_clear(u_dh, T * B * H);
     if (T >= 1) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh[((T - 1) * B + b_) * H + i] = dh_final1[b_ * H + i];
             }
         }
     }
     /* V_dyhat[t] = V.T @ dyhat[t] */
-    rnn_regression_rows_transposed(T * B, H, O, dyhat, O, V, H, V_dyhat, H);
-    /* pre_dz_h[t] = 1 - h[t] * h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h[(t * B + b_) * H + i] = 1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i];
-            }
-        }
-    }
-    /* pre_dz_h_2[t] = u_dh[t] + V_dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_h_2[(t * B + b_) * H + i] = u_dh[(t * B + b_) * H + i] + V_dyhat[(t * B + b_) * H + i];
-            }
-        }
-    }
+    rnn_regression_product(T * B, H, O, dyhat, O, V_panels, V_dyhat, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dyhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (pre_dz_h_2[(t * B + b_) * H + i] + dh_carry[((t + 1) * B + b_) * H + i]) * pre_dz_h[(t * B + b_) * H + i];
+                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_dyhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
             }
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_regression_rows_transposed(B, H, H, &dz_h[(t * B) * H], H, W, H, &dh_carry[(t * B) * H], H);
+        rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
     }
     /* dx[t] = U.T @ dz_h[t] */
-    rnn_regression_rows_transposed(T * B, I, H, dz_h, H, U, I, dx, I);
+    rnn_regression_product(T * B, I, H, dz_h, H, U_panels, dx, I);
     /* dU = sum_tb(dz_h[t] @ x[t].T) */
     rnn_regression_sums(H, I, T * B, dz_h, H, x, I, dU, I);
     /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
@@ -836,6 +1477,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     }
     /* at_dh_carry = dh_carry[0] */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
         }
@@ -844,6 +1486,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     rnn_regression_clear(u_dh_init1, B * H);
     if (T == 0) {
         for (size_t b_ = 0; b_ < B; ++b_) {
+            RNN_REGRESSION_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh_init1[b_ * H + i] = dh_final1[b_ * H + i];
             }
@@ -851,6 +1494,7 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     for (size_t b_ = 0; b_ < B; ++b_) {
+        RNN_REGRESSION_APART
         for (size_t i = 0; i < H; ++i) {
             dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
         }

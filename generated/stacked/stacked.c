@@ -7,98 +7,797 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Vectors of GCC and Clang.  -DDERIVE_PORTABLE leaves plain C99, which gives the same up to rounding. */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(DERIVE_PORTABLE) && (defined(__SSE2__) || defined(__aarch64__))
+#define STACKED_VECTORS
+#include <string.h> /* memcpy, of which no call is left */
+#define STACKED_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
+#define STACKED_UNROLLED _Pragma("unroll")
+#define STACKED_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define STACKED_UNROLLED _Pragma("GCC unroll 16")
+#define STACKED_APART _Pragma("GCC ivdep")
+#endif
+#else
+#define STACKED_APART
+#define STACKED_INLINE
+#endif
+
+#ifdef STACKED_VECTORS
+/* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
+static inline double stacked_two_to(double shifted)
+{
+    uint64_t pattern;
+    double power;
+    memcpy(&pattern, &shifted, sizeof(pattern));
+    pattern = (pattern + 1023) << 52;
+    memcpy(&power, &pattern, sizeof(power));
+    return power;
+}
+
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
+static inline double stacked_near_zero(double r)
+{
+    double q = 1.6059043836821613e-10;
+    q = q * r + 2.08767569878681e-09;
+    q = q * r + 2.505210838544172e-08;
+    q = q * r + 2.755731922398589e-07;
+    q = q * r + 2.7557319223985893e-06;
+    q = q * r + 2.48015873015873e-05;
+    q = q * r + 0.0001984126984126984;
+    q = q * r + 0.001388888888888889;
+    q = q * r + 0.008333333333333333;
+    q = q * r + 0.041666666666666664;
+    q = q * r + 0.16666666666666666;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#endif
+
+#ifdef STACKED_VECTORS
+/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
+static inline double stacked_exp(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    z = z > 710.0 ? 710.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    return (stacked_near_zero(r) + 1.0) * stacked_two_to(half) * stacked_two_to(rest);
+}
+#else
+static double stacked_exp(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef STACKED_VECTORS
+/* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
+static inline double stacked_tanh(double z)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t given;
+    uint64_t pattern;
+    double u;
+    memcpy(&given, &z, sizeof(given));
+    pattern = given & ~sign;
+    memcpy(&u, &pattern, sizeof(u));
+    u = u > 20.0 ? 40.0 : 1.0 * 2 * u;
+    const double shifted = u * 1.4426950408889634 + 6755399441055744.0;
+    const double n = shifted - 6755399441055744.0;
+    const double r = (u - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double power = stacked_two_to(shifted);
+    const double e = power * stacked_near_zero(r) + (power - 1.0);
+    double y = e / (e + 2.0);
+    memcpy(&pattern, &y, sizeof(pattern));
+    pattern |= given & sign;
+    memcpy(&y, &pattern, sizeof(y));
+    return y;
+}
+#else
+static double stacked_tanh(double z)
+{
+    return tanh(z);
+}
+#endif
+
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
 static double stacked_sigmoid(double z)
 {
-    const double e = exp(-fabs(z));
-    return (z >= 0.0 ? 1.0 : e) / (1.0 + e);
+    const double e = stacked_exp(z < 0.0 ? z : -z);
+    return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
-static double stacked_largest(size_t n, const double *z, size_t stride)
+/* The largest of a row; where one is NaN, all that is made of the row will be. */
+static double stacked_row_top(size_t n, const double *z)
 {
+    enum { lanes = 8 };
     double top = z[0];
-    for (size_t i = 1; i < n; ++i) {
-        const double other = z[i * stride];
-        top = other > top || other != other ? other : top;
+    size_t i = 1;
+    if (n >= 2 * lanes) { /* side by side, so that nothing waits */
+        double most[lanes];
+        for (size_t l = 0; l < lanes; ++l) {
+            most[l] = z[l];
+        }
+        for (i = lanes; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                most[l] = z[i + l] > most[l] ? z[i + l] : most[l];
+            }
+        }
+        for (size_t l = 0; l < lanes; ++l) {
+            top = most[l] > top ? most[l] : top;
+        }
+    }
+    for (; i < n; ++i) {
+        top = z[i] > top ? z[i] : top;
     }
     return top;
 }
 
-/* out = exp(z - top) and its sum: shifted, so that nothing overflows. */
-static double stacked_spread(size_t n, const double *z, size_t stride, double top, double *out)
+static double stacked_row_sum(size_t n, const double *e)
 {
-    double total = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double e = exp(z[i * stride] - top);
-        if (out != NULL) {
-            out[i * stride] = e;
+    enum { lanes = 8 };
+    double sum = 0.0;
+    size_t i = 0;
+    if (n >= 2 * lanes) {
+        double some[lanes] = { 0.0 };
+        for (; i + lanes <= n; i += lanes) {
+            for (size_t l = 0; l < lanes; ++l) {
+                some[l] += e[i + l];
+            }
         }
-        total += e;
+        for (size_t l = 0; l < lanes; ++l) {
+            sum += some[l];
+        }
     }
-    return total;
-}
-
-static void stacked_softmax(size_t n, const double *z, double *out)
-{
-    const double total = stacked_spread(n, z, 1, stacked_largest(n, z, 1), out);
-    for (size_t i = 0; i < n; ++i) {
-        out[i] /= total;
+    for (; i < n; ++i) {
+        sum += e[i];
     }
+    return sum;
 }
 
-/* log of the sum of exp(z). */
-static double stacked_log_total(size_t n, const double *z, size_t stride, double top)
-{
-    return log(stacked_spread(n, z, stride, top, NULL));
-}
-
-/* -y . log softmax(z). */
-static void stacked_softmax_cross_entropy(size_t n, const double *y, const double *z, double *out)
-{
-    const double top = stacked_largest(n, z, 1);
-    const double total = stacked_log_total(n, z, 1, top);
-    double loss = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        loss -= y[i] * (z[i] - top - total);
-    }
-    *out = loss;
-}
-
-/* out[r, c] = sum over k of a[r, k] w[c, k]; lda, ldw and ldo are the distances between rows. */
-static void stacked_rows(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+/* out = exp(z - the largest of its row): nothing overflows. */
+static void stacked_shifted(size_t rows, size_t n, const double *z, double *out)
 {
     for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            double total = 0.0;
+        const double top = stacked_row_top(n, z + r * n);
+        for (size_t i = 0; i < n; ++i) {
+            out[r * n + i] = z[r * n + i] - top;
+        }
+    }
+    STACKED_APART
+    for (size_t m = 0; m < rows * n; ++m) { /* over all rows, which may be short */
+        out[m] = stacked_exp(out[m]);
+    }
+}
+
+/* The softmax of each row and -y . log of it, finite where the softmax underflows. */
+static void stacked_softmax_with_loss(size_t rows, size_t n, const double *y, const double *z, double *softmax, double *loss)
+{
+    stacked_shifted(rows, n, z, softmax);
+    for (size_t r = 0; r < rows; ++r) {
+        const double sum = stacked_row_sum(n, softmax + r * n);
+        const double share = 1.0 / sum;
+        const double total = stacked_row_top(n, z + r * n) + log(sum);
+        double lost = 0.0;
+        for (size_t i = 0; i < n; ++i) {
+            lost -= y[r * n + i] * (z[r * n + i] - total);
+            softmax[r * n + i] *= share;
+        }
+        loss[r] = lost;
+    }
+}
+
+#ifdef STACKED_VECTORS
+/* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
+enum {
+#if defined(__AVX512F__)
+    stacked_bytes = 64,
+    stacked_tall = 8,
+#elif defined(__AVX__)
+    stacked_bytes = 32,
+    stacked_tall = 4,
+#else
+    stacked_bytes = 16,
+    stacked_tall = 4,
+#endif
+    stacked_least = 2 * sizeof(double),
+    stacked_bytes_2 = stacked_bytes / 2 > stacked_least ? stacked_bytes / 2 : stacked_least,
+    stacked_bytes_4 = stacked_bytes / 4 > stacked_least ? stacked_bytes / 4 : stacked_least,
+    stacked_lanes = stacked_bytes / sizeof(double),
+    stacked_lanes_2 = stacked_bytes_2 / sizeof(double),
+    stacked_lanes_4 = stacked_bytes_4 / sizeof(double)
+};
+#endif
+
+#ifdef STACKED_VECTORS
+typedef double stacked_vector __attribute__((vector_size(stacked_bytes)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void stacked_tile(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    stacked_vector sum[stacked_tall][3];
+    STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (stacked_vector){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * stacked_lanes, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        stacked_vector row[3];
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+            const stacked_vector each = a[(size_t)r * ra + k * sa] - (stacked_vector){ 0.0 };
+            STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * stacked_lanes, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 3 vectors of every row. */
+static void stacked_panel_3(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + stacked_tall <= rows; r += stacked_tall) {
+        stacked_tile(stacked_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        stacked_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        stacked_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        stacked_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 2 vectors of every row. */
+static void stacked_panel_2(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + stacked_tall <= rows; r += stacked_tall) {
+        stacked_tile(stacked_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        stacked_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        stacked_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        stacked_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* 1 vectors of every row. */
+static void stacked_panel_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + stacked_tall <= rows; r += stacked_tall) {
+        stacked_tile(stacked_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        stacked_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        stacked_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        stacked_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* The columns that are fewer than the narrowest vector has. */
+static void stacked_column(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    for (size_t c = 0; c < cols; ++c) {
+        for (size_t r = 0; r < rows; ++r) {
+            double total = more ? out[r * ldo + c] : 0.0;
             for (size_t k = 0; k < inner; ++k) {
-                total += a[r * lda + k] * w[c * ldw + k];
+                total += a[r * ra + k * sa] * w[k * ldw + c];
             }
             out[r * ldo + c] = total;
         }
     }
 }
 
-/* out[r, c] = sum over k of a[r, k] w[k, c]. */
-static void stacked_rows_transposed(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+typedef double stacked_vector_2 __attribute__((vector_size(stacked_bytes_2)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void stacked_tile_2(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
+    stacked_vector_2 sum[stacked_tall][3];
+    STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (stacked_vector_2){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * stacked_lanes_2, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        stacked_vector_2 row[3];
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+            const stacked_vector_2 each = a[(size_t)r * ra + k * sa] - (stacked_vector_2){ 0.0 };
+            STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * stacked_lanes_2, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void stacked_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + stacked_tall <= rows; r += stacked_tall) {
+        stacked_tile_2(stacked_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        stacked_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        stacked_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        stacked_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+typedef double stacked_vector_4 __attribute__((vector_size(stacked_bytes_4)));
+
+/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void stacked_tile_4(const int tall, const int wide, size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    stacked_vector_4 sum[stacked_tall][3];
+    STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            sum[r][n] = (stacked_vector_4){ 0.0 };
+            if (more) {
+                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * stacked_lanes_4, sizeof(sum[r][n]));
+            }
+        }
+    }
+    for (size_t k = 0; k < inner; ++k) {
+        stacked_vector_4 row[3];
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
+        }
+        STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+            const stacked_vector_4 each = a[(size_t)r * ra + k * sa] - (stacked_vector_4){ 0.0 };
+            STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+                sum[r][n] += each * row[n];
+            }
+        }
+    }
+    STACKED_UNROLLED for (int r = 0; r < tall; ++r) {
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            memcpy(out + (size_t)r * ldo + (size_t)n * stacked_lanes_4, &sum[r][n], sizeof(sum[r][n]));
+        }
+    }
+}
+
+/* 1 vectors of every row. */
+static void stacked_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    size_t r = 0;
+    for (; r + stacked_tall <= rows; r += stacked_tall) {
+        stacked_tile_4(stacked_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 4 <= rows; r += 4) {
+        stacked_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 2 <= rows; r += 2) {
+        stacked_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+    for (; r + 1 <= rows; r += 1) {
+        stacked_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+}
+
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+static void stacked_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
+{
+    const size_t step = ldw > 0 ? 1 : inner;
+    const size_t ld = ldw > 0 ? ldw : stacked_lanes;
+    const size_t apart = stacked_lanes * step;
+    size_t c = 0;
+    while (c + 3 * stacked_lanes <= cols && (cols - c) / stacked_lanes != 4) { /* four are two and two */
+        stacked_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        c += 3 * stacked_lanes;
+    }
+    for (; c + 2 * stacked_lanes <= cols; c += 2 * stacked_lanes) {
+        stacked_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+    }
+    if (c + stacked_lanes <= cols) {
+        stacked_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        c += stacked_lanes;
+    }
+    if (c + stacked_lanes_2 <= cols) {
+        stacked_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : stacked_lanes_2, 0, out + c, ldo, more);
+        c += stacked_lanes_2;
+    }
+    if (c + stacked_lanes_4 <= cols) {
+        stacked_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : stacked_lanes_4, 0, out + c, ldo, more);
+        c += stacked_lanes_4;
+    }
+    stacked_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+}
+#endif
+
+#ifdef STACKED_VECTORS
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void stacked_strip(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    stacked_vector sum[8][8];
+    STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+        STACKED_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (stacked_vector){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        STACKED_UNROLLED for (int c = 0; c < chains; ++c) {
+            const stacked_vector each = a[k + (size_t)c] - (stacked_vector){ 0.0 };
+            STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+                stacked_vector row;
+                memcpy(&row, w + (k + (size_t)c) * stacked_lanes + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const stacked_vector each = a[k] - (stacked_vector){ 0.0 };
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            stacked_vector row;
+            memcpy(&row, w + k * stacked_lanes + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+        STACKED_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            STACKED_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * stacked_lanes, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void stacked_strip_2(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    stacked_vector_2 sum[8][8];
+    STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+        STACKED_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (stacked_vector_2){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        STACKED_UNROLLED for (int c = 0; c < chains; ++c) {
+            const stacked_vector_2 each = a[k + (size_t)c] - (stacked_vector_2){ 0.0 };
+            STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+                stacked_vector_2 row;
+                memcpy(&row, w + (k + (size_t)c) * stacked_lanes_2 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const stacked_vector_2 each = a[k] - (stacked_vector_2){ 0.0 };
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            stacked_vector_2 row;
+            memcpy(&row, w + k * stacked_lanes_2 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+        STACKED_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            STACKED_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * stacked_lanes_2, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void stacked_strip_4(const int wide, const int chains, size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    stacked_vector_4 sum[8][8];
+    STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+        STACKED_UNROLLED for (int c = 0; c < chains; ++c) {
+            sum[n][c] = (stacked_vector_4){ 0.0 };
+        }
+    }
+    size_t k = 0;
+    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
+        STACKED_UNROLLED for (int c = 0; c < chains; ++c) {
+            const stacked_vector_4 each = a[k + (size_t)c] - (stacked_vector_4){ 0.0 };
+            STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+                stacked_vector_4 row;
+                memcpy(&row, w + (k + (size_t)c) * stacked_lanes_4 + (size_t)n * apart, sizeof(row));
+                sum[n][c] += each * row;
+            }
+        }
+    }
+    for (; k < inner; ++k) {
+        const stacked_vector_4 each = a[k] - (stacked_vector_4){ 0.0 };
+        STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+            stacked_vector_4 row;
+            memcpy(&row, w + k * stacked_lanes_4 + (size_t)n * apart, sizeof(row));
+            sum[n][0] += each * row;
+        }
+    }
+    STACKED_UNROLLED for (int n = 0; n < wide; ++n) {
+        STACKED_UNROLLED for (int half = 4; half > 0; half /= 2) {
+            STACKED_UNROLLED for (int c = 0; c < half; ++c) {
+                if (c + half < chains) {
+                    sum[n][c] += sum[n][c + half];
+                }
+            }
+        }
+        memcpy(out + (size_t)n * stacked_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    }
+}
+
+/* out[c] = sum over k of a[k] w[k, c], w in panels. */
+static inline __attribute__((always_inline)) void stacked_line(size_t cols, size_t inner, const double *a,
+    const double *w, double *out)
+{
+    const size_t apart = stacked_lanes * inner;
+    size_t c = 0;
+    for (; c + 8 * stacked_lanes <= cols; c += 8 * stacked_lanes) {
+        stacked_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+    }
+    switch ((cols - c) / stacked_lanes) {
+    case 7:
+        stacked_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 6:
+        stacked_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 5:
+        stacked_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 4:
+        stacked_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 3:
+        stacked_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 2:
+        stacked_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        break;
+    case 1:
+        stacked_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        break;
+    default:
+        break;
+    }
+    c = cols / stacked_lanes * stacked_lanes;
+    if (c + stacked_lanes_2 <= cols) {
+        stacked_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += stacked_lanes_2;
+    }
+    if (c + stacked_lanes_4 <= cols) {
+        stacked_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        c += stacked_lanes_4;
+    }
+    stacked_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
+}
+
+static void stacked_long_line(size_t cols, size_t inner, const double *a, const double *w, double *out)
+{
+    stacked_line(cols, inner, a, w, out);
+}
+#endif
+
+/* out[r, c] = sum over k of a[r, k] w[k, c]; lda and ldo are the distances between rows, w is in panels. */
+static STACKED_INLINE void stacked_product(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
+    const double *w, double *out, size_t ldo)
+{
+#ifdef STACKED_VECTORS
+    if (rows > 1) {
+        stacked_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+    } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
+        stacked_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
+    } else if (rows == 1) {
+        stacked_long_line(cols, inner, a, w, out);
+    }
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
         for (size_t k = 0; k < inner; ++k) {
             for (size_t c = 0; c < cols; ++c) {
-                out[r * ldo + c] += a[r * lda + k] * w[k * ldw + c];
+                out[r * ldo + c] += a[r * lda + k] * w[k * cols + c];
             }
         }
     }
+#endif
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]. */
+/* Where column c of a matrix in panels begins, and in *width how far its rows are apart: a panel has the columns of
+   one vector, row by row; the columns that are left make narrower ones. */
+static size_t stacked_place(size_t c, size_t cols, size_t inner, size_t *width)
+{
+#ifdef STACKED_VECTORS
+    size_t base = cols / stacked_lanes * stacked_lanes;
+    if (c < base) {
+        *width = stacked_lanes;
+        return c / stacked_lanes * stacked_lanes * inner + c % stacked_lanes;
+    }
+    if (base + stacked_lanes_2 <= cols) {
+        if (c < base + stacked_lanes_2) {
+            *width = stacked_lanes_2;
+            return base * inner + (c - base);
+        }
+        base += stacked_lanes_2;
+    }
+    if (base + stacked_lanes_4 <= cols) {
+        if (c < base + stacked_lanes_4) {
+            *width = stacked_lanes_4;
+            return base * inner + (c - base);
+        }
+        base += stacked_lanes_4;
+    }
+    *width = cols - base;
+    return base * inner + (c - base);
+#else
+    (void)inner;
+    *width = cols;
+    return c;
+#endif
+}
+
+/* out[first_k + r, first_c + c] = a[r, c], where out is inner by all, in panels. */
+static void stacked_pack(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t c = 0; c < cols;) {
+        size_t width;
+        const size_t start = stacked_place(first_c + c, all, inner, &width);
+        size_t run = 1;
+        size_t other;
+        while (c + run < cols && stacked_place(first_c + c + run, all, inner, &other) == start + run) {
+            ++run;
+        }
+        double *to = out + start + first_k * width;
+        size_t r = 0;
+#ifdef STACKED_VECTORS
+        for (; run == stacked_lanes && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, stacked_bytes);
+        }
+        for (; run == stacked_lanes_2 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, stacked_bytes_2);
+        }
+        for (; run == stacked_lanes_4 && r < rows; ++r) { /* how much it is, the compiler knows */
+            memcpy(to + r * width, a + r * cols + c, stacked_bytes_4);
+        }
+#endif
+        for (; r < rows; ++r) {
+            for (size_t n = 0; n < run; ++n) {
+                to[r * width + n] = a[r * cols + c + n];
+            }
+        }
+        c += run;
+    }
+}
+
+#ifdef STACKED_VECTORS
+typedef double stacked_quad __attribute__((vector_size(4 * sizeof(double))));
+typedef int64_t stacked_places __attribute__((vector_size(4 * sizeof(double))));
+#ifdef __clang__
+#define STACKED_PICK(p, q, a, b, c, d) __builtin_shufflevector(p, q, a, b, c, d)
+#else
+#define STACKED_PICK(p, q, a, b, c, d) __builtin_shuffle(p, q, (stacked_places){ a, b, c, d })
+#endif
+
+/* Four rows of four. */
+static inline void stacked_turn(const double *a, size_t lda, double *out, size_t ldo)
+{
+    stacked_quad row[4];
+    for (size_t r = 0; r < 4; ++r) {
+        memcpy(&row[r], a + r * lda, sizeof(row[r]));
+    }
+    const stacked_quad low = STACKED_PICK(row[0], row[1], 0, 4, 1, 5);
+    const stacked_quad high = STACKED_PICK(row[0], row[1], 2, 6, 3, 7);
+    const stacked_quad low_2 = STACKED_PICK(row[2], row[3], 0, 4, 1, 5);
+    const stacked_quad high_2 = STACKED_PICK(row[2], row[3], 2, 6, 3, 7);
+    row[0] = STACKED_PICK(low, low_2, 0, 1, 4, 5);
+    row[1] = STACKED_PICK(low, low_2, 2, 3, 6, 7);
+    row[2] = STACKED_PICK(high, high_2, 0, 1, 4, 5);
+    row[3] = STACKED_PICK(high, high_2, 2, 3, 6, 7);
+    for (size_t c = 0; c < 4; ++c) {
+        memcpy(out + c * ldo, &row[c], sizeof(row[c]));
+    }
+}
+#endif
+
+/* out[first_k + c, first_c + r] = a[r, c], where out is inner by all, in panels. */
+static void stacked_pack_turned(size_t rows, size_t cols, const double *a, size_t inner, size_t all,
+    size_t first_k, size_t first_c, double *out)
+{
+    for (size_t r = 0; r < rows;) {
+        size_t width;
+        const size_t start = stacked_place(first_c + r, all, inner, &width);
+        double *to = out + start + first_k * width;
+        size_t c = 0;
+        size_t side = 1;
+#ifdef STACKED_VECTORS
+        size_t other;
+        if (r + 4 <= rows && stacked_place(first_c + r + 3, all, inner, &other) == start + 3) {
+            side = 4;
+            for (; c + 4 <= cols; c += 4) {
+                stacked_turn(a + r * cols + c, cols, to + c * width, width);
+            }
+        }
+#endif
+        for (; c < cols; ++c) {
+            for (size_t n = 0; n < side; ++n) {
+                to[c * width + n] = a[(r + n) * cols + c];
+            }
+        }
+        r += side;
+    }
+}
+
+/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
 static void stacked_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo)
 {
+#ifdef STACKED_VECTORS
+    const size_t block = 256; /* so that what is read again lies in the cache */
+    size_t k = 0;
+    do {
+        const size_t some = inner - k < block ? inner - k : block;
+        stacked_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        k += some;
+    } while (k < inner);
+#else
     for (size_t r = 0; r < rows; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
@@ -111,16 +810,7 @@ static void stacked_sums(size_t rows, size_t cols, size_t inner, const double *a
             }
         }
     }
-}
-
-/* Rows of an array, `stride` apart, to the caller's, one after the other. */
-static void stacked_copy(size_t rows, size_t cols, const double *from, size_t stride, double *to)
-{
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            to[r * cols + c] = from[r * stride + c];
-        }
-    }
+#endif
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -171,80 +861,80 @@ size_t stacked_workspace_bytes(const stacked_sizes *sizes)
     size_t needed = 0;
     stacked_add(&all, 1, T, B, I);
     stacked_add(&all, 1, T, B, O);
-    stacked_add(&all, 9, T, B, H);
-    stacked_add(&all, 9, T, B, K);
+    stacked_add(&all, 6, T, B, H);
+    stacked_add(&all, 6, T, B, K);
     stacked_add(&all, 5, H, H, 1);
     stacked_add(&all, 5, K, K, 1);
     stacked_add(&all, 1, T, B, 1);
     stacked_add(&all, 1, K, O, 1);
     stacked_add(&all, 5, H, I, 1);
     stacked_add(&all, 5, H, K, 1);
-    stacked_add(&all, 9, B, H, 1);
-    stacked_add(&all, 9, B, K, 1);
+    stacked_add(&all, 6, B, H, 1);
+    stacked_add(&all, 6, B, K, 1);
     stacked_add(&all, 1, B, 1, 1);
     stacked_add(&all, 1, I, 1, 1);
     stacked_add(&all, 1, O, 1, 1);
     stacked_add(&all, 2, T, 1, 1);
-    stacked_add(&all, 8, H, 1, 1);
-    stacked_add(&all, 8, K, 1, 1);
+    stacked_add(&all, 5, H, 1, 1);
+    stacked_add(&all, 5, K, 1, 1);
     stacked_add(&all, 2, 1, 1, 1);
     {
         size_t count = 0;
         stacked_add(&count, 1, T, B, I);
-        stacked_add(&count, 7, T, B, O);
-        stacked_add(&count, 30, T, B, H);
-        stacked_add(&count, 30, T, B, K);
-        stacked_add(&count, 8, H, H, 1);
-        stacked_add(&count, 8, K, K, 1);
-        stacked_add(&count, 1, K, O, 1);
+        stacked_add(&count, 6, T, B, O);
+        stacked_add(&count, 10, T, B, H);
+        stacked_add(&count, 10, T, B, K);
+        stacked_add(&count, 12, H, H, 1);
+        stacked_add(&count, 12, K, K, 1);
         stacked_add(&count, 3, T, B, 1);
-        stacked_add(&count, 8, H, I, 1);
-        stacked_add(&count, 8, H, K, 1);
-        stacked_add(&count, 20, B, H, 1);
-        stacked_add(&count, 20, B, K, 1);
+        stacked_add(&count, 3, K, O, 1);
+        stacked_add(&count, 12, H, I, 1);
+        stacked_add(&count, 12, H, K, 1);
+        stacked_add(&count, 18, B, H, 1);
+        stacked_add(&count, 18, B, K, 1);
         stacked_add(&count, 1, O, 1, 1);
-        stacked_add(&count, 8, H, 1, 1);
-        stacked_add(&count, 8, K, 1, 1);
+        stacked_add(&count, 4, H, 1, 1);
+        stacked_add(&count, 4, K, 1, 1);
         stacked_add(&count, 2, 1, 1, 1);
         needed = stacked_larger(needed, count);
     }
     {
         size_t count = 0;
         stacked_add(&count, 1, T, B, I);
-        stacked_add(&count, 6, T, B, O);
-        stacked_add(&count, 30, T, B, H);
-        stacked_add(&count, 30, T, B, K);
-        stacked_add(&count, 8, H, H, 1);
-        stacked_add(&count, 8, K, K, 1);
-        stacked_add(&count, 1, K, O, 1);
+        stacked_add(&count, 5, T, B, O);
+        stacked_add(&count, 10, T, B, H);
+        stacked_add(&count, 10, T, B, K);
+        stacked_add(&count, 12, H, H, 1);
+        stacked_add(&count, 12, K, K, 1);
         stacked_add(&count, 3, T, B, 1);
-        stacked_add(&count, 8, H, I, 1);
-        stacked_add(&count, 8, H, K, 1);
-        stacked_add(&count, 20, B, K, 1);
-        stacked_add(&count, 21, B, H, 1);
+        stacked_add(&count, 3, K, O, 1);
+        stacked_add(&count, 12, H, I, 1);
+        stacked_add(&count, 12, H, K, 1);
+        stacked_add(&count, 18, B, K, 1);
+        stacked_add(&count, 19, B, H, 1);
         stacked_add(&count, 1, O, 1, 1);
-        stacked_add(&count, 8, H, 1, 1);
-        stacked_add(&count, 8, K, 1, 1);
+        stacked_add(&count, 4, H, 1, 1);
+        stacked_add(&count, 4, K, 1, 1);
         stacked_add(&count, 2, 1, 1, 1);
         needed = stacked_larger(needed, count);
     }
     {
         size_t count = 0;
         stacked_add(&count, 1, T, B, I);
-        stacked_add(&count, 6, T, B, O);
-        stacked_add(&count, 30, T, B, H);
-        stacked_add(&count, 30, T, B, K);
-        stacked_add(&count, 8, H, H, 1);
-        stacked_add(&count, 8, K, K, 1);
-        stacked_add(&count, 1, K, O, 1);
+        stacked_add(&count, 5, T, B, O);
+        stacked_add(&count, 10, T, B, H);
+        stacked_add(&count, 10, T, B, K);
+        stacked_add(&count, 12, H, H, 1);
+        stacked_add(&count, 12, K, K, 1);
         stacked_add(&count, 3, T, B, 1);
-        stacked_add(&count, 8, H, I, 1);
-        stacked_add(&count, 8, H, K, 1);
-        stacked_add(&count, 20, B, H, 1);
-        stacked_add(&count, 21, B, K, 1);
+        stacked_add(&count, 3, K, O, 1);
+        stacked_add(&count, 12, H, I, 1);
+        stacked_add(&count, 12, H, K, 1);
+        stacked_add(&count, 18, B, H, 1);
+        stacked_add(&count, 19, B, K, 1);
         stacked_add(&count, 1, O, 1, 1);
-        stacked_add(&count, 8, H, 1, 1);
-        stacked_add(&count, 8, K, 1, 1);
+        stacked_add(&count, 4, H, 1, 1);
+        stacked_add(&count, 4, K, 1, 1);
         stacked_add(&count, 2, 1, 1, 1);
         needed = stacked_larger(needed, count);
     }
@@ -343,8 +1033,6 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     const size_t K = sizes->K;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_i1 = params->U_i1; /* (H, I) */
     const double *const U_f1 = params->U_f1; /* (H, I) */
     const double *const U_o1 = params->U_o1; /* (H, I) */
@@ -371,10 +1059,22 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     const double *const b_g2 = params->b_g2; /* (K) */
     const double *const V = params->V; /* (O, K) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h1_init1 = initial->h1; /* (B, H) */
     const double *const c1_init1 = initial->c1; /* (B, H) */
     const double *const h2_init1 = initial->h2; /* (B, K) */
     const double *const c2_init1 = initial->c2; /* (B, K) */
+    double *const U_i1_f1_o1_g1_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const W_i1_f1_o1_g1_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const U_i2_f2_o2_g2_panels_t = next; /* (H, 4 * K) */
+    next += H * (4 * K);
+    double *const W_i2_f2_o2_g2_panels_t = next; /* (K, 4 * K) */
+    next += K * (4 * K);
+    double *const V_panels_t = next; /* (K, O) */
+    next += K * O;
     double *const h1 = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c1 = next; /* (T + 1, B, H) */
@@ -383,30 +1083,8 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     next += (T + 1) * B * K;
     double *const c2 = next; /* (T + 1, B, K) */
     next += (T + 1) * B * K;
-    double *const i1_f1_o1 = next; /* (B, 3 * H) */
-    next += B * (3 * H);
-    double *const i1 = i1_f1_o1; /* (B, H), a part of i1_f1_o1 */
-    double *const f1 = i1_f1_o1 + H; /* (B, H), a part of i1_f1_o1 */
-    double *const o1 = i1_f1_o1 + 2 * H; /* (B, H), a part of i1_f1_o1 */
-    double *const g1 = next; /* (B, H) */
-    next += B * H;
-    double *const i2_f2_o2 = next; /* (B, 3 * K) */
-    next += B * (3 * K);
-    double *const i2 = i2_f2_o2; /* (B, K), a part of i2_f2_o2 */
-    double *const f2 = i2_f2_o2 + K; /* (B, K), a part of i2_f2_o2 */
-    double *const o2 = i2_f2_o2 + 2 * K; /* (B, K), a part of i2_f2_o2 */
-    double *const g2 = next; /* (B, K) */
-    next += B * K;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
-    double *const tanh_h1 = next; /* (B, H) */
-    next += B * H;
-    double *const tanh_h2 = next; /* (B, K) */
-    next += B * K;
     double *const z_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const h1_final1 = final != NULL && final->h1 != NULL ? final->h1 : next; /* (B, H) */
@@ -417,293 +1095,157 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     next += B * K;
     double *const c2_final1 = final != NULL && final->c2 != NULL ? final->c2 : next; /* (B, K) */
     next += B * K;
-    double *const W_i1_f1_o1_g1_h1 = next; /* (B, 4 * H) */
-    next += B * (4 * H);
-    double *const W_g1_h1 = W_i1_f1_o1_g1_h1 + 3 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
-    double *const W_i2_f2_o2_g2_h2 = next; /* (B, 4 * K) */
-    next += B * (4 * K);
-    double *const W_g2_h2 = W_i2_f2_o2_g2_h2 + 3 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
-    double *const V_h2 = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const pre_i1_f1_o1_g1 = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_g1 = pre_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of pre_i1_f1_o1_g1 */
-    double *const pre_i2_f2_o2_g2 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const pre_g2 = pre_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of pre_i2_f2_o2_g2 */
-    double *const U_i1_f1_o1_g1 = next; /* (4 * H, I) */
-    next += (4 * H) * I;
     double *const U_i1_f1_o1_g1_x = next; /* (T, B, 4 * H) */
     next += T * B * (4 * H);
-    double *const W_i1_f1_o1_g1 = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const U_i2_f2_o2_g2 = next; /* (4 * K, H) */
-    next += (4 * K) * H;
+    double *const W_i1_f1_o1_g1_h1 = next; /* (B, 4 * H) */
+    next += B * (4 * H);
     double *const U_i2_f2_o2_g2_h1 = next; /* (T, B, 4 * K) */
     next += T * B * (4 * K);
-    double *const W_i2_f2_o2_g2 = next; /* (4 * K, K) */
-    next += (4 * K) * K;
-    double *const b_i1_f1_o1_g1 = next; /* (4 * H) */
-    next += 4 * H;
-    double *const pre_i1_f1_o1_g1_part = pre_i1_f1_o1_g1; /* (T, B, 3 * H), a part of pre_i1_f1_o1_g1 */
-    double *const W_i1_f1_o1_g1_h1_part = W_i1_f1_o1_g1_h1; /* (B, 3 * H), a part of W_i1_f1_o1_g1_h1 */
-    double *const b_i2_f2_o2_g2 = next; /* (4 * K) */
-    next += 4 * K;
-    double *const pre_i2_f2_o2_g2_part = pre_i2_f2_o2_g2; /* (T, B, 3 * K), a part of pre_i2_f2_o2_g2 */
-    double *const W_i2_f2_o2_g2_h2_part = W_i2_f2_o2_g2_h2; /* (B, 3 * K), a part of W_i2_f2_o2_g2_h2 */
+    double *const W_i2_f2_o2_g2_h2 = next; /* (B, 4 * K) */
+    next += B * (4 * K);
+    double *const V_h2 = next; /* (T, B, O) */
+    next += T * B * O;
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const U_i1_x = U_i1_f1_o1_g1_x; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_i1_h1 = W_i1_f1_o1_g1_h1; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_f1_x = U_i1_f1_o1_g1_x + H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_f1_h1 = W_i1_f1_o1_g1_h1 + H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_o1_x = U_i1_f1_o1_g1_x + 2 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_o1_h1 = W_i1_f1_o1_g1_h1 + 2 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_g1_x = U_i1_f1_o1_g1_x + 3 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_g1_h1 = W_i1_f1_o1_g1_h1 + 3 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_i2_h1 = U_i2_f2_o2_g2_h1; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_i2_h2 = W_i2_f2_o2_g2_h2; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_f2_h1 = U_i2_f2_o2_g2_h1 + K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_f2_h2 = W_i2_f2_o2_g2_h2 + K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_o2_h1 = U_i2_f2_o2_g2_h1 + 2 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_o2_h2 = W_i2_f2_o2_g2_h2 + 2 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_g2_h1 = U_i2_f2_o2_g2_h1 + 3 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_g2_h2 = W_i2_f2_o2_g2_h2 + 3 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
 
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             h1[b * H + i] = h1_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             c1[b * H + i] = c1_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             h2[b * K + i] = h2_init1[b * K + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             c2[b * K + i] = c2_init1[b * K + i];
         }
     }
-    /* U_i1_f1_o1_g1 = concat(U_i1, U_f1, U_o1, U_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[i * I + j] = U_i1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(H + i) * I + j] = U_f1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(2 * H + i) * I + j] = U_o1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(3 * H + i) * I + j] = U_g1[i * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    stacked_pack_turned(O, K, V, K, O, 0, 0, V_panels_t);
+    /* U_i1_f1_o1_g1_panels_t = U_i1_f1_o1_g1.T, packed */
+    stacked_pack_turned(H, I, U_i1, I, 4 * H, 0, 0, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_f1, I, 4 * H, 0, H, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_o1, I, 4 * H, 0, 2 * H, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_g1, I, 4 * H, 0, 3 * H, U_i1_f1_o1_g1_panels_t);
     /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
-    stacked_rows(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1, I, U_i1_f1_o1_g1_x, 4 * H);
-    /* b_i1_f1_o1_g1 = concat(b_i1, b_f1, b_o1, b_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[i] = b_i1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[H + i] = b_f1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[2 * H + i] = b_o1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[3 * H + i] = b_g1[i];
-    }
-    /* pre_i1_f1_o1_g1[t] = U_i1_f1_o1_g1_x[t] + b_i1_f1_o1_g1 */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 4 * H; ++i) {
-                pre_i1_f1_o1_g1[(t * B + b) * (4 * H) + i] = U_i1_f1_o1_g1_x[(t * B + b) * (4 * H) + i] + b_i1_f1_o1_g1[i];
-            }
-        }
-    }
-    /* W_i1_f1_o1_g1 = concat(W_i1, W_f1, W_o1, W_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[i * H + j] = W_i1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(H + i) * H + j] = W_f1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(2 * H + i) * H + j] = W_o1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(3 * H + i) * H + j] = W_g1[i * H + j];
-        }
-    }
+    stacked_product(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1_panels_t, U_i1_f1_o1_g1_x, 4 * H);
+    /* W_i1_f1_o1_g1_panels_t = W_i1_f1_o1_g1.T, packed */
+    stacked_pack_turned(H, H, W_i1, H, 4 * H, 0, 0, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_f1, H, 4 * H, 0, H, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_o1, H, 4 * H, 0, 2 * H, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_g1, H, 4 * H, 0, 3 * H, W_i1_f1_o1_g1_panels_t);
     for (size_t t = 0; t < T; ++t) {
         /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
-        stacked_rows(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1, H, W_i1_f1_o1_g1_h1, 4 * H);
-        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
-        /* g1[t] = tanh(z_g1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                g1[b * H + i] = tanh(pre_g1[(t * B + b) * (4 * H) + i] + W_g1_h1[b * (4 * H) + i]);
-            }
-        }
+        stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
         /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
         /* i1[t] = sigmoid(z_i1[t]) */
         /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
         /* f1[t] = sigmoid(z_f1[t]) */
         /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
         /* o1[t] = sigmoid(z_o1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * H; ++i) {
-                i1_f1_o1[b * (3 * H) + i] = stacked_sigmoid(pre_i1_f1_o1_g1_part[(t * B + b) * (4 * H) + i] + W_i1_f1_o1_g1_h1_part[b * (4 * H) + i]);
-            }
-        }
+        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
+        /* g1[t] = tanh(z_g1[t]) */
         /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                c1[((t + 1) * B + b) * H + i] = f1[b * (3 * H) + i] * c1[(t * B + b) * H + i] + i1[b * (3 * H) + i] * g1[b * H + i];
-            }
-        }
         /* tanh_h1[t] = tanh(c1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                tanh_h1[b * H + i] = tanh(c1[((t + 1) * B + b) * H + i]);
-            }
-        }
         /* h1[t] = o1[t] * tanh_h1[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
-                h1[((t + 1) * B + b) * H + i] = o1[b * (3 * H) + i] * tanh_h1[b * H + i];
+                const double i1 = stacked_sigmoid(U_i1_x[(t * B + b) * (4 * H) + i] + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
+                const double f1 = stacked_sigmoid(U_f1_x[(t * B + b) * (4 * H) + i] + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
+                const double o1 = stacked_sigmoid(U_o1_x[(t * B + b) * (4 * H) + i] + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
+                const double g1 = stacked_tanh(U_g1_x[(t * B + b) * (4 * H) + i] + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
+                const double c1_here = f1 * c1[(t * B + b) * H + i] + i1 * g1;
+                c1[((t + 1) * B + b) * H + i] = c1_here;
+                const double tanh_h1 = stacked_tanh(c1_here);
+                h1[((t + 1) * B + b) * H + i] = o1 * tanh_h1;
             }
         }
     }
-    /* U_i2_f2_o2_g2 = concat(U_i2, U_f2, U_o2, U_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[i * H + j] = U_i2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(K + i) * H + j] = U_f2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(2 * K + i) * H + j] = U_o2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(3 * K + i) * H + j] = U_g2[i * H + j];
-        }
-    }
+    /* U_i2_f2_o2_g2_panels_t = U_i2_f2_o2_g2.T, packed */
+    stacked_pack_turned(K, H, U_i2, H, 4 * K, 0, 0, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_f2, H, 4 * K, 0, K, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_o2, H, 4 * K, 0, 2 * K, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_g2, H, 4 * K, 0, 3 * K, U_i2_f2_o2_g2_panels_t);
     /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
-    stacked_rows(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2, H, U_i2_f2_o2_g2_h1, 4 * K);
-    /* b_i2_f2_o2_g2 = concat(b_i2, b_f2, b_o2, b_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[i] = b_i2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[K + i] = b_f2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[2 * K + i] = b_o2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[3 * K + i] = b_g2[i];
-    }
-    /* pre_i2_f2_o2_g2[t] = U_i2_f2_o2_g2_h1[t] + b_i2_f2_o2_g2 */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 4 * K; ++i) {
-                pre_i2_f2_o2_g2[(t * B + b) * (4 * K) + i] = U_i2_f2_o2_g2_h1[(t * B + b) * (4 * K) + i] + b_i2_f2_o2_g2[i];
-            }
-        }
-    }
-    /* W_i2_f2_o2_g2 = concat(W_i2, W_f2, W_o2, W_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[i * K + j] = W_i2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(K + i) * K + j] = W_f2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(2 * K + i) * K + j] = W_o2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(3 * K + i) * K + j] = W_g2[i * K + j];
-        }
-    }
+    stacked_product(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2_panels_t, U_i2_f2_o2_g2_h1, 4 * K);
+    /* W_i2_f2_o2_g2_panels_t = W_i2_f2_o2_g2.T, packed */
+    stacked_pack_turned(K, K, W_i2, K, 4 * K, 0, 0, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_f2, K, 4 * K, 0, K, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_o2, K, 4 * K, 0, 2 * K, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_g2, K, 4 * K, 0, 3 * K, W_i2_f2_o2_g2_panels_t);
     for (size_t t = 0; t < T; ++t) {
         /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
-        stacked_rows(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2, K, W_i2_f2_o2_g2_h2, 4 * K);
-        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
-        /* g2[t] = tanh(z_g2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                g2[b * K + i] = tanh(pre_g2[(t * B + b) * (4 * K) + i] + W_g2_h2[b * (4 * K) + i]);
-            }
-        }
+        stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
         /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
         /* i2[t] = sigmoid(z_i2[t]) */
         /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
         /* f2[t] = sigmoid(z_f2[t]) */
         /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
         /* o2[t] = sigmoid(z_o2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * K; ++i) {
-                i2_f2_o2[b * (3 * K) + i] = stacked_sigmoid(pre_i2_f2_o2_g2_part[(t * B + b) * (4 * K) + i] + W_i2_f2_o2_g2_h2_part[b * (4 * K) + i]);
-            }
-        }
+        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
+        /* g2[t] = tanh(z_g2[t]) */
         /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                c2[((t + 1) * B + b) * K + i] = f2[b * (3 * K) + i] * c2[(t * B + b) * K + i] + i2[b * (3 * K) + i] * g2[b * K + i];
-            }
-        }
         /* tanh_h2[t] = tanh(c2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                tanh_h2[b * K + i] = tanh(c2[((t + 1) * B + b) * K + i]);
-            }
-        }
         /* h2[t] = o2[t] * tanh_h2[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
-                h2[((t + 1) * B + b) * K + i] = o2[b * (3 * K) + i] * tanh_h2[b * K + i];
+                const double i2 = stacked_sigmoid(U_i2_h1[(t * B + b) * (4 * K) + i] + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
+                const double f2 = stacked_sigmoid(U_f2_h1[(t * B + b) * (4 * K) + i] + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
+                const double o2 = stacked_sigmoid(U_o2_h1[(t * B + b) * (4 * K) + i] + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
+                const double g2 = stacked_tanh(U_g2_h1[(t * B + b) * (4 * K) + i] + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
+                const double c2_here = f2 * c2[(t * B + b) * K + i] + i2 * g2;
+                c2[((t + 1) * B + b) * K + i] = c2_here;
+                const double tanh_h2 = stacked_tanh(c2_here);
+                h2[((t + 1) * B + b) * K + i] = o2 * tanh_h2;
             }
         }
     }
     /* V_h2[t] = V @ h2[t] */
-    stacked_rows(T * B, O, K, &h2[B * K], K, V, K, V_h2, O);
+    stacked_product(T * B, O, K, &h2[B * K], K, V_panels_t, V_h2, O);
     /* z_yhat[t] = V @ h2[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h2[(t * B + b) * O + i] + b_y[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            stacked_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            stacked_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    stacked_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -715,26 +1257,20 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
         L[0] = total;
     }
     /* h1_final1 = h1[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
-        }
-    }
     /* c1_final1 = c1[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
+            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
             c1_final1[b * H + i] = c1[(T * B + b) * H + i];
         }
     }
     /* h2_final1 = h2[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
-        }
-    }
     /* c2_final1 = c2[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
+            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
             c2_final1[b * K + i] = c2[(T * B + b) * K + i];
         }
     }
@@ -760,8 +1296,6 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     const size_t K = sizes->K;
     const size_t O = sizes->O;
     double *next = (double *)workspace;
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_i1 = params->U_i1; /* (H, I) */
     const double *const U_f1 = params->U_f1; /* (H, I) */
     const double *const U_o1 = params->U_o1; /* (H, I) */
@@ -788,10 +1322,84 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     const double *const b_g2 = params->b_g2; /* (K) */
     const double *const V = params->V; /* (O, K) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h1_init1 = initial->h1; /* (B, H) */
     const double *const c1_init1 = initial->c1; /* (B, H) */
     const double *const h2_init1 = initial->h2; /* (B, K) */
     const double *const c2_init1 = initial->c2; /* (B, K) */
+    double *const dU_i1 = params_grad != NULL && params_grad->U_i1 != NULL ? params_grad->U_i1 : next; /* (H, I) */
+    next += H * I;
+    double *const dU_f1 = params_grad != NULL && params_grad->U_f1 != NULL ? params_grad->U_f1 : next; /* (H, I) */
+    next += H * I;
+    double *const dU_o1 = params_grad != NULL && params_grad->U_o1 != NULL ? params_grad->U_o1 : next; /* (H, I) */
+    next += H * I;
+    double *const dU_g1 = params_grad != NULL && params_grad->U_g1 != NULL ? params_grad->U_g1 : next; /* (H, I) */
+    next += H * I;
+    double *const dW_i1 = params_grad != NULL && params_grad->W_i1 != NULL ? params_grad->W_i1 : next; /* (H, H) */
+    next += H * H;
+    double *const dW_f1 = params_grad != NULL && params_grad->W_f1 != NULL ? params_grad->W_f1 : next; /* (H, H) */
+    next += H * H;
+    double *const dW_o1 = params_grad != NULL && params_grad->W_o1 != NULL ? params_grad->W_o1 : next; /* (H, H) */
+    next += H * H;
+    double *const dW_g1 = params_grad != NULL && params_grad->W_g1 != NULL ? params_grad->W_g1 : next; /* (H, H) */
+    next += H * H;
+    double *const db_i1 = params_grad != NULL && params_grad->b_i1 != NULL ? params_grad->b_i1 : next; /* (H) */
+    next += H;
+    double *const db_f1 = params_grad != NULL && params_grad->b_f1 != NULL ? params_grad->b_f1 : next; /* (H) */
+    next += H;
+    double *const db_o1 = params_grad != NULL && params_grad->b_o1 != NULL ? params_grad->b_o1 : next; /* (H) */
+    next += H;
+    double *const db_g1 = params_grad != NULL && params_grad->b_g1 != NULL ? params_grad->b_g1 : next; /* (H) */
+    next += H;
+    double *const dU_i2 = params_grad != NULL && params_grad->U_i2 != NULL ? params_grad->U_i2 : next; /* (K, H) */
+    next += K * H;
+    double *const dU_f2 = params_grad != NULL && params_grad->U_f2 != NULL ? params_grad->U_f2 : next; /* (K, H) */
+    next += K * H;
+    double *const dU_o2 = params_grad != NULL && params_grad->U_o2 != NULL ? params_grad->U_o2 : next; /* (K, H) */
+    next += K * H;
+    double *const dU_g2 = params_grad != NULL && params_grad->U_g2 != NULL ? params_grad->U_g2 : next; /* (K, H) */
+    next += K * H;
+    double *const dW_i2 = params_grad != NULL && params_grad->W_i2 != NULL ? params_grad->W_i2 : next; /* (K, K) */
+    next += K * K;
+    double *const dW_f2 = params_grad != NULL && params_grad->W_f2 != NULL ? params_grad->W_f2 : next; /* (K, K) */
+    next += K * K;
+    double *const dW_o2 = params_grad != NULL && params_grad->W_o2 != NULL ? params_grad->W_o2 : next; /* (K, K) */
+    next += K * K;
+    double *const dW_g2 = params_grad != NULL && params_grad->W_g2 != NULL ? params_grad->W_g2 : next; /* (K, K) */
+    next += K * K;
+    double *const db_i2 = params_grad != NULL && params_grad->b_i2 != NULL ? params_grad->b_i2 : next; /* (K) */
+    next += K;
+    double *const db_f2 = params_grad != NULL && params_grad->b_f2 != NULL ? params_grad->b_f2 : next; /* (K) */
+    next += K;
+    double *const db_o2 = params_grad != NULL && params_grad->b_o2 != NULL ? params_grad->b_o2 : next; /* (K) */
+    next += K;
+    double *const db_g2 = params_grad != NULL && params_grad->b_g2 != NULL ? params_grad->b_g2 : next; /* (K) */
+    next += K;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, K) */
+    next += O * K;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const U_i1_f1_o1_g1_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const W_i1_f1_o1_g1_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const U_i2_f2_o2_g2_panels_t = next; /* (H, 4 * K) */
+    next += H * (4 * K);
+    double *const W_i2_f2_o2_g2_panels_t = next; /* (K, 4 * K) */
+    next += K * (4 * K);
+    double *const V_panels_t = next; /* (K, O) */
+    next += K * O;
+    double *const V_panels = next; /* (O, K) */
+    next += O * K;
+    double *const W_i2_f2_o2_g2_panels = next; /* (4 * K, K) */
+    next += (4 * K) * K;
+    double *const U_i2_f2_o2_g2_panels = next; /* (4 * K, H) */
+    next += (4 * K) * H;
+    double *const W_i1_f1_o1_g1_panels = next; /* (4 * H, H) */
+    next += (4 * H) * H;
+    double *const U_i1_f1_o1_g1_panels = next; /* (4 * H, I) */
+    next += (4 * H) * I;
     double *const h1 = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c1 = next; /* (T + 1, B, H) */
@@ -800,26 +1408,8 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     next += (T + 1) * B * K;
     double *const c2 = next; /* (T + 1, B, K) */
     next += (T + 1) * B * K;
-    double *const i1_f1_o1 = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const i1 = i1_f1_o1; /* (T, B, H), a part of i1_f1_o1 */
-    double *const f1 = i1_f1_o1 + H; /* (T, B, H), a part of i1_f1_o1 */
-    double *const o1 = i1_f1_o1 + 2 * H; /* (T, B, H), a part of i1_f1_o1 */
-    double *const g1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const i2_f2_o2 = next; /* (T, B, 3 * K) */
-    next += T * B * (3 * K);
-    double *const i2 = i2_f2_o2; /* (T, B, K), a part of i2_f2_o2 */
-    double *const f2 = i2_f2_o2 + K; /* (T, B, K), a part of i2_f2_o2 */
-    double *const o2 = i2_f2_o2 + 2 * K; /* (T, B, K), a part of i2_f2_o2 */
-    double *const g2 = next; /* (T, B, K) */
-    next += T * B * K;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const tanh_h1 = next; /* (T, B, H) */
     next += T * B * H;
     double *const tanh_h2 = next; /* (T, B, K) */
@@ -836,54 +1426,6 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     next += B * K;
     double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
     next += T * B * I;
-    double *const dh1 = next; /* (B, H) */
-    next += B * H;
-    double *const dc1 = next; /* (B, H) */
-    next += B * H;
-    double *const dh2 = next; /* (B, K) */
-    next += B * K;
-    double *const dc2 = next; /* (B, K) */
-    next += B * K;
-    double *const dU_i1_f1_o1_g1 = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const dU_i1 = dU_i1_f1_o1_g1 + 0 * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dU_f1 = dU_i1_f1_o1_g1 + H * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dU_o1 = dU_i1_f1_o1_g1 + (2 * H) * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dU_g1 = dU_i1_f1_o1_g1 + (3 * H) * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dW_i1_f1_o1_g1 = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const dW_i1 = dW_i1_f1_o1_g1 + 0 * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const dW_f1 = dW_i1_f1_o1_g1 + H * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const dW_o1 = dW_i1_f1_o1_g1 + (2 * H) * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const dW_g1 = dW_i1_f1_o1_g1 + (3 * H) * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const db_i1_f1_o1_g1 = next; /* (4 * H) */
-    next += 4 * H;
-    double *const db_i1 = db_i1_f1_o1_g1; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const db_f1 = db_i1_f1_o1_g1 + H; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const db_o1 = db_i1_f1_o1_g1 + 2 * H; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const db_g1 = db_i1_f1_o1_g1 + 3 * H; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const dU_i2_f2_o2_g2 = next; /* (4 * K, H) */
-    next += (4 * K) * H;
-    double *const dU_i2 = dU_i2_f2_o2_g2 + 0 * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dU_f2 = dU_i2_f2_o2_g2 + K * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dU_o2 = dU_i2_f2_o2_g2 + (2 * K) * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dU_g2 = dU_i2_f2_o2_g2 + (3 * K) * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dW_i2_f2_o2_g2 = next; /* (4 * K, K) */
-    next += (4 * K) * K;
-    double *const dW_i2 = dW_i2_f2_o2_g2 + 0 * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const dW_f2 = dW_i2_f2_o2_g2 + K * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const dW_o2 = dW_i2_f2_o2_g2 + (2 * K) * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const dW_g2 = dW_i2_f2_o2_g2 + (3 * K) * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const db_i2_f2_o2_g2 = next; /* (4 * K) */
-    next += 4 * K;
-    double *const db_i2 = db_i2_f2_o2_g2; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const db_f2 = db_i2_f2_o2_g2 + K; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const db_o2 = db_i2_f2_o2_g2 + 2 * K; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const db_g2 = db_i2_f2_o2_g2 + 3 * K; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, K) */
-    next += O * K;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dh1_init1 = initial_grad != NULL && initial_grad->h1 != NULL ? initial_grad->h1 : next; /* (B, H) */
     next += B * H;
     double *const dc1_init1 = initial_grad != NULL && initial_grad->c1 != NULL ? initial_grad->c1 : next; /* (B, H) */
@@ -892,359 +1434,253 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     next += B * K;
     double *const dc2_init1 = initial_grad != NULL && initial_grad->c2 != NULL ? initial_grad->c2 : next; /* (B, K) */
     next += B * K;
-    double *const dz_i1_f1_o1_g1 = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const dz_i1 = dz_i1_f1_o1_g1; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_f1 = dz_i1_f1_o1_g1 + H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_o1 = dz_i1_f1_o1_g1 + 2 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_g1 = dz_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_i2_f2_o2_g2 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const dz_i2 = dz_i2_f2_o2_g2; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
-    double *const dz_f2 = dz_i2_f2_o2_g2 + K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
-    double *const dz_o2 = dz_i2_f2_o2_g2 + 2 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
-    double *const dz_g2 = dz_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dc2_carry = next; /* (T + 1, B, K) */
-    next += (T + 1) * B * K;
-    double *const dh2_carry = next; /* (T + 1, B, K) */
-    next += (T + 1) * B * K;
-    double *const dc1_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const dh1_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dc2_carry = next; /* (B, K) */
+    next += B * K;
+    double *const dh2_carry = next; /* (B, K) */
+    next += B * K;
+    double *const dc1_carry = next; /* (B, H) */
+    next += B * H;
+    double *const dh1_carry = next; /* (B, H) */
+    next += B * H;
+    double *const U_i1_f1_o1_g1_x = next; /* (T, B, 4 * H) */
+    next += T * B * (4 * H);
     double *const W_i1_f1_o1_g1_h1 = next; /* (B, 4 * H) */
     next += B * (4 * H);
-    double *const W_g1_h1 = W_i1_f1_o1_g1_h1 + 3 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_i2_f2_o2_g2_h1 = next; /* (T, B, 4 * K) */
+    next += T * B * (4 * K);
     double *const W_i2_f2_o2_g2_h2 = next; /* (B, 4 * K) */
     next += B * (4 * K);
-    double *const W_g2_h2 = W_i2_f2_o2_g2_h2 + 3 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
     double *const V_h2 = next; /* (T, B, O) */
     next += T * B * O;
     double *const V_dz_yhat = next; /* (T, B, K) */
     next += T * B * K;
-    double *const pre_i1_f1_o1_g1 = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_g1 = pre_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of pre_i1_f1_o1_g1 */
-    double *const pre_i2_f2_o2_g2 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const pre_g2 = pre_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of pre_i2_f2_o2_g2 */
-    double *const pre_dc2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_g2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_o2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_f2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_i2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dh1 = next; /* (T, B, H) */
+    double *const U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack = next; /* (T, B, H) */
     next += T * B * H;
-    double *const pre_dc1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_g1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_f1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_i1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_i2_f2_o2_g2 = next; /* (4 * K, H) */
-    next += (4 * K) * H;
-    double *const U_i1_f1_o1_g1 = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const W_i2_f2_o2_g2 = next; /* (4 * K, K) */
-    next += (4 * K) * K;
-    double *const W_i1_f1_o1_g1 = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const U_i1_f1_o1_g1_x = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const U_i2_f2_o2_g2_h1 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const b_i1_f1_o1_g1 = next; /* (4 * H) */
-    next += 4 * H;
-    double *const pre_i1_f1_o1_g1_part = pre_i1_f1_o1_g1; /* (T, B, 3 * H), a part of pre_i1_f1_o1_g1 */
-    double *const W_i1_f1_o1_g1_h1_part = W_i1_f1_o1_g1_h1; /* (B, 3 * H), a part of W_i1_f1_o1_g1_h1 */
-    double *const b_i2_f2_o2_g2 = next; /* (4 * K) */
-    next += 4 * K;
-    double *const pre_i2_f2_o2_g2_part = pre_i2_f2_o2_g2; /* (T, B, 3 * K), a part of pre_i2_f2_o2_g2 */
-    double *const W_i2_f2_o2_g2_h2_part = W_i2_f2_o2_g2_h2; /* (B, 3 * K), a part of W_i2_f2_o2_g2_h2 */
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const i1 = U_i1_f1_o1_g1_x; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const f1 = U_i1_f1_o1_g1_x + H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const o1 = U_i1_f1_o1_g1_x + 2 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const g1 = U_i1_f1_o1_g1_x + 3 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const i2 = U_i2_f2_o2_g2_h1; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const f2 = U_i2_f2_o2_g2_h1 + K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const o2 = U_i2_f2_o2_g2_h1 + 2 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const g2 = U_i2_f2_o2_g2_h1 + 3 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const dz_i1_f1_o1_g1 = U_i1_f1_o1_g1_x; /* (T, B, 4 * H), a part of U_i1_f1_o1_g1_x */
+    double *const dz_i1 = dz_i1_f1_o1_g1; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_f1 = dz_i1_f1_o1_g1 + H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_o1 = dz_i1_f1_o1_g1 + 2 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_g1 = dz_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_i2_f2_o2_g2 = U_i2_f2_o2_g2_h1; /* (T, B, 4 * K), a part of U_i2_f2_o2_g2_h1 */
+    double *const dz_i2 = dz_i2_f2_o2_g2; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const dz_f2 = dz_i2_f2_o2_g2 + K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const dz_o2 = dz_i2_f2_o2_g2 + 2 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const dz_g2 = dz_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const U_i1_x = U_i1_f1_o1_g1_x; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_i1_h1 = W_i1_f1_o1_g1_h1; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_f1_x = U_i1_f1_o1_g1_x + H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_f1_h1 = W_i1_f1_o1_g1_h1 + H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_o1_x = U_i1_f1_o1_g1_x + 2 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_o1_h1 = W_i1_f1_o1_g1_h1 + 2 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_g1_x = U_i1_f1_o1_g1_x + 3 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_g1_h1 = W_i1_f1_o1_g1_h1 + 3 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_i2_h1 = U_i2_f2_o2_g2_h1; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_i2_h2 = W_i2_f2_o2_g2_h2; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_f2_h1 = U_i2_f2_o2_g2_h1 + K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_f2_h2 = W_i2_f2_o2_g2_h2 + K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_o2_h1 = U_i2_f2_o2_g2_h1 + 2 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_o2_h2 = W_i2_f2_o2_g2_h2 + 2 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_g2_h1 = U_i2_f2_o2_g2_h1 + 3 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_g2_h2 = W_i2_f2_o2_g2_h2 + 3 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
 
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             h1[b * H + i] = h1_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             c1[b * H + i] = c1_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             h2[b * K + i] = h2_init1[b * K + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             c2[b * K + i] = c2_init1[b * K + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
-            dc2_carry[(T * B + b) * K + i] = 0.0;
+            dc2_carry[b * K + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
-            dh2_carry[(T * B + b) * K + i] = 0.0;
+            dh2_carry[b * K + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
-            dc1_carry[(T * B + b) * H + i] = 0.0;
+            dc1_carry[b * H + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
-            dh1_carry[(T * B + b) * H + i] = 0.0;
+            dh1_carry[b * H + i] = 0.0;
         }
     }
-    /* U_i1_f1_o1_g1 = concat(U_i1, U_f1, U_o1, U_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[i * I + j] = U_i1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(H + i) * I + j] = U_f1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(2 * H + i) * I + j] = U_o1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(3 * H + i) * I + j] = U_g1[i * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    stacked_pack_turned(O, K, V, K, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    stacked_pack(O, K, V, O, K, 0, 0, V_panels);
+    /* U_i1_f1_o1_g1_panels_t = U_i1_f1_o1_g1.T, packed */
+    stacked_pack_turned(H, I, U_i1, I, 4 * H, 0, 0, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_f1, I, 4 * H, 0, H, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_o1, I, 4 * H, 0, 2 * H, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_g1, I, 4 * H, 0, 3 * H, U_i1_f1_o1_g1_panels_t);
+    /* U_i1_f1_o1_g1_panels = U_i1_f1_o1_g1, packed */
+    stacked_pack(H, I, U_i1, 4 * H, I, 0, 0, U_i1_f1_o1_g1_panels);
+    stacked_pack(H, I, U_f1, 4 * H, I, H, 0, U_i1_f1_o1_g1_panels);
+    stacked_pack(H, I, U_o1, 4 * H, I, 2 * H, 0, U_i1_f1_o1_g1_panels);
+    stacked_pack(H, I, U_g1, 4 * H, I, 3 * H, 0, U_i1_f1_o1_g1_panels);
     /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
-    stacked_rows(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1, I, U_i1_f1_o1_g1_x, 4 * H);
-    /* b_i1_f1_o1_g1 = concat(b_i1, b_f1, b_o1, b_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[i] = b_i1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[H + i] = b_f1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[2 * H + i] = b_o1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[3 * H + i] = b_g1[i];
-    }
-    /* pre_i1_f1_o1_g1[t] = U_i1_f1_o1_g1_x[t] + b_i1_f1_o1_g1 */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 4 * H; ++i) {
-                pre_i1_f1_o1_g1[(t * B + b) * (4 * H) + i] = U_i1_f1_o1_g1_x[(t * B + b) * (4 * H) + i] + b_i1_f1_o1_g1[i];
-            }
-        }
-    }
-    /* W_i1_f1_o1_g1 = concat(W_i1, W_f1, W_o1, W_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[i * H + j] = W_i1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(H + i) * H + j] = W_f1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(2 * H + i) * H + j] = W_o1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(3 * H + i) * H + j] = W_g1[i * H + j];
-        }
-    }
+    stacked_product(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1_panels_t, U_i1_f1_o1_g1_x, 4 * H);
+    /* W_i1_f1_o1_g1_panels_t = W_i1_f1_o1_g1.T, packed */
+    stacked_pack_turned(H, H, W_i1, H, 4 * H, 0, 0, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_f1, H, 4 * H, 0, H, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_o1, H, 4 * H, 0, 2 * H, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_g1, H, 4 * H, 0, 3 * H, W_i1_f1_o1_g1_panels_t);
+    /* W_i1_f1_o1_g1_panels = W_i1_f1_o1_g1, packed */
+    stacked_pack(H, H, W_i1, 4 * H, H, 0, 0, W_i1_f1_o1_g1_panels);
+    stacked_pack(H, H, W_f1, 4 * H, H, H, 0, W_i1_f1_o1_g1_panels);
+    stacked_pack(H, H, W_o1, 4 * H, H, 2 * H, 0, W_i1_f1_o1_g1_panels);
+    stacked_pack(H, H, W_g1, 4 * H, H, 3 * H, 0, W_i1_f1_o1_g1_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
-        stacked_rows(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1, H, W_i1_f1_o1_g1_h1, 4 * H);
-        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
-        /* g1[t] = tanh(z_g1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                g1[(t * B + b) * H + i] = tanh(pre_g1[(t * B + b) * (4 * H) + i] + W_g1_h1[b * (4 * H) + i]);
-            }
-        }
+        stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
         /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
         /* i1[t] = sigmoid(z_i1[t]) */
         /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
         /* f1[t] = sigmoid(z_f1[t]) */
         /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
         /* o1[t] = sigmoid(z_o1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * H; ++i) {
-                i1_f1_o1[(t * B + b) * (3 * H) + i] = stacked_sigmoid(pre_i1_f1_o1_g1_part[(t * B + b) * (4 * H) + i] + W_i1_f1_o1_g1_h1_part[b * (4 * H) + i]);
-            }
-        }
+        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
+        /* g1[t] = tanh(z_g1[t]) */
         /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                c1[((t + 1) * B + b) * H + i] = f1[(t * B + b) * (3 * H) + i] * c1[(t * B + b) * H + i] + i1[(t * B + b) * (3 * H) + i] * g1[(t * B + b) * H + i];
-            }
-        }
         /* tanh_h1[t] = tanh(c1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                tanh_h1[(t * B + b) * H + i] = tanh(c1[((t + 1) * B + b) * H + i]);
-            }
-        }
         /* h1[t] = o1[t] * tanh_h1[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
-                h1[((t + 1) * B + b) * H + i] = o1[(t * B + b) * (3 * H) + i] * tanh_h1[(t * B + b) * H + i];
+                const double U_i1_x_here = U_i1_x[(t * B + b) * (4 * H) + i];
+                const double U_f1_x_here = U_f1_x[(t * B + b) * (4 * H) + i];
+                const double U_o1_x_here = U_o1_x[(t * B + b) * (4 * H) + i];
+                const double U_g1_x_here = U_g1_x[(t * B + b) * (4 * H) + i];
+                const double i1_here = stacked_sigmoid(U_i1_x_here + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
+                i1[(t * B + b) * (4 * H) + i] = i1_here;
+                const double f1_here = stacked_sigmoid(U_f1_x_here + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
+                f1[(t * B + b) * (4 * H) + i] = f1_here;
+                const double o1_here = stacked_sigmoid(U_o1_x_here + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
+                o1[(t * B + b) * (4 * H) + i] = o1_here;
+                const double g1_here = stacked_tanh(U_g1_x_here + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
+                g1[(t * B + b) * (4 * H) + i] = g1_here;
+                const double c1_here = f1_here * c1[(t * B + b) * H + i] + i1_here * g1_here;
+                c1[((t + 1) * B + b) * H + i] = c1_here;
+                const double tanh_h1_here = stacked_tanh(c1_here);
+                tanh_h1[(t * B + b) * H + i] = tanh_h1_here;
+                h1[((t + 1) * B + b) * H + i] = o1_here * tanh_h1_here;
             }
         }
     }
-    /* U_i2_f2_o2_g2 = concat(U_i2, U_f2, U_o2, U_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[i * H + j] = U_i2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(K + i) * H + j] = U_f2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(2 * K + i) * H + j] = U_o2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(3 * K + i) * H + j] = U_g2[i * H + j];
-        }
-    }
+    /* U_i2_f2_o2_g2_panels_t = U_i2_f2_o2_g2.T, packed */
+    stacked_pack_turned(K, H, U_i2, H, 4 * K, 0, 0, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_f2, H, 4 * K, 0, K, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_o2, H, 4 * K, 0, 2 * K, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_g2, H, 4 * K, 0, 3 * K, U_i2_f2_o2_g2_panels_t);
+    /* U_i2_f2_o2_g2_panels = U_i2_f2_o2_g2, packed */
+    stacked_pack(K, H, U_i2, 4 * K, H, 0, 0, U_i2_f2_o2_g2_panels);
+    stacked_pack(K, H, U_f2, 4 * K, H, K, 0, U_i2_f2_o2_g2_panels);
+    stacked_pack(K, H, U_o2, 4 * K, H, 2 * K, 0, U_i2_f2_o2_g2_panels);
+    stacked_pack(K, H, U_g2, 4 * K, H, 3 * K, 0, U_i2_f2_o2_g2_panels);
     /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
-    stacked_rows(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2, H, U_i2_f2_o2_g2_h1, 4 * K);
-    /* b_i2_f2_o2_g2 = concat(b_i2, b_f2, b_o2, b_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[i] = b_i2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[K + i] = b_f2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[2 * K + i] = b_o2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[3 * K + i] = b_g2[i];
-    }
-    /* pre_i2_f2_o2_g2[t] = U_i2_f2_o2_g2_h1[t] + b_i2_f2_o2_g2 */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 4 * K; ++i) {
-                pre_i2_f2_o2_g2[(t * B + b) * (4 * K) + i] = U_i2_f2_o2_g2_h1[(t * B + b) * (4 * K) + i] + b_i2_f2_o2_g2[i];
-            }
-        }
-    }
-    /* W_i2_f2_o2_g2 = concat(W_i2, W_f2, W_o2, W_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[i * K + j] = W_i2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(K + i) * K + j] = W_f2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(2 * K + i) * K + j] = W_o2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(3 * K + i) * K + j] = W_g2[i * K + j];
-        }
-    }
+    stacked_product(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2_panels_t, U_i2_f2_o2_g2_h1, 4 * K);
+    /* W_i2_f2_o2_g2_panels_t = W_i2_f2_o2_g2.T, packed */
+    stacked_pack_turned(K, K, W_i2, K, 4 * K, 0, 0, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_f2, K, 4 * K, 0, K, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_o2, K, 4 * K, 0, 2 * K, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_g2, K, 4 * K, 0, 3 * K, W_i2_f2_o2_g2_panels_t);
+    /* W_i2_f2_o2_g2_panels = W_i2_f2_o2_g2, packed */
+    stacked_pack(K, K, W_i2, 4 * K, K, 0, 0, W_i2_f2_o2_g2_panels);
+    stacked_pack(K, K, W_f2, 4 * K, K, K, 0, W_i2_f2_o2_g2_panels);
+    stacked_pack(K, K, W_o2, 4 * K, K, 2 * K, 0, W_i2_f2_o2_g2_panels);
+    stacked_pack(K, K, W_g2, 4 * K, K, 3 * K, 0, W_i2_f2_o2_g2_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
-        stacked_rows(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2, K, W_i2_f2_o2_g2_h2, 4 * K);
-        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
-        /* g2[t] = tanh(z_g2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                g2[(t * B + b) * K + i] = tanh(pre_g2[(t * B + b) * (4 * K) + i] + W_g2_h2[b * (4 * K) + i]);
-            }
-        }
+        stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
         /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
         /* i2[t] = sigmoid(z_i2[t]) */
         /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
         /* f2[t] = sigmoid(z_f2[t]) */
         /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
         /* o2[t] = sigmoid(z_o2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * K; ++i) {
-                i2_f2_o2[(t * B + b) * (3 * K) + i] = stacked_sigmoid(pre_i2_f2_o2_g2_part[(t * B + b) * (4 * K) + i] + W_i2_f2_o2_g2_h2_part[b * (4 * K) + i]);
-            }
-        }
+        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
+        /* g2[t] = tanh(z_g2[t]) */
         /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                c2[((t + 1) * B + b) * K + i] = f2[(t * B + b) * (3 * K) + i] * c2[(t * B + b) * K + i] + i2[(t * B + b) * (3 * K) + i] * g2[(t * B + b) * K + i];
-            }
-        }
         /* tanh_h2[t] = tanh(c2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                tanh_h2[(t * B + b) * K + i] = tanh(c2[((t + 1) * B + b) * K + i]);
-            }
-        }
         /* h2[t] = o2[t] * tanh_h2[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
-                h2[((t + 1) * B + b) * K + i] = o2[(t * B + b) * (3 * K) + i] * tanh_h2[(t * B + b) * K + i];
+                const double U_i2_h1_here = U_i2_h1[(t * B + b) * (4 * K) + i];
+                const double U_f2_h1_here = U_f2_h1[(t * B + b) * (4 * K) + i];
+                const double U_o2_h1_here = U_o2_h1[(t * B + b) * (4 * K) + i];
+                const double U_g2_h1_here = U_g2_h1[(t * B + b) * (4 * K) + i];
+                const double i2_here = stacked_sigmoid(U_i2_h1_here + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
+                i2[(t * B + b) * (4 * K) + i] = i2_here;
+                const double f2_here = stacked_sigmoid(U_f2_h1_here + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
+                f2[(t * B + b) * (4 * K) + i] = f2_here;
+                const double o2_here = stacked_sigmoid(U_o2_h1_here + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
+                o2[(t * B + b) * (4 * K) + i] = o2_here;
+                const double g2_here = stacked_tanh(U_g2_h1_here + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
+                g2[(t * B + b) * (4 * K) + i] = g2_here;
+                const double c2_here = f2_here * c2[(t * B + b) * K + i] + i2_here * g2_here;
+                c2[((t + 1) * B + b) * K + i] = c2_here;
+                const double tanh_h2_here = stacked_tanh(c2_here);
+                tanh_h2[(t * B + b) * K + i] = tanh_h2_here;
+                h2[((t + 1) * B + b) * K + i] = o2_here * tanh_h2_here;
             }
         }
     }
     /* V_h2[t] = V @ h2[t] */
-    stacked_rows(T * B, O, K, &h2[B * K], K, V, K, V_h2, O);
+    stacked_product(T * B, O, K, &h2[B * K], K, V_panels_t, V_h2, O);
     /* z_yhat[t] = V @ h2[t] + b_y */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h2[(t * B + b) * O + i] + b_y[i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            stacked_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            stacked_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    stacked_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -1256,224 +1692,213 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
         L[0] = total;
     }
     /* h1_final1 = h1[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
-        }
-    }
     /* c1_final1 = c1[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
+            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
             c1_final1[b * H + i] = c1[(T * B + b) * H + i];
         }
     }
     /* h2_final1 = h2[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
-        }
-    }
     /* c2_final1 = c2[T-1] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
+            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
             c2_final1[b * K + i] = c2[(T * B + b) * K + i];
         }
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < O; ++i) {
                 dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    stacked_rows_transposed(T * B, K, O, dz_yhat, O, V, K, V_dz_yhat, K);
-    /* pre_dc2[t] = o2[t] * (1 - tanh_h2[t] * tanh_h2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dc2[(t * B + b) * K + i] = o2[(t * B + b) * (3 * K) + i] * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]);
-            }
-        }
-    }
-    /* pre_dz_i2[t] = g2[t] * i2[t] * (1 - i2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_i2[(t * B + b) * K + i] = g2[(t * B + b) * K + i] * i2[(t * B + b) * (3 * K) + i] * (1.0 - i2[(t * B + b) * (3 * K) + i]);
-            }
-        }
-    }
-    /* pre_dz_f2[t] = c2[t-1] * f2[t] * (1 - f2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_f2[(t * B + b) * K + i] = c2[(t * B + b) * K + i] * f2[(t * B + b) * (3 * K) + i] * (1.0 - f2[(t * B + b) * (3 * K) + i]);
-            }
-        }
-    }
-    /* pre_dz_o2[t] = tanh_h2[t] * o2[t] * (1 - o2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_o2[(t * B + b) * K + i] = tanh_h2[(t * B + b) * K + i] * o2[(t * B + b) * (3 * K) + i] * (1.0 - o2[(t * B + b) * (3 * K) + i]);
-            }
-        }
-    }
-    /* pre_dz_g2[t] = i2[t] * (1 - g2[t] * g2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_g2[(t * B + b) * K + i] = i2[(t * B + b) * (3 * K) + i] * (1.0 - g2[(t * B + b) * K + i] * g2[(t * B + b) * K + i]);
-            }
-        }
-    }
+    stacked_product(T * B, K, O, dz_yhat, O, V_panels, V_dz_yhat, K);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh2[t] = V.T @ dz_yhat[t] + dh2_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dh2[b * K + i] = V_dz_yhat[(t * B + b) * K + i] + dh2_carry[((t + 1) * B + b) * K + i];
-            }
-        }
         /* dtanh_h2[t] = dh2[t] * o2[t] */
         /* dc2[t] = dtanh_h2[t] * (1 - tanh_h2[t] * tanh_h2[t]) + dc2_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dc2[b * K + i] = dh2[b * K + i] * pre_dc2[(t * B + b) * K + i] + dc2_carry[((t + 1) * B + b) * K + i];
-            }
-        }
         /* dg2[t] = dc2[t] * i2[t] */
         /* dz_g2[t] = dg2[t] * (1 - g2[t] * g2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_g2[(t * B + b) * (4 * K) + i] = dc2[b * K + i] * pre_dz_g2[(t * B + b) * K + i];
-            }
-        }
         /* do2[t] = dh2[t] * tanh_h2[t] */
         /* dz_o2[t] = do2[t] * o2[t] * (1 - o2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_o2[(t * B + b) * (4 * K) + i] = dh2[b * K + i] * pre_dz_o2[(t * B + b) * K + i];
-            }
-        }
         /* df2[t] = dc2[t] * c2[t-1] */
         /* dz_f2[t] = df2[t] * f2[t] * (1 - f2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_f2[(t * B + b) * (4 * K) + i] = dc2[b * K + i] * pre_dz_f2[(t * B + b) * K + i];
-            }
-        }
         /* di2[t] = dc2[t] * g2[t] */
         /* dz_i2[t] = di2[t] * i2[t] * (1 - i2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_i2[(t * B + b) * (4 * K) + i] = dc2[b * K + i] * pre_dz_i2[(t * B + b) * K + i];
-            }
-        }
         /* dc2_carry[t] = dc2[t] * f2[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
-                dc2_carry[(t * B + b) * K + i] = dc2[b * K + i] * f2[(t * B + b) * (3 * K) + i];
+                const double g2_here_ = g2[(t * B + b) * (4 * K) + i];
+                const double o2_here_ = o2[(t * B + b) * (4 * K) + i];
+                const double f2_here_ = f2[(t * B + b) * (4 * K) + i];
+                const double i2_here_ = i2[(t * B + b) * (4 * K) + i];
+                const double dh2 = V_dz_yhat[(t * B + b) * K + i] + dh2_carry[b * K + i];
+                const double dc2 = o2_here_ * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]) * dh2 + dc2_carry[b * K + i];
+                dz_g2[(t * B + b) * (4 * K) + i] = i2_here_ * (1.0 - g2_here_ * g2_here_) * dc2;
+                dz_o2[(t * B + b) * (4 * K) + i] = tanh_h2[(t * B + b) * K + i] * o2_here_ * (1.0 - o2_here_) * dh2;
+                dz_f2[(t * B + b) * (4 * K) + i] = c2[(t * B + b) * K + i] * f2_here_ * (1.0 - f2_here_) * dc2;
+                dz_i2[(t * B + b) * (4 * K) + i] = g2_here_ * i2_here_ * (1.0 - i2_here_) * dc2;
+                dc2_carry[b * K + i] = f2_here_ * dc2;
             }
         }
         /* dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t] */
-        stacked_rows_transposed(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2, K, &dh2_carry[(t * B) * K], K);
+        stacked_product(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2_panels, dh2_carry, K);
     }
-    /* pre_dh1[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
-    stacked_rows_transposed(T * B, H, 4 * K, dz_i2_f2_o2_g2, 4 * K, U_i2_f2_o2_g2, H, pre_dh1, H);
-    /* pre_dc1[t] = o1[t] * (1 - tanh_h1[t] * tanh_h1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dc1[(t * B + b) * H + i] = o1[(t * B + b) * (3 * H) + i] * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]);
-            }
-        }
-    }
-    /* pre_dz_i1[t] = g1[t] * i1[t] * (1 - i1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_i1[(t * B + b) * H + i] = g1[(t * B + b) * H + i] * i1[(t * B + b) * (3 * H) + i] * (1.0 - i1[(t * B + b) * (3 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_f1[t] = c1[t-1] * f1[t] * (1 - f1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_f1[(t * B + b) * H + i] = c1[(t * B + b) * H + i] * f1[(t * B + b) * (3 * H) + i] * (1.0 - f1[(t * B + b) * (3 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_o1[t] = tanh_h1[t] * o1[t] * (1 - o1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_o1[(t * B + b) * H + i] = tanh_h1[(t * B + b) * H + i] * o1[(t * B + b) * (3 * H) + i] * (1.0 - o1[(t * B + b) * (3 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_g1[t] = i1[t] * (1 - g1[t] * g1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_g1[(t * B + b) * H + i] = i1[(t * B + b) * (3 * H) + i] * (1.0 - g1[(t * B + b) * H + i] * g1[(t * B + b) * H + i]);
-            }
-        }
-    }
+    /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
+    stacked_product(T * B, H, 4 * K, dz_i2_f2_o2_g2, 4 * K, U_i2_f2_o2_g2_panels, U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh1[t] = U_g2.T @ dz_g2[t] + U_o2.T @ dz_o2[t] + U_f2.T @ dz_f2[t] + U_i2.T @ dz_i2[t] + dh1_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dh1[b * H + i] = pre_dh1[(t * B + b) * H + i] + dh1_carry[((t + 1) * B + b) * H + i];
-            }
-        }
         /* dtanh_h1[t] = dh1[t] * o1[t] */
         /* dc1[t] = dtanh_h1[t] * (1 - tanh_h1[t] * tanh_h1[t]) + dc1_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dc1[b * H + i] = dh1[b * H + i] * pre_dc1[(t * B + b) * H + i] + dc1_carry[((t + 1) * B + b) * H + i];
-            }
-        }
         /* dg1[t] = dc1[t] * i1[t] */
         /* dz_g1[t] = dg1[t] * (1 - g1[t] * g1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_g1[(t * B + b) * (4 * H) + i] = dc1[b * H + i] * pre_dz_g1[(t * B + b) * H + i];
-            }
-        }
         /* do1[t] = dh1[t] * tanh_h1[t] */
         /* dz_o1[t] = do1[t] * o1[t] * (1 - o1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_o1[(t * B + b) * (4 * H) + i] = dh1[b * H + i] * pre_dz_o1[(t * B + b) * H + i];
-            }
-        }
         /* df1[t] = dc1[t] * c1[t-1] */
         /* dz_f1[t] = df1[t] * f1[t] * (1 - f1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_f1[(t * B + b) * (4 * H) + i] = dc1[b * H + i] * pre_dz_f1[(t * B + b) * H + i];
-            }
-        }
         /* di1[t] = dc1[t] * g1[t] */
         /* dz_i1[t] = di1[t] * i1[t] * (1 - i1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_i1[(t * B + b) * (4 * H) + i] = dc1[b * H + i] * pre_dz_i1[(t * B + b) * H + i];
-            }
-        }
         /* dc1_carry[t] = dc1[t] * f1[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
-                dc1_carry[(t * B + b) * H + i] = dc1[b * H + i] * f1[(t * B + b) * (3 * H) + i];
+                const double g1_here_ = g1[(t * B + b) * (4 * H) + i];
+                const double o1_here_ = o1[(t * B + b) * (4 * H) + i];
+                const double f1_here_ = f1[(t * B + b) * (4 * H) + i];
+                const double i1_here_ = i1[(t * B + b) * (4 * H) + i];
+                const double dh1 = dh1_carry[b * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
+                const double dc1 = o1_here_ * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]) * dh1 + dc1_carry[b * H + i];
+                dz_g1[(t * B + b) * (4 * H) + i] = i1_here_ * (1.0 - g1_here_ * g1_here_) * dc1;
+                dz_o1[(t * B + b) * (4 * H) + i] = tanh_h1[(t * B + b) * H + i] * o1_here_ * (1.0 - o1_here_) * dh1;
+                dz_f1[(t * B + b) * (4 * H) + i] = c1[(t * B + b) * H + i] * f1_here_ * (1.0 - f1_here_) * dc1;
+                dz_i1[(t * B + b) * (4 * H) + i] = g1_here_ * i1_here_ * (1.0 - i1_here_) * dc1;
+                dc1_carry[b * H + i] = f1_here_ * dc1;
             }
         }
         /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
-        stacked_rows_transposed(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1, H, &dh1_carry[(t * B) * H], H);
+        stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
+    }
+    /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_i1, 4 * H, x, I, dU_i1, I);
+    /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_f1, 4 * H, x, I, dU_f1, I);
+    /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_o1, 4 * H, x, I, dU_o1, I);
+    /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_g1, 4 * H, x, I, dU_g1, I);
+    /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_i1, 4 * H, h1, H, dW_i1, H);
+    /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_f1, 4 * H, h1, H, dW_f1, H);
+    /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_o1, 4 * H, h1, H, dW_o1, H);
+    /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_g1, 4 * H, h1, H, dW_g1, H);
+    /* db_i1 = sum_tb(dz_i1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_i1[i] = total;
+    }
+    /* db_f1 = sum_tb(dz_f1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_f1[i] = total;
+    }
+    /* db_o1 = sum_tb(dz_o1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_o1[i] = total;
+    }
+    /* db_g1 = sum_tb(dz_g1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_g1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_g1[i] = total;
+    }
+    /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_i2, 4 * K, &h1[B * H], H, dU_i2, H);
+    /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_f2, 4 * K, &h1[B * H], H, dU_f2, H);
+    /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_o2, 4 * K, &h1[B * H], H, dU_o2, H);
+    /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_g2, 4 * K, &h1[B * H], H, dU_g2, H);
+    /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_i2, 4 * K, h2, K, dW_i2, K);
+    /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_f2, 4 * K, h2, K, dW_f2, K);
+    /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_o2, 4 * K, h2, K, dW_o2, K);
+    /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_g2, 4 * K, h2, K, dW_g2, K);
+    /* db_i2 = sum_tb(dz_i2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_i2[i] = total;
+    }
+    /* db_f2 = sum_tb(dz_f2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_f2[i] = total;
+    }
+    /* db_o2 = sum_tb(dz_o2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_o2[i] = total;
+    }
+    /* db_g2 = sum_tb(dz_g2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_g2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_g2[i] = total;
     }
     /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
     stacked_sums(O, K, T * B, dz_yhat, O, &h2[B * K], K, dV, K);
@@ -1488,151 +1913,27 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
         db_y[i] = total;
     }
     /* dh1_init1 = dh1_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            dh1_init1[b * H + i] = dh1_carry[b * H + i];
-        }
-    }
     /* dc1_init1 = dc1_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
+            dh1_init1[b * H + i] = dh1_carry[b * H + i];
             dc1_init1[b * H + i] = dc1_carry[b * H + i];
         }
     }
     /* dh2_init1 = dh2_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            dh2_init1[b * K + i] = dh2_carry[b * K + i];
-        }
-    }
     /* dc2_init1 = dc2_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
+            dh2_init1[b * K + i] = dh2_carry[b * K + i];
             dc2_init1[b * K + i] = dc2_carry[b * K + i];
         }
     }
     /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
-    stacked_rows_transposed(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1, I, dx, I);
-    /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
-    /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
-    /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
-    /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
-    stacked_sums(4 * H, I, T * B, dz_i1_f1_o1_g1, 4 * H, x, I, dU_i1_f1_o1_g1, I);
-    /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
-    /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
-    /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
-    /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
-    stacked_sums(4 * H, H, T * B, dz_i1_f1_o1_g1, 4 * H, h1, H, dW_i1_f1_o1_g1, H);
-    /* db_i1 = sum_tb(dz_i1[t]) */
-    /* db_f1 = sum_tb(dz_f1[t]) */
-    /* db_o1 = sum_tb(dz_o1[t]) */
-    /* db_g1 = sum_tb(dz_g1[t]) */
-    for (size_t i = 0; i < 4 * H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i1_f1_o1_g1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_i1_f1_o1_g1[i] = total;
-    }
-    /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
-    /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
-    /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
-    /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
-    stacked_sums(4 * K, H, T * B, dz_i2_f2_o2_g2, 4 * K, &h1[B * H], H, dU_i2_f2_o2_g2, H);
-    /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
-    /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
-    /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
-    /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
-    stacked_sums(4 * K, K, T * B, dz_i2_f2_o2_g2, 4 * K, h2, K, dW_i2_f2_o2_g2, K);
-    /* db_i2 = sum_tb(dz_i2[t]) */
-    /* db_f2 = sum_tb(dz_f2[t]) */
-    /* db_o2 = sum_tb(dz_o2[t]) */
-    /* db_g2 = sum_tb(dz_g2[t]) */
-    for (size_t i = 0; i < 4 * K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i2_f2_o2_g2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_i2_f2_o2_g2[i] = total;
-    }
+    stacked_product(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->U_i1 != NULL) {
-        stacked_copy(1, H * I, dU_i1, (4 * H) * I, params_grad->U_i1);
-    }
-    if (params_grad != NULL && params_grad->U_f1 != NULL) {
-        stacked_copy(1, H * I, dU_f1, (4 * H) * I, params_grad->U_f1);
-    }
-    if (params_grad != NULL && params_grad->U_o1 != NULL) {
-        stacked_copy(1, H * I, dU_o1, (4 * H) * I, params_grad->U_o1);
-    }
-    if (params_grad != NULL && params_grad->U_g1 != NULL) {
-        stacked_copy(1, H * I, dU_g1, (4 * H) * I, params_grad->U_g1);
-    }
-    if (params_grad != NULL && params_grad->W_i1 != NULL) {
-        stacked_copy(1, H * H, dW_i1, (4 * H) * H, params_grad->W_i1);
-    }
-    if (params_grad != NULL && params_grad->W_f1 != NULL) {
-        stacked_copy(1, H * H, dW_f1, (4 * H) * H, params_grad->W_f1);
-    }
-    if (params_grad != NULL && params_grad->W_o1 != NULL) {
-        stacked_copy(1, H * H, dW_o1, (4 * H) * H, params_grad->W_o1);
-    }
-    if (params_grad != NULL && params_grad->W_g1 != NULL) {
-        stacked_copy(1, H * H, dW_g1, (4 * H) * H, params_grad->W_g1);
-    }
-    if (params_grad != NULL && params_grad->b_i1 != NULL) {
-        stacked_copy(1, H, db_i1, 4 * H, params_grad->b_i1);
-    }
-    if (params_grad != NULL && params_grad->b_f1 != NULL) {
-        stacked_copy(1, H, db_f1, 4 * H, params_grad->b_f1);
-    }
-    if (params_grad != NULL && params_grad->b_o1 != NULL) {
-        stacked_copy(1, H, db_o1, 4 * H, params_grad->b_o1);
-    }
-    if (params_grad != NULL && params_grad->b_g1 != NULL) {
-        stacked_copy(1, H, db_g1, 4 * H, params_grad->b_g1);
-    }
-    if (params_grad != NULL && params_grad->U_i2 != NULL) {
-        stacked_copy(1, K * H, dU_i2, (4 * K) * H, params_grad->U_i2);
-    }
-    if (params_grad != NULL && params_grad->U_f2 != NULL) {
-        stacked_copy(1, K * H, dU_f2, (4 * K) * H, params_grad->U_f2);
-    }
-    if (params_grad != NULL && params_grad->U_o2 != NULL) {
-        stacked_copy(1, K * H, dU_o2, (4 * K) * H, params_grad->U_o2);
-    }
-    if (params_grad != NULL && params_grad->U_g2 != NULL) {
-        stacked_copy(1, K * H, dU_g2, (4 * K) * H, params_grad->U_g2);
-    }
-    if (params_grad != NULL && params_grad->W_i2 != NULL) {
-        stacked_copy(1, K * K, dW_i2, (4 * K) * K, params_grad->W_i2);
-    }
-    if (params_grad != NULL && params_grad->W_f2 != NULL) {
-        stacked_copy(1, K * K, dW_f2, (4 * K) * K, params_grad->W_f2);
-    }
-    if (params_grad != NULL && params_grad->W_o2 != NULL) {
-        stacked_copy(1, K * K, dW_o2, (4 * K) * K, params_grad->W_o2);
-    }
-    if (params_grad != NULL && params_grad->W_g2 != NULL) {
-        stacked_copy(1, K * K, dW_g2, (4 * K) * K, params_grad->W_g2);
-    }
-    if (params_grad != NULL && params_grad->b_i2 != NULL) {
-        stacked_copy(1, K, db_i2, 4 * K, params_grad->b_i2);
-    }
-    if (params_grad != NULL && params_grad->b_f2 != NULL) {
-        stacked_copy(1, K, db_f2, 4 * K, params_grad->b_f2);
-    }
-    if (params_grad != NULL && params_grad->b_o2 != NULL) {
-        stacked_copy(1, K, db_o2, 4 * K, params_grad->b_o2);
-    }
-    if (params_grad != NULL && params_grad->b_g2 != NULL) {
-        stacked_copy(1, K, db_g2, 4 * K, params_grad->b_g2);
     }
     return stacked_ok;
 }
@@ -1657,8 +1958,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     const double one = 1.0;
     double *const zeros = next; /* stands for the cotangents that are left out */
     next += stacked_clear(zeros, stacked_larger(stacked_larger(B * T * O, B * H), B * K));
-    const double *const x = inputs->x; /* (T, B, I) */
-    const double *const y = inputs->y; /* (T, B, O) */
     const double *const U_i1 = params->U_i1; /* (H, I) */
     const double *const U_f1 = params->U_f1; /* (H, I) */
     const double *const U_o1 = params->U_o1; /* (H, I) */
@@ -1685,16 +1984,90 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     const double *const b_g2 = params->b_g2; /* (K) */
     const double *const V = params->V; /* (O, K) */
     const double *const b_y = params->b_y; /* (O) */
+    const double *const x = inputs->x; /* (T, B, I) */
+    const double *const y = inputs->y; /* (T, B, O) */
     const double *const h1_init1 = initial->h1; /* (B, H) */
     const double *const c1_init1 = initial->c1; /* (B, H) */
     const double *const h2_init1 = initial->h2; /* (B, K) */
     const double *const c2_init1 = initial->c2; /* (B, K) */
-    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
     const double *const yhat_bar = outputs_cotangent != NULL && outputs_cotangent->yhat != NULL ? outputs_cotangent->yhat : zeros; /* (T, B, O) */
     const double *const h1_final1_bar = final_cotangent != NULL && final_cotangent->h1 != NULL ? final_cotangent->h1 : zeros; /* (B, H) */
     const double *const c1_final1_bar = final_cotangent != NULL && final_cotangent->c1 != NULL ? final_cotangent->c1 : zeros; /* (B, H) */
     const double *const h2_final1_bar = final_cotangent != NULL && final_cotangent->h2 != NULL ? final_cotangent->h2 : zeros; /* (B, K) */
     const double *const c2_final1_bar = final_cotangent != NULL && final_cotangent->c2 != NULL ? final_cotangent->c2 : zeros; /* (B, K) */
+    const double *const L_bar = outputs_cotangent != NULL && outputs_cotangent->loss != NULL ? outputs_cotangent->loss : &one; /* (1) */
+    double *const dU_i1 = params_grad != NULL && params_grad->U_i1 != NULL ? params_grad->U_i1 : next; /* (H, I) */
+    next += H * I;
+    double *const dU_f1 = params_grad != NULL && params_grad->U_f1 != NULL ? params_grad->U_f1 : next; /* (H, I) */
+    next += H * I;
+    double *const dU_o1 = params_grad != NULL && params_grad->U_o1 != NULL ? params_grad->U_o1 : next; /* (H, I) */
+    next += H * I;
+    double *const dU_g1 = params_grad != NULL && params_grad->U_g1 != NULL ? params_grad->U_g1 : next; /* (H, I) */
+    next += H * I;
+    double *const dW_i1 = params_grad != NULL && params_grad->W_i1 != NULL ? params_grad->W_i1 : next; /* (H, H) */
+    next += H * H;
+    double *const dW_f1 = params_grad != NULL && params_grad->W_f1 != NULL ? params_grad->W_f1 : next; /* (H, H) */
+    next += H * H;
+    double *const dW_o1 = params_grad != NULL && params_grad->W_o1 != NULL ? params_grad->W_o1 : next; /* (H, H) */
+    next += H * H;
+    double *const dW_g1 = params_grad != NULL && params_grad->W_g1 != NULL ? params_grad->W_g1 : next; /* (H, H) */
+    next += H * H;
+    double *const db_i1 = params_grad != NULL && params_grad->b_i1 != NULL ? params_grad->b_i1 : next; /* (H) */
+    next += H;
+    double *const db_f1 = params_grad != NULL && params_grad->b_f1 != NULL ? params_grad->b_f1 : next; /* (H) */
+    next += H;
+    double *const db_o1 = params_grad != NULL && params_grad->b_o1 != NULL ? params_grad->b_o1 : next; /* (H) */
+    next += H;
+    double *const db_g1 = params_grad != NULL && params_grad->b_g1 != NULL ? params_grad->b_g1 : next; /* (H) */
+    next += H;
+    double *const dU_i2 = params_grad != NULL && params_grad->U_i2 != NULL ? params_grad->U_i2 : next; /* (K, H) */
+    next += K * H;
+    double *const dU_f2 = params_grad != NULL && params_grad->U_f2 != NULL ? params_grad->U_f2 : next; /* (K, H) */
+    next += K * H;
+    double *const dU_o2 = params_grad != NULL && params_grad->U_o2 != NULL ? params_grad->U_o2 : next; /* (K, H) */
+    next += K * H;
+    double *const dU_g2 = params_grad != NULL && params_grad->U_g2 != NULL ? params_grad->U_g2 : next; /* (K, H) */
+    next += K * H;
+    double *const dW_i2 = params_grad != NULL && params_grad->W_i2 != NULL ? params_grad->W_i2 : next; /* (K, K) */
+    next += K * K;
+    double *const dW_f2 = params_grad != NULL && params_grad->W_f2 != NULL ? params_grad->W_f2 : next; /* (K, K) */
+    next += K * K;
+    double *const dW_o2 = params_grad != NULL && params_grad->W_o2 != NULL ? params_grad->W_o2 : next; /* (K, K) */
+    next += K * K;
+    double *const dW_g2 = params_grad != NULL && params_grad->W_g2 != NULL ? params_grad->W_g2 : next; /* (K, K) */
+    next += K * K;
+    double *const db_i2 = params_grad != NULL && params_grad->b_i2 != NULL ? params_grad->b_i2 : next; /* (K) */
+    next += K;
+    double *const db_f2 = params_grad != NULL && params_grad->b_f2 != NULL ? params_grad->b_f2 : next; /* (K) */
+    next += K;
+    double *const db_o2 = params_grad != NULL && params_grad->b_o2 != NULL ? params_grad->b_o2 : next; /* (K) */
+    next += K;
+    double *const db_g2 = params_grad != NULL && params_grad->b_g2 != NULL ? params_grad->b_g2 : next; /* (K) */
+    next += K;
+    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, K) */
+    next += O * K;
+    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
+    next += O;
+    double *const U_i1_f1_o1_g1_panels_t = next; /* (I, 4 * H) */
+    next += I * (4 * H);
+    double *const W_i1_f1_o1_g1_panels_t = next; /* (H, 4 * H) */
+    next += H * (4 * H);
+    double *const U_i2_f2_o2_g2_panels_t = next; /* (H, 4 * K) */
+    next += H * (4 * K);
+    double *const W_i2_f2_o2_g2_panels_t = next; /* (K, 4 * K) */
+    next += K * (4 * K);
+    double *const V_panels_t = next; /* (K, O) */
+    next += K * O;
+    double *const V_panels = next; /* (O, K) */
+    next += O * K;
+    double *const W_i2_f2_o2_g2_panels = next; /* (4 * K, K) */
+    next += (4 * K) * K;
+    double *const U_i2_f2_o2_g2_panels = next; /* (4 * K, H) */
+    next += (4 * K) * H;
+    double *const W_i1_f1_o1_g1_panels = next; /* (4 * H, H) */
+    next += (4 * H) * H;
+    double *const U_i1_f1_o1_g1_panels = next; /* (4 * H, I) */
+    next += (4 * H) * I;
     double *const h1 = next; /* (T + 1, B, H) */
     next += (T + 1) * B * H;
     double *const c1 = next; /* (T + 1, B, H) */
@@ -1703,26 +2076,8 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     next += (T + 1) * B * K;
     double *const c2 = next; /* (T + 1, B, K) */
     next += (T + 1) * B * K;
-    double *const i1_f1_o1 = next; /* (T, B, 3 * H) */
-    next += T * B * (3 * H);
-    double *const i1 = i1_f1_o1; /* (T, B, H), a part of i1_f1_o1 */
-    double *const f1 = i1_f1_o1 + H; /* (T, B, H), a part of i1_f1_o1 */
-    double *const o1 = i1_f1_o1 + 2 * H; /* (T, B, H), a part of i1_f1_o1 */
-    double *const g1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const i2_f2_o2 = next; /* (T, B, 3 * K) */
-    next += T * B * (3 * K);
-    double *const i2 = i2_f2_o2; /* (T, B, K), a part of i2_f2_o2 */
-    double *const f2 = i2_f2_o2 + K; /* (T, B, K), a part of i2_f2_o2 */
-    double *const o2 = i2_f2_o2 + 2 * K; /* (T, B, K), a part of i2_f2_o2 */
-    double *const g2 = next; /* (T, B, K) */
-    next += T * B * K;
     double *const yhat = outputs != NULL && outputs->yhat != NULL ? outputs->yhat : next; /* (T, B, O) */
     next += T * B * O;
-    double *const loss_ = next; /* (T, B, 1) */
-    next += T * B;
-    double *const L = next; /* (1) */
-    next += 1;
     double *const tanh_h1 = next; /* (T, B, H) */
     next += T * B * H;
     double *const tanh_h2 = next; /* (T, B, K) */
@@ -1739,60 +2094,8 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     next += B * K;
     double *const dx = inputs_grad != NULL && inputs_grad->x != NULL ? inputs_grad->x : next; /* (T, B, I) */
     next += T * B * I;
-    double *const dh1 = next; /* (B, H) */
-    next += B * H;
-    double *const dc1 = next; /* (B, H) */
-    next += B * H;
-    double *const dh2 = next; /* (B, K) */
-    next += B * K;
-    double *const dc2 = next; /* (B, K) */
-    next += B * K;
-    double *const dU_i1_f1_o1_g1 = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const dU_i1 = dU_i1_f1_o1_g1 + 0 * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dU_f1 = dU_i1_f1_o1_g1 + H * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dU_o1 = dU_i1_f1_o1_g1 + (2 * H) * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dU_g1 = dU_i1_f1_o1_g1 + (3 * H) * I; /* (H, I), a part of dU_i1_f1_o1_g1 */
-    double *const dW_i1_f1_o1_g1 = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const dW_i1 = dW_i1_f1_o1_g1 + 0 * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const dW_f1 = dW_i1_f1_o1_g1 + H * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const dW_o1 = dW_i1_f1_o1_g1 + (2 * H) * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const dW_g1 = dW_i1_f1_o1_g1 + (3 * H) * H; /* (H, H), a part of dW_i1_f1_o1_g1 */
-    double *const db_i1_f1_o1_g1 = next; /* (4 * H) */
-    next += 4 * H;
-    double *const db_i1 = db_i1_f1_o1_g1; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const db_f1 = db_i1_f1_o1_g1 + H; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const db_o1 = db_i1_f1_o1_g1 + 2 * H; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const db_g1 = db_i1_f1_o1_g1 + 3 * H; /* (H), a part of db_i1_f1_o1_g1 */
-    double *const dU_i2_f2_o2_g2 = next; /* (4 * K, H) */
-    next += (4 * K) * H;
-    double *const dU_i2 = dU_i2_f2_o2_g2 + 0 * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dU_f2 = dU_i2_f2_o2_g2 + K * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dU_o2 = dU_i2_f2_o2_g2 + (2 * K) * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dU_g2 = dU_i2_f2_o2_g2 + (3 * K) * H; /* (K, H), a part of dU_i2_f2_o2_g2 */
-    double *const dW_i2_f2_o2_g2 = next; /* (4 * K, K) */
-    next += (4 * K) * K;
-    double *const dW_i2 = dW_i2_f2_o2_g2 + 0 * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const dW_f2 = dW_i2_f2_o2_g2 + K * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const dW_o2 = dW_i2_f2_o2_g2 + (2 * K) * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const dW_g2 = dW_i2_f2_o2_g2 + (3 * K) * K; /* (K, K), a part of dW_i2_f2_o2_g2 */
-    double *const db_i2_f2_o2_g2 = next; /* (4 * K) */
-    next += 4 * K;
-    double *const db_i2 = db_i2_f2_o2_g2; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const db_f2 = db_i2_f2_o2_g2 + K; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const db_o2 = db_i2_f2_o2_g2 + 2 * K; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const db_g2 = db_i2_f2_o2_g2 + 3 * K; /* (K), a part of db_i2_f2_o2_g2 */
-    double *const dV = params_grad != NULL && params_grad->V != NULL ? params_grad->V : next; /* (O, K) */
-    next += O * K;
-    double *const db_y = params_grad != NULL && params_grad->b_y != NULL ? params_grad->b_y : next; /* (O) */
-    next += O;
     double *const dyhat = next; /* (T, B, O) */
     next += T * B * O;
-    double *const dloss = next; /* (T, B, 1) */
-    next += T * B;
-    double *const dL = next; /* (1) */
-    next += 1;
     double *const dh1_init1 = initial_grad != NULL && initial_grad->h1 != NULL ? initial_grad->h1 : next; /* (B, H) */
     next += B * H;
     double *const dc1_init1 = initial_grad != NULL && initial_grad->c1 != NULL ? initial_grad->c1 : next; /* (B, H) */
@@ -1801,18 +2104,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     next += B * K;
     double *const dc2_init1 = initial_grad != NULL && initial_grad->c2 != NULL ? initial_grad->c2 : next; /* (B, K) */
     next += B * K;
-    double *const dz_i1_f1_o1_g1 = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const dz_i1 = dz_i1_f1_o1_g1; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_f1 = dz_i1_f1_o1_g1 + H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_o1 = dz_i1_f1_o1_g1 + 2 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_g1 = dz_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
-    double *const dz_i2_f2_o2_g2 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const dz_i2 = dz_i2_f2_o2_g2; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
-    double *const dz_f2 = dz_i2_f2_o2_g2 + K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
-    double *const dz_o2 = dz_i2_f2_o2_g2 + 2 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
-    double *const dz_g2 = dz_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
     double *const dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const dh1_final1 = next; /* (B, H) */
@@ -1823,14 +2114,14 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     next += B * K;
     double *const dc2_final1 = next; /* (B, K) */
     next += B * K;
-    double *const dc2_carry = next; /* (T + 1, B, K) */
-    next += (T + 1) * B * K;
-    double *const dh2_carry = next; /* (T + 1, B, K) */
-    next += (T + 1) * B * K;
-    double *const dc1_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
-    double *const dh1_carry = next; /* (T + 1, B, H) */
-    next += (T + 1) * B * H;
+    double *const dc2_carry = next; /* (B, K) */
+    next += B * K;
+    double *const dh2_carry = next; /* (B, K) */
+    next += B * K;
+    double *const dc1_carry = next; /* (B, H) */
+    next += B * H;
+    double *const dh1_carry = next; /* (B, H) */
+    next += B * H;
     double *const at_dh1_carry = next; /* (B, H) */
     next += B * H;
     double *const at_dc1_carry = next; /* (B, H) */
@@ -1839,17 +2130,15 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     next += B * K;
     double *const at_dc2_carry = next; /* (B, K) */
     next += B * K;
+    double *const U_i1_f1_o1_g1_x = next; /* (T, B, 4 * H) */
+    next += T * B * (4 * H);
     double *const W_i1_f1_o1_g1_h1 = next; /* (B, 4 * H) */
     next += B * (4 * H);
-    double *const W_g1_h1 = W_i1_f1_o1_g1_h1 + 3 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_i2_f2_o2_g2_h1 = next; /* (T, B, 4 * K) */
+    next += T * B * (4 * K);
     double *const W_i2_f2_o2_g2_h2 = next; /* (B, 4 * K) */
     next += B * (4 * K);
-    double *const W_g2_h2 = W_i2_f2_o2_g2_h2 + 3 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
     double *const V_h2 = next; /* (T, B, O) */
-    next += T * B * O;
-    double *const p_m_dz_yhat = next; /* (T, B, 1) */
-    next += T * B;
-    double *const sum_p_m_dz_yhat = next; /* (T, B, O) */
     next += T * B * O;
     double *const u_dh2 = next; /* (T, B, K) */
     next += T * B * K;
@@ -1869,331 +2158,239 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     next += B * K;
     double *const u_dc2_init1 = next; /* (B, K) */
     next += B * K;
-    double *const pre_i1_f1_o1_g1 = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const pre_g1 = pre_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of pre_i1_f1_o1_g1 */
-    double *const pre_i2_f2_o2_g2 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const pre_g2 = pre_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of pre_i2_f2_o2_g2 */
-    double *const pre_dh2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dc2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_g2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_o2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_f2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dz_i2 = next; /* (T, B, K) */
-    next += T * B * K;
-    double *const pre_dh1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dc1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_g1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_o1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_f1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const pre_dz_i1 = next; /* (T, B, H) */
-    next += T * B * H;
-    double *const U_i2_f2_o2_g2 = next; /* (4 * K, H) */
-    next += (4 * K) * H;
     double *const U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack = next; /* (T, B, H) */
     next += T * B * H;
-    double *const U_i1_f1_o1_g1 = next; /* (4 * H, I) */
-    next += (4 * H) * I;
-    double *const W_i2_f2_o2_g2 = next; /* (4 * K, K) */
-    next += (4 * K) * K;
-    double *const W_i1_f1_o1_g1 = next; /* (4 * H, H) */
-    next += (4 * H) * H;
-    double *const U_i1_f1_o1_g1_x = next; /* (T, B, 4 * H) */
-    next += T * B * (4 * H);
-    double *const U_i2_f2_o2_g2_h1 = next; /* (T, B, 4 * K) */
-    next += T * B * (4 * K);
-    double *const b_i1_f1_o1_g1 = next; /* (4 * H) */
-    next += 4 * H;
-    double *const pre_i1_f1_o1_g1_part = pre_i1_f1_o1_g1; /* (T, B, 3 * H), a part of pre_i1_f1_o1_g1 */
-    double *const W_i1_f1_o1_g1_h1_part = W_i1_f1_o1_g1_h1; /* (B, 3 * H), a part of W_i1_f1_o1_g1_h1 */
-    double *const b_i2_f2_o2_g2 = next; /* (4 * K) */
-    next += 4 * K;
-    double *const pre_i2_f2_o2_g2_part = pre_i2_f2_o2_g2; /* (T, B, 3 * K), a part of pre_i2_f2_o2_g2 */
-    double *const W_i2_f2_o2_g2_h2_part = W_i2_f2_o2_g2_h2; /* (B, 3 * K), a part of W_i2_f2_o2_g2_h2 */
+    double *const loss_ = next; /* (T, B, 1) */
+    next += T * B;
+    double *const L = next; /* (1) */
+    next += 1;
+    double *const dloss = next; /* (T, B, 1) */
+    next += T * B;
+    double *const dL = next; /* (1) */
+    next += 1;
+    double *const p_m_dz_yhat = next; /* (T, B, 1) */
+    next += T * B;
+    double *const i1 = U_i1_f1_o1_g1_x; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const f1 = U_i1_f1_o1_g1_x + H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const o1 = U_i1_f1_o1_g1_x + 2 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const g1 = U_i1_f1_o1_g1_x + 3 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const i2 = U_i2_f2_o2_g2_h1; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const f2 = U_i2_f2_o2_g2_h1 + K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const o2 = U_i2_f2_o2_g2_h1 + 2 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const g2 = U_i2_f2_o2_g2_h1 + 3 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const dz_i1_f1_o1_g1 = U_i1_f1_o1_g1_x; /* (T, B, 4 * H), a part of U_i1_f1_o1_g1_x */
+    double *const dz_i1 = dz_i1_f1_o1_g1; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_f1 = dz_i1_f1_o1_g1 + H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_o1 = dz_i1_f1_o1_g1 + 2 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_g1 = dz_i1_f1_o1_g1 + 3 * H; /* (T, B, H), a part of dz_i1_f1_o1_g1 */
+    double *const dz_i2_f2_o2_g2 = U_i2_f2_o2_g2_h1; /* (T, B, 4 * K), a part of U_i2_f2_o2_g2_h1 */
+    double *const dz_i2 = dz_i2_f2_o2_g2; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const dz_f2 = dz_i2_f2_o2_g2 + K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const dz_o2 = dz_i2_f2_o2_g2 + 2 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const dz_g2 = dz_i2_f2_o2_g2 + 3 * K; /* (T, B, K), a part of dz_i2_f2_o2_g2 */
+    double *const U_i1_x = U_i1_f1_o1_g1_x; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_i1_h1 = W_i1_f1_o1_g1_h1; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_f1_x = U_i1_f1_o1_g1_x + H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_f1_h1 = W_i1_f1_o1_g1_h1 + H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_o1_x = U_i1_f1_o1_g1_x + 2 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_o1_h1 = W_i1_f1_o1_g1_h1 + 2 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_g1_x = U_i1_f1_o1_g1_x + 3 * H; /* (T, B, H), a part of U_i1_f1_o1_g1_x */
+    double *const W_g1_h1 = W_i1_f1_o1_g1_h1 + 3 * H; /* (B, H), a part of W_i1_f1_o1_g1_h1 */
+    double *const U_i2_h1 = U_i2_f2_o2_g2_h1; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_i2_h2 = W_i2_f2_o2_g2_h2; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_f2_h1 = U_i2_f2_o2_g2_h1 + K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_f2_h2 = W_i2_f2_o2_g2_h2 + K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_o2_h1 = U_i2_f2_o2_g2_h1 + 2 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_o2_h2 = W_i2_f2_o2_g2_h2 + 2 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
+    double *const U_g2_h1 = U_i2_f2_o2_g2_h1 + 3 * K; /* (T, B, K), a part of U_i2_f2_o2_g2_h1 */
+    double *const W_g2_h2 = W_i2_f2_o2_g2_h2 + 3 * K; /* (B, K), a part of W_i2_f2_o2_g2_h2 */
 
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             h1[b * H + i] = h1_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             c1[b * H + i] = c1_init1[b * H + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             h2[b * K + i] = h2_init1[b * K + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             c2[b * K + i] = c2_init1[b * K + i];
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
-            dc2_carry[(T * B + b) * K + i] = 0.0;
+            dc2_carry[b * K + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
-            dh2_carry[(T * B + b) * K + i] = 0.0;
+            dh2_carry[b * K + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
-            dc1_carry[(T * B + b) * H + i] = 0.0;
+            dc1_carry[b * H + i] = 0.0;
         }
     }
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
-            dh1_carry[(T * B + b) * H + i] = 0.0;
+            dh1_carry[b * H + i] = 0.0;
         }
     }
-    /* U_i1_f1_o1_g1 = concat(U_i1, U_f1, U_o1, U_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[i * I + j] = U_i1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(H + i) * I + j] = U_f1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(2 * H + i) * I + j] = U_o1[i * I + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < I; ++j) {
-            U_i1_f1_o1_g1[(3 * H + i) * I + j] = U_g1[i * I + j];
-        }
-    }
+    /* V_panels_t = V.T, packed */
+    stacked_pack_turned(O, K, V, K, O, 0, 0, V_panels_t);
+    /* V_panels = V, packed */
+    stacked_pack(O, K, V, O, K, 0, 0, V_panels);
+    /* U_i1_f1_o1_g1_panels_t = U_i1_f1_o1_g1.T, packed */
+    stacked_pack_turned(H, I, U_i1, I, 4 * H, 0, 0, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_f1, I, 4 * H, 0, H, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_o1, I, 4 * H, 0, 2 * H, U_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, I, U_g1, I, 4 * H, 0, 3 * H, U_i1_f1_o1_g1_panels_t);
+    /* U_i1_f1_o1_g1_panels = U_i1_f1_o1_g1, packed */
+    stacked_pack(H, I, U_i1, 4 * H, I, 0, 0, U_i1_f1_o1_g1_panels);
+    stacked_pack(H, I, U_f1, 4 * H, I, H, 0, U_i1_f1_o1_g1_panels);
+    stacked_pack(H, I, U_o1, 4 * H, I, 2 * H, 0, U_i1_f1_o1_g1_panels);
+    stacked_pack(H, I, U_g1, 4 * H, I, 3 * H, 0, U_i1_f1_o1_g1_panels);
     /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
-    stacked_rows(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1, I, U_i1_f1_o1_g1_x, 4 * H);
-    /* b_i1_f1_o1_g1 = concat(b_i1, b_f1, b_o1, b_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[i] = b_i1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[H + i] = b_f1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[2 * H + i] = b_o1[i];
-    }
-    for (size_t i = 0; i < H; ++i) {
-        b_i1_f1_o1_g1[3 * H + i] = b_g1[i];
-    }
-    /* pre_i1_f1_o1_g1[t] = U_i1_f1_o1_g1_x[t] + b_i1_f1_o1_g1 */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 4 * H; ++i) {
-                pre_i1_f1_o1_g1[(t * B + b) * (4 * H) + i] = U_i1_f1_o1_g1_x[(t * B + b) * (4 * H) + i] + b_i1_f1_o1_g1[i];
-            }
-        }
-    }
-    /* W_i1_f1_o1_g1 = concat(W_i1, W_f1, W_o1, W_g1) */
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[i * H + j] = W_i1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(H + i) * H + j] = W_f1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(2 * H + i) * H + j] = W_o1[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < H; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            W_i1_f1_o1_g1[(3 * H + i) * H + j] = W_g1[i * H + j];
-        }
-    }
+    stacked_product(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1_panels_t, U_i1_f1_o1_g1_x, 4 * H);
+    /* W_i1_f1_o1_g1_panels_t = W_i1_f1_o1_g1.T, packed */
+    stacked_pack_turned(H, H, W_i1, H, 4 * H, 0, 0, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_f1, H, 4 * H, 0, H, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_o1, H, 4 * H, 0, 2 * H, W_i1_f1_o1_g1_panels_t);
+    stacked_pack_turned(H, H, W_g1, H, 4 * H, 0, 3 * H, W_i1_f1_o1_g1_panels_t);
+    /* W_i1_f1_o1_g1_panels = W_i1_f1_o1_g1, packed */
+    stacked_pack(H, H, W_i1, 4 * H, H, 0, 0, W_i1_f1_o1_g1_panels);
+    stacked_pack(H, H, W_f1, 4 * H, H, H, 0, W_i1_f1_o1_g1_panels);
+    stacked_pack(H, H, W_o1, 4 * H, H, 2 * H, 0, W_i1_f1_o1_g1_panels);
+    stacked_pack(H, H, W_g1, 4 * H, H, 3 * H, 0, W_i1_f1_o1_g1_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
-        stacked_rows(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1, H, W_i1_f1_o1_g1_h1, 4 * H);
-        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
-        /* g1[t] = tanh(z_g1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                g1[(t * B + b) * H + i] = tanh(pre_g1[(t * B + b) * (4 * H) + i] + W_g1_h1[b * (4 * H) + i]);
-            }
-        }
+        stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
         /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
         /* i1[t] = sigmoid(z_i1[t]) */
         /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
         /* f1[t] = sigmoid(z_f1[t]) */
         /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
         /* o1[t] = sigmoid(z_o1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * H; ++i) {
-                i1_f1_o1[(t * B + b) * (3 * H) + i] = stacked_sigmoid(pre_i1_f1_o1_g1_part[(t * B + b) * (4 * H) + i] + W_i1_f1_o1_g1_h1_part[b * (4 * H) + i]);
-            }
-        }
+        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
+        /* g1[t] = tanh(z_g1[t]) */
         /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                c1[((t + 1) * B + b) * H + i] = f1[(t * B + b) * (3 * H) + i] * c1[(t * B + b) * H + i] + i1[(t * B + b) * (3 * H) + i] * g1[(t * B + b) * H + i];
-            }
-        }
         /* tanh_h1[t] = tanh(c1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                tanh_h1[(t * B + b) * H + i] = tanh(c1[((t + 1) * B + b) * H + i]);
-            }
-        }
         /* h1[t] = o1[t] * tanh_h1[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
-                h1[((t + 1) * B + b) * H + i] = o1[(t * B + b) * (3 * H) + i] * tanh_h1[(t * B + b) * H + i];
+                const double U_i1_x_here = U_i1_x[(t * B + b) * (4 * H) + i];
+                const double U_f1_x_here = U_f1_x[(t * B + b) * (4 * H) + i];
+                const double U_o1_x_here = U_o1_x[(t * B + b) * (4 * H) + i];
+                const double U_g1_x_here = U_g1_x[(t * B + b) * (4 * H) + i];
+                const double i1_here = stacked_sigmoid(U_i1_x_here + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
+                i1[(t * B + b) * (4 * H) + i] = i1_here;
+                const double f1_here = stacked_sigmoid(U_f1_x_here + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
+                f1[(t * B + b) * (4 * H) + i] = f1_here;
+                const double o1_here = stacked_sigmoid(U_o1_x_here + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
+                o1[(t * B + b) * (4 * H) + i] = o1_here;
+                const double g1_here = stacked_tanh(U_g1_x_here + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
+                g1[(t * B + b) * (4 * H) + i] = g1_here;
+                const double c1_here = f1_here * c1[(t * B + b) * H + i] + i1_here * g1_here;
+                c1[((t + 1) * B + b) * H + i] = c1_here;
+                const double tanh_h1_here = stacked_tanh(c1_here);
+                tanh_h1[(t * B + b) * H + i] = tanh_h1_here;
+                h1[((t + 1) * B + b) * H + i] = o1_here * tanh_h1_here;
             }
         }
     }
-    /* U_i2_f2_o2_g2 = concat(U_i2, U_f2, U_o2, U_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[i * H + j] = U_i2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(K + i) * H + j] = U_f2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(2 * K + i) * H + j] = U_o2[i * H + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < H; ++j) {
-            U_i2_f2_o2_g2[(3 * K + i) * H + j] = U_g2[i * H + j];
-        }
-    }
+    /* U_i2_f2_o2_g2_panels_t = U_i2_f2_o2_g2.T, packed */
+    stacked_pack_turned(K, H, U_i2, H, 4 * K, 0, 0, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_f2, H, 4 * K, 0, K, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_o2, H, 4 * K, 0, 2 * K, U_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, H, U_g2, H, 4 * K, 0, 3 * K, U_i2_f2_o2_g2_panels_t);
+    /* U_i2_f2_o2_g2_panels = U_i2_f2_o2_g2, packed */
+    stacked_pack(K, H, U_i2, 4 * K, H, 0, 0, U_i2_f2_o2_g2_panels);
+    stacked_pack(K, H, U_f2, 4 * K, H, K, 0, U_i2_f2_o2_g2_panels);
+    stacked_pack(K, H, U_o2, 4 * K, H, 2 * K, 0, U_i2_f2_o2_g2_panels);
+    stacked_pack(K, H, U_g2, 4 * K, H, 3 * K, 0, U_i2_f2_o2_g2_panels);
     /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
-    stacked_rows(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2, H, U_i2_f2_o2_g2_h1, 4 * K);
-    /* b_i2_f2_o2_g2 = concat(b_i2, b_f2, b_o2, b_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[i] = b_i2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[K + i] = b_f2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[2 * K + i] = b_o2[i];
-    }
-    for (size_t i = 0; i < K; ++i) {
-        b_i2_f2_o2_g2[3 * K + i] = b_g2[i];
-    }
-    /* pre_i2_f2_o2_g2[t] = U_i2_f2_o2_g2_h1[t] + b_i2_f2_o2_g2 */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 4 * K; ++i) {
-                pre_i2_f2_o2_g2[(t * B + b) * (4 * K) + i] = U_i2_f2_o2_g2_h1[(t * B + b) * (4 * K) + i] + b_i2_f2_o2_g2[i];
-            }
-        }
-    }
-    /* W_i2_f2_o2_g2 = concat(W_i2, W_f2, W_o2, W_g2) */
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[i * K + j] = W_i2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(K + i) * K + j] = W_f2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(2 * K + i) * K + j] = W_o2[i * K + j];
-        }
-    }
-    for (size_t i = 0; i < K; ++i) {
-        for (size_t j = 0; j < K; ++j) {
-            W_i2_f2_o2_g2[(3 * K + i) * K + j] = W_g2[i * K + j];
-        }
-    }
+    stacked_product(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2_panels_t, U_i2_f2_o2_g2_h1, 4 * K);
+    /* W_i2_f2_o2_g2_panels_t = W_i2_f2_o2_g2.T, packed */
+    stacked_pack_turned(K, K, W_i2, K, 4 * K, 0, 0, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_f2, K, 4 * K, 0, K, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_o2, K, 4 * K, 0, 2 * K, W_i2_f2_o2_g2_panels_t);
+    stacked_pack_turned(K, K, W_g2, K, 4 * K, 0, 3 * K, W_i2_f2_o2_g2_panels_t);
+    /* W_i2_f2_o2_g2_panels = W_i2_f2_o2_g2, packed */
+    stacked_pack(K, K, W_i2, 4 * K, K, 0, 0, W_i2_f2_o2_g2_panels);
+    stacked_pack(K, K, W_f2, 4 * K, K, K, 0, W_i2_f2_o2_g2_panels);
+    stacked_pack(K, K, W_o2, 4 * K, K, 2 * K, 0, W_i2_f2_o2_g2_panels);
+    stacked_pack(K, K, W_g2, 4 * K, K, 3 * K, 0, W_i2_f2_o2_g2_panels);
     for (size_t t = 0; t < T; ++t) {
         /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
-        stacked_rows(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2, K, W_i2_f2_o2_g2_h2, 4 * K);
-        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
-        /* g2[t] = tanh(z_g2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                g2[(t * B + b) * K + i] = tanh(pre_g2[(t * B + b) * (4 * K) + i] + W_g2_h2[b * (4 * K) + i]);
-            }
-        }
+        stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
         /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
         /* i2[t] = sigmoid(z_i2[t]) */
         /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
         /* f2[t] = sigmoid(z_f2[t]) */
         /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
         /* o2[t] = sigmoid(z_o2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < 3 * K; ++i) {
-                i2_f2_o2[(t * B + b) * (3 * K) + i] = stacked_sigmoid(pre_i2_f2_o2_g2_part[(t * B + b) * (4 * K) + i] + W_i2_f2_o2_g2_h2_part[b * (4 * K) + i]);
-            }
-        }
+        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
+        /* g2[t] = tanh(z_g2[t]) */
         /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                c2[((t + 1) * B + b) * K + i] = f2[(t * B + b) * (3 * K) + i] * c2[(t * B + b) * K + i] + i2[(t * B + b) * (3 * K) + i] * g2[(t * B + b) * K + i];
-            }
-        }
         /* tanh_h2[t] = tanh(c2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                tanh_h2[(t * B + b) * K + i] = tanh(c2[((t + 1) * B + b) * K + i]);
-            }
-        }
         /* h2[t] = o2[t] * tanh_h2[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
-                h2[((t + 1) * B + b) * K + i] = o2[(t * B + b) * (3 * K) + i] * tanh_h2[(t * B + b) * K + i];
+                const double U_i2_h1_here = U_i2_h1[(t * B + b) * (4 * K) + i];
+                const double U_f2_h1_here = U_f2_h1[(t * B + b) * (4 * K) + i];
+                const double U_o2_h1_here = U_o2_h1[(t * B + b) * (4 * K) + i];
+                const double U_g2_h1_here = U_g2_h1[(t * B + b) * (4 * K) + i];
+                const double i2_here = stacked_sigmoid(U_i2_h1_here + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
+                i2[(t * B + b) * (4 * K) + i] = i2_here;
+                const double f2_here = stacked_sigmoid(U_f2_h1_here + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
+                f2[(t * B + b) * (4 * K) + i] = f2_here;
+                const double o2_here = stacked_sigmoid(U_o2_h1_here + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
+                o2[(t * B + b) * (4 * K) + i] = o2_here;
+                const double g2_here = stacked_tanh(U_g2_h1_here + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
+                g2[(t * B + b) * (4 * K) + i] = g2_here;
+                const double c2_here = f2_here * c2[(t * B + b) * K + i] + i2_here * g2_here;
+                c2[((t + 1) * B + b) * K + i] = c2_here;
+                const double tanh_h2_here = stacked_tanh(c2_here);
+                tanh_h2[(t * B + b) * K + i] = tanh_h2_here;
+                h2[((t + 1) * B + b) * K + i] = o2_here * tanh_h2_here;
             }
         }
     }
     /* V_h2[t] = V @ h2[t] */
-    stacked_rows(T * B, O, K, &h2[B * K], K, V, K, V_h2, O);
+    stacked_product(T * B, O, K, &h2[B * K], K, V_panels_t, V_h2, O);
     /* z_yhat[t] = V @ h2[t] + b_y */
+    /* dyhat[t] = yhat_bar[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < O; ++i) {
                 z_yhat[(t * B + b) * O + i] = V_h2[(t * B + b) * O + i] + b_y[i];
+                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
             }
         }
     }
     /* yhat[t] = softmax(z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            stacked_softmax(O, &z_yhat[(t * B + b) * O], &yhat[(t * B + b) * O]);
-        }
-    }
     /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            stacked_softmax_cross_entropy(O, &y[(t * B + b) * O], &z_yhat[(t * B + b) * O], &loss_[t * B + b]);
-        }
-    }
+    stacked_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
     /* L = sum_tb(loss[t]) */
     {
         double total = 0.0;
@@ -2205,67 +2402,38 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         L[0] = total;
     }
     /* h1_final1 = h1[T-1] */
+    /* c1_final1 = c1[T-1] */
+    /* dc1_final1 = c1_final1_bar */
+    /* dh1_final1 = h1_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             h1_final1[b * H + i] = h1[(T * B + b) * H + i];
-        }
-    }
-    /* c1_final1 = c1[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
             c1_final1[b * H + i] = c1[(T * B + b) * H + i];
+            dc1_final1[b * H + i] = c1_final1_bar[b * H + i];
+            dh1_final1[b * H + i] = h1_final1_bar[b * H + i];
         }
     }
     /* h2_final1 = h2[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
-        }
-    }
     /* c2_final1 = c2[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            c2_final1[b * K + i] = c2[(T * B + b) * K + i];
-        }
-    }
     /* dc2_final1 = c2_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            dc2_final1[b * K + i] = c2_final1_bar[b * K + i];
-        }
-    }
     /* dh2_final1 = h2_final1_bar */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
+            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
+            c2_final1[b * K + i] = c2[(T * B + b) * K + i];
+            dc2_final1[b * K + i] = c2_final1_bar[b * K + i];
             dh2_final1[b * K + i] = h2_final1_bar[b * K + i];
-        }
-    }
-    /* dc1_final1 = c1_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            dc1_final1[b * H + i] = c1_final1_bar[b * H + i];
-        }
-    }
-    /* dh1_final1 = h1_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            dh1_final1[b * H + i] = h1_final1_bar[b * H + i];
         }
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
     /* dloss[t] = dL */
     for (size_t t = 0; t < T; ++t) {
+        STACKED_APART
         for (size_t b = 0; b < B; ++b) {
             dloss[t * B + b] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
         }
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
@@ -2279,19 +2447,14 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < O; ++i) {
-                sum_p_m_dz_yhat[(t * B + b) * O + i] = p_m_dz_yhat[t * B + b];
-            }
-        }
-    }
     /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
     /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
     for (size_t t = 0; t < T; ++t) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat[(t * B + b) * O + i]);
+                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
+                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
             }
         }
     }
@@ -2299,138 +2462,64 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_clear(u_dh2, T * B * K);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
                 u_dh2[((T - 1) * B + b) * K + i] = dh2_final1[b * K + i];
             }
         }
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    stacked_rows_transposed(T * B, K, O, dz_yhat, O, V, K, V_dz_yhat, K);
-    /* pre_dh2[t] = u_dh2[t] + V_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dh2[(t * B + b) * K + i] = u_dh2[(t * B + b) * K + i] + V_dz_yhat[(t * B + b) * K + i];
-            }
-        }
-    }
+    stacked_product(T * B, K, O, dz_yhat, O, V_panels, V_dz_yhat, K);
     /* u_dc2[t] = (dc2_final1 if t == T-1 else 0) */
     stacked_clear(u_dc2, T * B * K);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
                 u_dc2[((T - 1) * B + b) * K + i] = dc2_final1[b * K + i];
-            }
-        }
-    }
-    /* pre_dc2[t] = o2[t] * (1 - tanh_h2[t] * tanh_h2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dc2[(t * B + b) * K + i] = o2[(t * B + b) * (3 * K) + i] * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]);
-            }
-        }
-    }
-    /* pre_dz_i2[t] = g2[t] * i2[t] * (1 - i2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_i2[(t * B + b) * K + i] = g2[(t * B + b) * K + i] * i2[(t * B + b) * (3 * K) + i] * (1.0 - i2[(t * B + b) * (3 * K) + i]);
-            }
-        }
-    }
-    /* pre_dz_f2[t] = c2[t-1] * f2[t] * (1 - f2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_f2[(t * B + b) * K + i] = c2[(t * B + b) * K + i] * f2[(t * B + b) * (3 * K) + i] * (1.0 - f2[(t * B + b) * (3 * K) + i]);
-            }
-        }
-    }
-    /* pre_dz_o2[t] = tanh_h2[t] * o2[t] * (1 - o2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_o2[(t * B + b) * K + i] = tanh_h2[(t * B + b) * K + i] * o2[(t * B + b) * (3 * K) + i] * (1.0 - o2[(t * B + b) * (3 * K) + i]);
-            }
-        }
-    }
-    /* pre_dz_g2[t] = i2[t] * (1 - g2[t] * g2[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                pre_dz_g2[(t * B + b) * K + i] = i2[(t * B + b) * (3 * K) + i] * (1.0 - g2[(t * B + b) * K + i] * g2[(t * B + b) * K + i]);
             }
         }
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* dh2[t] = (dh2_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh2_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dh2[b * K + i] = pre_dh2[(t * B + b) * K + i] + dh2_carry[((t + 1) * B + b) * K + i];
-            }
-        }
         /* dtanh_h2[t] = dh2[t] * o2[t] */
         /* dc2[t] = (dc2_final1 if t == T-1 else 0) + dtanh_h2[t] * (1 - tanh_h2[t] * tanh_h2[t]) + dc2_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dc2[b * K + i] = u_dc2[(t * B + b) * K + i] + dh2[b * K + i] * pre_dc2[(t * B + b) * K + i] + dc2_carry[((t + 1) * B + b) * K + i];
-            }
-        }
         /* dg2[t] = dc2[t] * i2[t] */
         /* dz_g2[t] = dg2[t] * (1 - g2[t] * g2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_g2[(t * B + b) * (4 * K) + i] = dc2[b * K + i] * pre_dz_g2[(t * B + b) * K + i];
-            }
-        }
         /* do2[t] = dh2[t] * tanh_h2[t] */
         /* dz_o2[t] = do2[t] * o2[t] * (1 - o2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_o2[(t * B + b) * (4 * K) + i] = dh2[b * K + i] * pre_dz_o2[(t * B + b) * K + i];
-            }
-        }
         /* df2[t] = dc2[t] * c2[t-1] */
         /* dz_f2[t] = df2[t] * f2[t] * (1 - f2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_f2[(t * B + b) * (4 * K) + i] = dc2[b * K + i] * pre_dz_f2[(t * B + b) * K + i];
-            }
-        }
         /* di2[t] = dc2[t] * g2[t] */
         /* dz_i2[t] = di2[t] * i2[t] * (1 - i2[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < K; ++i) {
-                dz_i2[(t * B + b) * (4 * K) + i] = dc2[b * K + i] * pre_dz_i2[(t * B + b) * K + i];
-            }
-        }
         /* dc2_carry[t] = dc2[t] * f2[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
-                dc2_carry[(t * B + b) * K + i] = dc2[b * K + i] * f2[(t * B + b) * (3 * K) + i];
+                const double g2_here_ = g2[(t * B + b) * (4 * K) + i];
+                const double o2_here_ = o2[(t * B + b) * (4 * K) + i];
+                const double f2_here_ = f2[(t * B + b) * (4 * K) + i];
+                const double i2_here_ = i2[(t * B + b) * (4 * K) + i];
+                const double dh2 = u_dh2[(t * B + b) * K + i] + V_dz_yhat[(t * B + b) * K + i] + dh2_carry[b * K + i];
+                const double dc2 = u_dc2[(t * B + b) * K + i] + o2_here_ * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]) * dh2 + dc2_carry[b * K + i];
+                dz_g2[(t * B + b) * (4 * K) + i] = i2_here_ * (1.0 - g2_here_ * g2_here_) * dc2;
+                dz_o2[(t * B + b) * (4 * K) + i] = tanh_h2[(t * B + b) * K + i] * o2_here_ * (1.0 - o2_here_) * dh2;
+                dz_f2[(t * B + b) * (4 * K) + i] = c2[(t * B + b) * K + i] * f2_here_ * (1.0 - f2_here_) * dc2;
+                dz_i2[(t * B + b) * (4 * K) + i] = g2_here_ * i2_here_ * (1.0 - i2_here_) * dc2;
+                dc2_carry[b * K + i] = f2_here_ * dc2;
             }
         }
         /* dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t] */
-        stacked_rows_transposed(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2, K, &dh2_carry[(t * B) * K], K);
+        stacked_product(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2_panels, dh2_carry, K);
     }
     /* u_dh1[t] = (dh1_final1 if t == T-1 else 0) */
     stacked_clear(u_dh1, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh1[((T - 1) * B + b) * H + i] = dh1_final1[b * H + i];
-            }
-        }
-    }
-    /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
-    stacked_rows_transposed(T * B, H, 4 * K, dz_i2_f2_o2_g2, 4 * K, U_i2_f2_o2_g2, H, U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack, H);
-    /* pre_dh1[t] = u_dh1[t] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dh1[(t * B + b) * H + i] = u_dh1[(t * B + b) * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
             }
         }
     }
@@ -2438,102 +2527,158 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_clear(u_dc1, T * B * H);
     if (T >= 1) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dc1[((T - 1) * B + b) * H + i] = dc1_final1[b * H + i];
             }
         }
     }
-    /* pre_dc1[t] = o1[t] * (1 - tanh_h1[t] * tanh_h1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dc1[(t * B + b) * H + i] = o1[(t * B + b) * (3 * H) + i] * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]);
-            }
-        }
-    }
-    /* pre_dz_i1[t] = g1[t] * i1[t] * (1 - i1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_i1[(t * B + b) * H + i] = g1[(t * B + b) * H + i] * i1[(t * B + b) * (3 * H) + i] * (1.0 - i1[(t * B + b) * (3 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_f1[t] = c1[t-1] * f1[t] * (1 - f1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_f1[(t * B + b) * H + i] = c1[(t * B + b) * H + i] * f1[(t * B + b) * (3 * H) + i] * (1.0 - f1[(t * B + b) * (3 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_o1[t] = tanh_h1[t] * o1[t] * (1 - o1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_o1[(t * B + b) * H + i] = tanh_h1[(t * B + b) * H + i] * o1[(t * B + b) * (3 * H) + i] * (1.0 - o1[(t * B + b) * (3 * H) + i]);
-            }
-        }
-    }
-    /* pre_dz_g1[t] = i1[t] * (1 - g1[t] * g1[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                pre_dz_g1[(t * B + b) * H + i] = i1[(t * B + b) * (3 * H) + i] * (1.0 - g1[(t * B + b) * H + i] * g1[(t * B + b) * H + i]);
-            }
-        }
-    }
+    /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
+    stacked_product(T * B, H, 4 * K, dz_i2_f2_o2_g2, 4 * K, U_i2_f2_o2_g2_panels, U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack, H);
     for (size_t t = T; t > 0;) {
         --t;
         /* dh1[t] = (dh1_final1 if t == T-1 else 0) + U_g2.T @ dz_g2[t] + U_o2.T @ dz_o2[t] + U_f2.T @ dz_f2[t] + U_i2.T @ dz_i2[t] + dh1_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dh1[b * H + i] = pre_dh1[(t * B + b) * H + i] + dh1_carry[((t + 1) * B + b) * H + i];
-            }
-        }
         /* dtanh_h1[t] = dh1[t] * o1[t] */
         /* dc1[t] = (dc1_final1 if t == T-1 else 0) + dtanh_h1[t] * (1 - tanh_h1[t] * tanh_h1[t]) + dc1_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dc1[b * H + i] = u_dc1[(t * B + b) * H + i] + dh1[b * H + i] * pre_dc1[(t * B + b) * H + i] + dc1_carry[((t + 1) * B + b) * H + i];
-            }
-        }
         /* dg1[t] = dc1[t] * i1[t] */
         /* dz_g1[t] = dg1[t] * (1 - g1[t] * g1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_g1[(t * B + b) * (4 * H) + i] = dc1[b * H + i] * pre_dz_g1[(t * B + b) * H + i];
-            }
-        }
         /* do1[t] = dh1[t] * tanh_h1[t] */
         /* dz_o1[t] = do1[t] * o1[t] * (1 - o1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_o1[(t * B + b) * (4 * H) + i] = dh1[b * H + i] * pre_dz_o1[(t * B + b) * H + i];
-            }
-        }
         /* df1[t] = dc1[t] * c1[t-1] */
         /* dz_f1[t] = df1[t] * f1[t] * (1 - f1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_f1[(t * B + b) * (4 * H) + i] = dc1[b * H + i] * pre_dz_f1[(t * B + b) * H + i];
-            }
-        }
         /* di1[t] = dc1[t] * g1[t] */
         /* dz_i1[t] = di1[t] * i1[t] * (1 - i1[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            for (size_t i = 0; i < H; ++i) {
-                dz_i1[(t * B + b) * (4 * H) + i] = dc1[b * H + i] * pre_dz_i1[(t * B + b) * H + i];
-            }
-        }
         /* dc1_carry[t] = dc1[t] * f1[t] */
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
-                dc1_carry[(t * B + b) * H + i] = dc1[b * H + i] * f1[(t * B + b) * (3 * H) + i];
+                const double g1_here_ = g1[(t * B + b) * (4 * H) + i];
+                const double o1_here_ = o1[(t * B + b) * (4 * H) + i];
+                const double f1_here_ = f1[(t * B + b) * (4 * H) + i];
+                const double i1_here_ = i1[(t * B + b) * (4 * H) + i];
+                const double dh1 = u_dh1[(t * B + b) * H + i] + dh1_carry[b * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
+                const double dc1 = u_dc1[(t * B + b) * H + i] + o1_here_ * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]) * dh1 + dc1_carry[b * H + i];
+                dz_g1[(t * B + b) * (4 * H) + i] = i1_here_ * (1.0 - g1_here_ * g1_here_) * dc1;
+                dz_o1[(t * B + b) * (4 * H) + i] = tanh_h1[(t * B + b) * H + i] * o1_here_ * (1.0 - o1_here_) * dh1;
+                dz_f1[(t * B + b) * (4 * H) + i] = c1[(t * B + b) * H + i] * f1_here_ * (1.0 - f1_here_) * dc1;
+                dz_i1[(t * B + b) * (4 * H) + i] = g1_here_ * i1_here_ * (1.0 - i1_here_) * dc1;
+                dc1_carry[b * H + i] = f1_here_ * dc1;
             }
         }
         /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
-        stacked_rows_transposed(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1, H, &dh1_carry[(t * B) * H], H);
+        stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
+    }
+    /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_i1, 4 * H, x, I, dU_i1, I);
+    /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_f1, 4 * H, x, I, dU_f1, I);
+    /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_o1, 4 * H, x, I, dU_o1, I);
+    /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
+    stacked_sums(H, I, T * B, dz_g1, 4 * H, x, I, dU_g1, I);
+    /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_i1, 4 * H, h1, H, dW_i1, H);
+    /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_f1, 4 * H, h1, H, dW_f1, H);
+    /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_o1, 4 * H, h1, H, dW_o1, H);
+    /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
+    stacked_sums(H, H, T * B, dz_g1, 4 * H, h1, H, dW_g1, H);
+    /* db_i1 = sum_tb(dz_i1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_i1[i] = total;
+    }
+    /* db_f1 = sum_tb(dz_f1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_f1[i] = total;
+    }
+    /* db_o1 = sum_tb(dz_o1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_o1[i] = total;
+    }
+    /* db_g1 = sum_tb(dz_g1[t]) */
+    for (size_t i = 0; i < H; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_g1[(t * B + b) * (4 * H) + i];
+            }
+        }
+        db_g1[i] = total;
+    }
+    /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_i2, 4 * K, &h1[B * H], H, dU_i2, H);
+    /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_f2, 4 * K, &h1[B * H], H, dU_f2, H);
+    /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_o2, 4 * K, &h1[B * H], H, dU_o2, H);
+    /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
+    stacked_sums(K, H, T * B, dz_g2, 4 * K, &h1[B * H], H, dU_g2, H);
+    /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_i2, 4 * K, h2, K, dW_i2, K);
+    /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_f2, 4 * K, h2, K, dW_f2, K);
+    /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_o2, 4 * K, h2, K, dW_o2, K);
+    /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
+    stacked_sums(K, K, T * B, dz_g2, 4 * K, h2, K, dW_g2, K);
+    /* db_i2 = sum_tb(dz_i2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_i2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_i2[i] = total;
+    }
+    /* db_f2 = sum_tb(dz_f2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_f2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_f2[i] = total;
+    }
+    /* db_o2 = sum_tb(dz_o2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_o2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_o2[i] = total;
+    }
+    /* db_g2 = sum_tb(dz_g2[t]) */
+    for (size_t i = 0; i < K; ++i) {
+        double total = 0.0;
+        for (size_t t = 0; t < T; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                total += dz_g2[(t * B + b) * (4 * K) + i];
+            }
+        }
+        db_g2[i] = total;
     }
     /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
     stacked_sums(O, K, T * B, dz_yhat, O, &h2[B * K], K, dV, K);
@@ -2549,6 +2694,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     }
     /* at_dh1_carry = dh1_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             at_dh1_carry[b * H + i] = dh1_carry[b * H + i];
         }
@@ -2557,20 +2703,18 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_clear(u_dh1_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dh1_init1[b * H + i] = dh1_final1[b * H + i];
             }
         }
     }
     /* dh1_init1 = at_dh1_carry + (dh1_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < H; ++i) {
-            dh1_init1[b * H + i] = at_dh1_carry[b * H + i] + u_dh1_init1[b * H + i];
-        }
-    }
     /* at_dc1_carry = dc1_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
+            dh1_init1[b * H + i] = at_dh1_carry[b * H + i] + u_dh1_init1[b * H + i];
             at_dc1_carry[b * H + i] = dc1_carry[b * H + i];
         }
     }
@@ -2578,6 +2722,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_clear(u_dc1_init1, B * H);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < H; ++i) {
                 u_dc1_init1[b * H + i] = dc1_final1[b * H + i];
             }
@@ -2585,12 +2730,14 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     }
     /* dc1_init1 = at_dc1_carry + (dc1_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < H; ++i) {
             dc1_init1[b * H + i] = at_dc1_carry[b * H + i] + u_dc1_init1[b * H + i];
         }
     }
     /* at_dh2_carry = dh2_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             at_dh2_carry[b * K + i] = dh2_carry[b * K + i];
         }
@@ -2599,20 +2746,18 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_clear(u_dh2_init1, B * K);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
                 u_dh2_init1[b * K + i] = dh2_final1[b * K + i];
             }
         }
     }
     /* dh2_init1 = at_dh2_carry + (dh2_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        for (size_t i = 0; i < K; ++i) {
-            dh2_init1[b * K + i] = at_dh2_carry[b * K + i] + u_dh2_init1[b * K + i];
-        }
-    }
     /* at_dc2_carry = dc2_carry[0] */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
+            dh2_init1[b * K + i] = at_dh2_carry[b * K + i] + u_dh2_init1[b * K + i];
             at_dc2_carry[b * K + i] = dc2_carry[b * K + i];
         }
     }
@@ -2620,6 +2765,7 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_clear(u_dc2_init1, B * K);
     if (T == 0) {
         for (size_t b = 0; b < B; ++b) {
+            STACKED_APART
             for (size_t i = 0; i < K; ++i) {
                 u_dc2_init1[b * K + i] = dc2_final1[b * K + i];
             }
@@ -2627,132 +2773,15 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     }
     /* dc2_init1 = at_dc2_carry + (dc2_final1 if -1 == T-1 else 0) */
     for (size_t b = 0; b < B; ++b) {
+        STACKED_APART
         for (size_t i = 0; i < K; ++i) {
             dc2_init1[b * K + i] = at_dc2_carry[b * K + i] + u_dc2_init1[b * K + i];
         }
     }
     /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
-    stacked_rows_transposed(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1, I, dx, I);
-    /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
-    /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
-    /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
-    /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
-    stacked_sums(4 * H, I, T * B, dz_i1_f1_o1_g1, 4 * H, x, I, dU_i1_f1_o1_g1, I);
-    /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
-    /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
-    /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
-    /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
-    stacked_sums(4 * H, H, T * B, dz_i1_f1_o1_g1, 4 * H, h1, H, dW_i1_f1_o1_g1, H);
-    /* db_i1 = sum_tb(dz_i1[t]) */
-    /* db_f1 = sum_tb(dz_f1[t]) */
-    /* db_o1 = sum_tb(dz_o1[t]) */
-    /* db_g1 = sum_tb(dz_g1[t]) */
-    for (size_t i = 0; i < 4 * H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i1_f1_o1_g1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_i1_f1_o1_g1[i] = total;
-    }
-    /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
-    /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
-    /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
-    /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
-    stacked_sums(4 * K, H, T * B, dz_i2_f2_o2_g2, 4 * K, &h1[B * H], H, dU_i2_f2_o2_g2, H);
-    /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
-    /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
-    /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
-    /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
-    stacked_sums(4 * K, K, T * B, dz_i2_f2_o2_g2, 4 * K, h2, K, dW_i2_f2_o2_g2, K);
-    /* db_i2 = sum_tb(dz_i2[t]) */
-    /* db_f2 = sum_tb(dz_f2[t]) */
-    /* db_o2 = sum_tb(dz_o2[t]) */
-    /* db_g2 = sum_tb(dz_g2[t]) */
-    for (size_t i = 0; i < 4 * K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i2_f2_o2_g2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_i2_f2_o2_g2[i] = total;
-    }
+    stacked_product(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
-    }
-    if (params_grad != NULL && params_grad->U_i1 != NULL) {
-        stacked_copy(1, H * I, dU_i1, (4 * H) * I, params_grad->U_i1);
-    }
-    if (params_grad != NULL && params_grad->U_f1 != NULL) {
-        stacked_copy(1, H * I, dU_f1, (4 * H) * I, params_grad->U_f1);
-    }
-    if (params_grad != NULL && params_grad->U_o1 != NULL) {
-        stacked_copy(1, H * I, dU_o1, (4 * H) * I, params_grad->U_o1);
-    }
-    if (params_grad != NULL && params_grad->U_g1 != NULL) {
-        stacked_copy(1, H * I, dU_g1, (4 * H) * I, params_grad->U_g1);
-    }
-    if (params_grad != NULL && params_grad->W_i1 != NULL) {
-        stacked_copy(1, H * H, dW_i1, (4 * H) * H, params_grad->W_i1);
-    }
-    if (params_grad != NULL && params_grad->W_f1 != NULL) {
-        stacked_copy(1, H * H, dW_f1, (4 * H) * H, params_grad->W_f1);
-    }
-    if (params_grad != NULL && params_grad->W_o1 != NULL) {
-        stacked_copy(1, H * H, dW_o1, (4 * H) * H, params_grad->W_o1);
-    }
-    if (params_grad != NULL && params_grad->W_g1 != NULL) {
-        stacked_copy(1, H * H, dW_g1, (4 * H) * H, params_grad->W_g1);
-    }
-    if (params_grad != NULL && params_grad->b_i1 != NULL) {
-        stacked_copy(1, H, db_i1, 4 * H, params_grad->b_i1);
-    }
-    if (params_grad != NULL && params_grad->b_f1 != NULL) {
-        stacked_copy(1, H, db_f1, 4 * H, params_grad->b_f1);
-    }
-    if (params_grad != NULL && params_grad->b_o1 != NULL) {
-        stacked_copy(1, H, db_o1, 4 * H, params_grad->b_o1);
-    }
-    if (params_grad != NULL && params_grad->b_g1 != NULL) {
-        stacked_copy(1, H, db_g1, 4 * H, params_grad->b_g1);
-    }
-    if (params_grad != NULL && params_grad->U_i2 != NULL) {
-        stacked_copy(1, K * H, dU_i2, (4 * K) * H, params_grad->U_i2);
-    }
-    if (params_grad != NULL && params_grad->U_f2 != NULL) {
-        stacked_copy(1, K * H, dU_f2, (4 * K) * H, params_grad->U_f2);
-    }
-    if (params_grad != NULL && params_grad->U_o2 != NULL) {
-        stacked_copy(1, K * H, dU_o2, (4 * K) * H, params_grad->U_o2);
-    }
-    if (params_grad != NULL && params_grad->U_g2 != NULL) {
-        stacked_copy(1, K * H, dU_g2, (4 * K) * H, params_grad->U_g2);
-    }
-    if (params_grad != NULL && params_grad->W_i2 != NULL) {
-        stacked_copy(1, K * K, dW_i2, (4 * K) * K, params_grad->W_i2);
-    }
-    if (params_grad != NULL && params_grad->W_f2 != NULL) {
-        stacked_copy(1, K * K, dW_f2, (4 * K) * K, params_grad->W_f2);
-    }
-    if (params_grad != NULL && params_grad->W_o2 != NULL) {
-        stacked_copy(1, K * K, dW_o2, (4 * K) * K, params_grad->W_o2);
-    }
-    if (params_grad != NULL && params_grad->W_g2 != NULL) {
-        stacked_copy(1, K * K, dW_g2, (4 * K) * K, params_grad->W_g2);
-    }
-    if (params_grad != NULL && params_grad->b_i2 != NULL) {
-        stacked_copy(1, K, db_i2, 4 * K, params_grad->b_i2);
-    }
-    if (params_grad != NULL && params_grad->b_f2 != NULL) {
-        stacked_copy(1, K, db_f2, 4 * K, params_grad->b_f2);
-    }
-    if (params_grad != NULL && params_grad->b_o2 != NULL) {
-        stacked_copy(1, K, db_o2, 4 * K, params_grad->b_o2);
-    }
-    if (params_grad != NULL && params_grad->b_g2 != NULL) {
-        stacked_copy(1, K, db_g2, 4 * K, params_grad->b_g2);
     }
     return stacked_ok;
 }

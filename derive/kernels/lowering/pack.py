@@ -17,8 +17,9 @@ class Packer(Stacker):
     """f(a₁, …), f(a₂, …) over consecutive slices → slices of f(a, …)."""
 
     def run(self) -> None:
-        """Stack products, then pack maps until there is nothing left to pack."""
+        """Stack products and sums, then pack maps until there is nothing left to pack."""
         super().run()
+        self.sums_over_steps()
         while self._pack():
             pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix, preorder_traversal
 
 from derive.algebra import build as b
 from derive.algebra.functions import Apply
@@ -52,13 +52,16 @@ def is_map_root(e: MatrixExpr) -> bool:
     return isinstance(e, (MatAdd, HadamardProduct, Scale, Apply))
 
 
-def hoist(program: Program) -> Program:
-    """Compute before a loop, over all steps at once, what does not hang on its recurrence."""
+def hoist(program: Program, arithmetic: bool = True) -> Program:
+    """Compute before a loop, over all steps at once, what does not hang on its recurrence.
+
+    Without `arithmetic` only what calls functions: the rest is set in front of what waits for the recurrence.
+    """
     inside = {n: frozenset(g.names) for g in groups(program) if g.direction for n in g.names}
     out = Builder(Program(**{**vars(program), "equations": {}}))
     for name, e in program.equations.items():
         if name in inside and is_map_root(e):
-            e = _Hoist(out, inside[name], name).visit(e)
+            e = _Hoist(out, inside[name], name, arithmetic).visit(e)
         out.define(name, e)
     return out.program()
 
@@ -66,8 +69,8 @@ def hoist(program: Program) -> Program:
 class _Hoist:
     """One equation of a loop; `members` are the names of its recurrence."""
 
-    def __init__(self, out: Builder, members: frozenset[str], name: str):
-        self.out, self.members, self.name = out, members, name
+    def __init__(self, out: Builder, members: frozenset[str], name: str, arithmetic: bool):
+        self.out, self.members, self.name, self.arithmetic = out, members, name, arithmetic
 
     def moves(self, e: MatrixExpr) -> bool:
         return any(r.name in self.members for r in references(e))
@@ -76,7 +79,8 @@ class _Hoist:
         """A name for work outside, unless it is no work."""
         c, rest = b.split(e)
         trivial = is_reference(rest) or isinstance(rest, (OneMatrix, ZeroMatrix))
-        if trivial or b.broadcast_scalar(rest) is not None:
+        cheap = not self.arithmetic and not any(isinstance(a, Apply) for a in preorder_traversal(rest))
+        if trivial or cheap or b.broadcast_scalar(rest) is not None:
             return e
         return b.scale(c, self.out.name(rest, f"pre_{self.name}"))
 
@@ -88,10 +92,13 @@ class _Hoist:
         if isinstance(e, HadamardProduct):
             moving, rest = self.factors(e)
             fixed = [self.outside(b.hadamard(*rest))] if rest else []
-            return b.hadamard(*(self.visit(a) for a in moving), *fixed)
+            return self.product([self.visit(a) for a in moving], fixed)
         if isinstance(e, (Scale, Apply)):
             return _scaled(e, [self.visit(a) for a in operands(e)])
         return e
+
+    def product(self, moving: list[MatrixExpr], fixed: list[MatrixExpr]) -> MatrixExpr:
+        return b.hadamard(*moving, *fixed) if self.arithmetic else b.hadamard(*fixed, *moving)
 
     def factors(self, e: MatrixExpr) -> tuple[list[MatrixExpr], list[MatrixExpr]]:
         parts = e.args if isinstance(e, HadamardProduct) else (e,)
@@ -108,7 +115,7 @@ class _Hoist:
         result = []
         for parts, factors in collected.items():
             fixed = self.outside(b.add(*factors))
-            result.append(b.hadamard(*(self.visit(a) for a in parts), fixed) if parts else fixed)
+            result.append(self.product([self.visit(a) for a in parts], [fixed]) if parts else fixed)
         return b.add(*result)
 
 

@@ -1,6 +1,6 @@
 """From an entry point to a schedule: buffers and statements, ready for any target.
 
-lower → inline → hoist → stack → buffers → statements.  Every stage but the last two is a program
+lower → inline → hoist → stack → buffers → statements → fuse → reuse → panels.  Every stage up to the stack is a program
 that the interpreter runs, so tests compare each with the one before.
 """
 
@@ -16,9 +16,13 @@ from derive.graph import groups
 from derive.kernels.entry import EntryPoint
 from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.emit import Emitter
+from derive.kernels.lowering.fuse import fuse
 from derive.kernels.lowering.lower import lower
 from derive.kernels.lowering.pack import Packer
+from derive.kernels.lowering.panels import panels
 from derive.kernels.lowering.passes import Origins, densify, hoist, inline
+from derive.kernels.lowering.reuse import reuse
+from derive.kernels.lowering.stack import Stacker
 from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.lowering.storage import Storage
 from derive.kernels.lowering.trees import Buffer
@@ -65,21 +69,27 @@ def _summary(s: Statement | Loop) -> str:
     return f"{s.kind} {s.target.code} <- {leaves}"
 
 
-def passes(entry: EntryPoint) -> Iterable[tuple[str, Program, Origins]]:
-    """The program after each pass, by the pass's name, with the equations that each name implements."""
+def passes(entry: EntryPoint, loops: bool = False) -> Iterable[tuple[str, Program, Origins]]:
+    """The program after each pass, by the pass's name, with the equations that each name implements.
+
+    With `loops` for a target that writes loops over elements, where arithmetic is cheap and memory is not:
+    only functions are hoisted, and maps over consecutive slices stay apart.  Else for one that calls a library
+    for each whole array.
+    """
     wanted = entry.results()
     program = lower(entry.program, wanted)
     origins: Origins = {n: (n,) for n in entry.program.equations if n in program.equations}
     yield "lower", program, origins
     program = inline(program, wanted, origins)
     yield "inline", program, origins
-    program = hoist(program)
+    program = hoist(program, arithmetic=not loops)
     yield "hoist", program, origins
-    packer = Packer(program, wanted, origins)
-    packer.run()
-    program = packer.program().restrict(wanted)
+    stacker = (Stacker if loops else Packer)(program, wanted, origins)
+    stacker.run()
+    program = stacker.program().restrict(wanted)
     yield "stack", program, origins
-    yield "densify", densify(program), origins
+    program = densify(program)
+    yield "densify", program, origins
 
 
 def schedule(
@@ -88,6 +98,7 @@ def schedule(
     reserved: Iterable[str],
     equation: Callable[[str, MatrixExpr], str] | None = None,
     naming: type[CodeNames] = CodeNames,
+    loops: bool = False,
 ) -> Schedule:
     """Lower an entry point.
 
@@ -97,8 +108,9 @@ def schedule(
         reserved: identifiers that the target keeps for itself.
         equation: how a comment prints an equation; the cell language's syntax by default.
         naming: how the target writes sizes.
+        loops: whether the target writes loops over elements (see `passes`): maps are fused and weights packed then.
     """
-    *_, (_, program, origins) = passes(entry)
+    *_, (_, program, origins) = passes(entry, loops)
     order = groups(program)
     names = naming(normal, reserved)
     for name in program.variables:
@@ -112,8 +124,17 @@ def schedule(
             statements.append(Loop(group.direction, body))
         else:
             statements.extend(emitter.statements(group.names[0], inside=False))
-    buffers = sorted(storage.buffers.values(), key=lambda b: not b.given)
-    return Schedule(entry, program, names, tuple(buffers), tuple(statements))
+    buffers = tuple(sorted(storage.buffers.values(), key=lambda b: not b.given))
+    done = tuple(statements)
+    if loops:
+        done, buffers = panels(*reuse(*fuse(done, buffers, storage.results), storage.results), storage.results, names)
+        buffers = tuple(sorted(buffers, key=_unaligned))
+    return Schedule(entry, program, names, buffers, done)
+
+
+def _unaligned(b: Buffer) -> tuple[bool, int]:
+    """Matrices, sequences, single numbers, views: behind a short array the rows of long ones begin anywhere."""
+    return not b.given, 3 if b.view else 2 if b.dims == ("1",) else int(b.steps or b.batch)
 
 
 def _comments(

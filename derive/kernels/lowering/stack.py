@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sympy import Expr, MatAdd, MatMul, MatrixExpr, Transpose
+from sympy import Expr, Integer, MatAdd, MatMul, MatrixExpr, Transpose
 
 from derive.algebra import build as b
 from derive.algebra.nodes import Concat, Slice, SumOver, is_reference
@@ -34,11 +34,10 @@ class Stacker(Builder):
         self.rank = {n: i for i, n in enumerate(program.variables)}
 
     def run(self) -> None:
-        """Sums of products, products, sums over steps."""
+        """Sums of products, products."""
         self.place = self._places()
         self._sums_of_products()
         self._rows()
-        self._sums_over_steps()
 
     def _places(self) -> dict[str, int]:
         """The loop that a name is in; −1 outside."""
@@ -49,6 +48,9 @@ class Stacker(Builder):
 
     def stack(self, parts: tuple[MatrixExpr, ...], place: int) -> MatrixExpr:
         """A name for concat(parts)."""
+        run = self._run(parts)
+        if run is not None:
+            return run
         if parts not in self.stacks:
             name = self.fresh(stack_name([_base(a).name for a in parts]))
             e = Concat(*parts)
@@ -58,10 +60,23 @@ class Stacker(Builder):
             self.stacks[parts] = self.ref(name)
         return self.stacks[parts]
 
+    def _run(self, parts: tuple[MatrixExpr, ...]) -> MatrixExpr | None:
+        """The consecutive rows of a longer stack that these parts are."""
+        for longer, whole in self.stacks.items():
+            for n in range(len(longer) - len(parts) + 1):
+                if len(parts) < len(longer) and longer[n : n + len(parts)] == parts:
+                    low = sum((a.shape[0] for a in longer[:n]), Integer(0))
+                    high = low + sum((a.shape[0] for a in parts), Integer(0))
+                    name = self.name(Slice(whole, low, high), stack_name([_base(a).name for a in parts]))
+                    self.place.setdefault(name.name, self.place[whole.name])
+                    return name
+        return None
+
     def ordered(self, terms: list[Term], left: bool) -> list[Term]:
         """One order per set of operands: that of an existing stack, else of the parameters."""
         known = {frozenset(parts): parts for parts in self.stacks}
-        parts = known.get(frozenset(t.left if left else t.right for t in terms))
+        operands = frozenset(t.left if left else t.right for t in terms)
+        parts = known.get(operands) or next((p for k, p in known.items() if operands <= k), None)
         if parts:
             return sorted(terms, key=lambda term: parts.index(term.left if left else term.right))
         return sorted(terms, key=lambda term: self.rank.get(_base(term.left).name, len(self.rank)))
@@ -136,7 +151,7 @@ class Stacker(Builder):
 
     # Σ_t b₁ xᵀ, Σ_t b₂ xᵀ, …  →  slices of Σ_t concat(b₁, b₂, …) xᵀ
 
-    def _sums_over_steps(self) -> None:
+    def sums_over_steps(self) -> None:
         found: dict[tuple[MatrixExpr | None, str, int], list[Term]] = {}
         for name, e in self.equations.items():
             if not isinstance(e, SumOver) or self.place[name] != -1:
@@ -146,13 +161,23 @@ class Stacker(Builder):
                 born = self.place.get(left.name, -1)
                 found.setdefault((right, e.axes, born), []).append(Term(name, left, right))
         for (right, axes, born), terms in found.items():
-            for group in self._alike(terms) if right is None else [terms]:
+            for group in self._alike(terms) if right is None else self._together(terms):
                 self._merge_sums(self.ordered(group, left=True), axes, born)
 
     def _alike(self, terms: list[Term]) -> list[list[Term]]:
         """Plain sums are stacked only where their operands lie in one buffer anyway."""
         lefts = {term.left: term for term in terms}
         return [[lefts[a] for a in parts] for parts in self.stacks if all(a in lefts for a in parts)][:1]
+
+    def _together(self, terms: list[Term]) -> list[list[Term]]:
+        """Those whose operands already lie in one stack, and the others: one array lies in one place."""
+        for parts in self.stacks:
+            inside = [term for term in terms if term.left in parts]
+            if inside and len(inside) < len(terms):
+                places = sorted(parts.index(term.left) for term in inside)  # type: ignore[arg-type]
+                if places == list(range(places[0], places[-1] + 1)):
+                    return [inside, *self._together([term for term in terms if term.left not in parts])]
+        return [terms] if terms else []
 
     def _merge_sums(self, terms: list[Term], axes: str, born: int) -> None:
         names = [term.name for term in terms]

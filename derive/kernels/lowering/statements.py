@@ -27,12 +27,38 @@ class Statement:
             if value is not self.target:
                 yield from tree_leaves(value)
 
+    def targets(self) -> tuple[Leaf, ...]:
+        """The leaves it writes."""
+        return (self.target,)
+
 
 @dataclass(frozen=True)
 class Map(Statement):
     """target = an elementwise tree."""
 
     value: Tree
+
+
+@dataclass(frozen=True)
+class Fused(Statement):
+    """Maps over the same elements, done together.
+
+    `inside` are the codes of targets that nothing else reads, `first` leaves that are read before a target is
+    written, whose place it takes.
+    """
+
+    parts: tuple[Map, ...]
+    inside: frozenset[str] = frozenset()
+    first: tuple[Leaf, ...] = ()
+
+    def leaves(self) -> Iterator[Leaf]:
+        """The leaves that its maps read."""
+        for p in self.parts:
+            yield from p.leaves()
+
+    def targets(self) -> tuple[Leaf, ...]:
+        """The targets of its maps."""
+        return tuple(p.target for p in self.parts)
 
 
 @dataclass(frozen=True)
@@ -50,6 +76,26 @@ class Gemm(Statement):
     weight: Leaf
     operand: Leaf
     transposed: bool
+
+
+@dataclass(frozen=True)
+class Pack(Statement):
+    """target = the operands one above the other, or the transpose of that if `turned`, in panels.
+
+    `lows` are the first rows of the operands.
+    """
+
+    operands: tuple[Leaf, ...]
+    lows: tuple[str, ...]
+    turned: bool
+
+
+@dataclass(frozen=True)
+class Product(Statement):
+    """target = Pᵀ b for each step and sequence, P in panels."""
+
+    weight: Leaf
+    operand: Leaf
 
 
 @dataclass(frozen=True)
@@ -119,6 +165,17 @@ class RowWise(Statement):
 
     function: str
     operands: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True)
+class SoftmaxLoss(RowWise):
+    """A softmax and its cross-entropy: what they share is computed once."""
+
+    softmax: Leaf
+
+    def targets(self) -> tuple[Leaf, ...]:
+        """The softmax and the loss."""
+        return self.softmax, self.target
 
 
 @dataclass(frozen=True)

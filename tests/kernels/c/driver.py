@@ -36,6 +36,11 @@ class Build:
     under: tuple[str, ...] = ()
     exact: bool = True
 
+    @property
+    def slow(self) -> bool:
+        """Does it take long to compile?"""
+        return any("sanitize" in a or "analyzer" in a for a in self.command)
+
 
 SANITIZED = ("-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 BUILDS = {
@@ -129,17 +134,18 @@ def _field(f: Field) -> dict[str, str]:
     return {"name": f.name, "classes": f.classes, "count": times(*f.shape)}
 
 
-def write(module: Module, folder: Path) -> None:
-    """The kernel and its driver."""
+def write(module: Module, folder: Path, larger: int = 1) -> None:
+    """The kernel and its driver, at sizes that are so many times larger than the usual ones."""
     for name, text in texts(module).items():
         (folder / name).write_text(text, "utf-8")
-    (folder / "driver.c").write_text(driver(module, size_sets(module.options.normal, 1)[0]), "utf-8")
+    sizes = {name: larger * n + (larger > 1) for name, n in size_sets(module.options.normal, 1)[0].items()}
+    (folder / "driver.c").write_text(driver(module, sizes), "utf-8")
 
 
-def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[str] = ()) -> str:
+def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[str] = (), larger: int = 1) -> str:
     """What the driver prints; fails with the compiler's words, the sanitizer's or its own."""
     needs(build.command[0], *build.under[:1])
-    write(module, folder)
+    write(module, folder, larger)
     kernel = [*build.command, *more, "-c", f"{module.cell}.c", "-o", "kernel.o"]
     relaxed = [a for a in build.command if a not in ("-Werror", "-fanalyzer")]  # the driver is held to less
     program = [*relaxed, "-w", *(["-DEXACT"] if build.exact else []), "-c", "driver.c", "-o", "driver.o"]

@@ -22,6 +22,14 @@ class Element:
 
 
 @dataclass(frozen=True)
+class Local:
+    """A local variable."""
+
+    kind: ClassVar[str] = "local"
+    code: str
+
+
+@dataclass(frozen=True)
 class Index:
     """The loop variables of the axes and components."""
 
@@ -110,3 +118,18 @@ def times(*factors: str) -> str:
 def grouped(text: str) -> str:
     """In parentheses unless it is one word."""
     return f"({text})" if " " in text else text
+
+
+def axes(leaf: Leaf) -> str:
+    """The axes that a leaf has in a statement: a row of a sequence has no steps."""
+    return "t" * (leaf.buffer.steps and leaf.where != "row") + "b" * leaf.buffer.batch
+
+
+def extent(letter: str) -> str:
+    """How many indices an axis has; "" for a letter that is none."""
+    return {"t": "T", "b": "B"}.get(letter, "")
+
+
+def rows(leaf: Leaf) -> str:
+    """How many rows of components a leaf has."""
+    return times(*(extent(x) for x in axes(leaf)))

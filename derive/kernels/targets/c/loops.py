@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from derive.kernels.lowering.trees import Tree
 from derive.kernels.targets.c.elements import Element
@@ -15,8 +15,18 @@ Loops: TypeAlias = tuple[tuple[str, str], ...]  # (variable, how many), outermos
 class Store:
     """target op value."""
 
+    kind: ClassVar[str] = "store"
     target: Element
     op: str  # "=" or "+="
+    value: Tree
+
+
+@dataclass(frozen=True)
+class Let:
+    """A local variable of a loop's body."""
+
+    kind: ClassVar[str] = "let"
+    code: str
     value: Tree
 
 
@@ -36,8 +46,13 @@ class Nest(CStatement):
     """Stores inside loops; `classes` are (variable, element): class indices that the stores use."""
 
     loops: Loops
-    stores: tuple[Store, ...]
+    stores: tuple[Store | Let, ...]
     classes: tuple[tuple[str, Element], ...] = ()
+
+    @property
+    def apart(self) -> bool:
+        """No element is written twice, so that several may be at once."""
+        return all(isinstance(s, Let) or s.op == "=" for s in self.stores)
 
 
 @dataclass(frozen=True)
@@ -55,9 +70,8 @@ class Reduce(CStatement):
 class Multiply(CStatement):
     """A matrix product by a helper.
 
-    "rows" is out[r, c] = Σ_k a[r, k] w[c, k], "rows_transposed" out[r, c] = Σ_k a[r, k] w[k, c], and
-    "sums" out[r, c] = Σ_k a[k, r] w[k, c]; `counts` are those of r, c and k, `strides` the distances
-    between rows of a, w and out.
+    "product" is out[r, c] = Σ_k a[r, k] w[k, c] with w in panels, and "sums" out[r, c] = Σ_k a[k, r] w[k, c];
+    `counts` are those of r, c and k, `strides` the distances between rows of a, w and out ("" for panels).
     """
 
     function: str
@@ -68,12 +82,27 @@ class Multiply(CStatement):
 
 @dataclass(frozen=True)
 class EachRow(CStatement):
-    """A helper on the components of every step and sequence."""
+    """A helper on the components of steps and sequences, on as many at once as `counts` says first."""
 
     loops: Loops
     function: str
     counts: tuple[str, ...]
     operands: tuple[Element, ...]
+    targets: tuple[Element, ...]
+
+
+@dataclass(frozen=True)
+class PackPart(CStatement):
+    """A matrix with `counts` rows and columns becomes a part of one in panels, `whole` its rows and columns.
+
+    `first` tells where it begins there; "pack" takes it as it is, "pack_turned" its transpose.
+    """
+
+    function: str
+    counts: tuple[str, str]
+    operand: Element
+    whole: tuple[str, str]
+    first: tuple[str, str]
     target: Element
 
 

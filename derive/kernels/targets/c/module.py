@@ -63,7 +63,8 @@ class Module:
     def functions(self) -> tuple[Function, ...]:
         options = self.options
         plans = (
-            schedule(e, options.normal, self.reserved, naming=CNames) for e in entry_points(options.normal, options.wrt)
+            schedule(e, options.normal, self.reserved, naming=CNames, loops=True)
+            for e in entry_points(options.normal, options.wrt)
         )
         return tuple(Function(plan, self.arguments, self.sizes) for plan in plans)
 

@@ -18,6 +18,7 @@ from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import STATUSES
 
+LINE = 64  # bytes of a cache line: vectors that lie across two take twice as long
 NAMES = [name for name, _ in STATUSES]
 
 
@@ -95,9 +96,9 @@ class Native:
         for group, name in TAKES.items():
             if name in self.structs and (function != "forward" or group in ("outputs", "final")):
                 add(self._struct(self.structs[name], results.get(group, {})))
-        workspace = np.empty(-(-count // 8), np.float64)
+        workspace = np.empty(count + LINE, np.uint8)
         kept.append(workspace)
-        arguments += [ctypes.c_void_p(workspace.ctypes.data), ctypes.c_size_t(count)]
+        arguments += [ctypes.c_void_p(-(-workspace.ctypes.data // LINE) * LINE), ctypes.c_size_t(count)]
         return arguments, kept
 
     def _sizes(self, sizes: Mapping[str, int]) -> Any:

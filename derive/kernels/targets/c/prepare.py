@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import singledispatchmethod
+from types import MappingProxyType
 
 from sympy import S
 
@@ -13,16 +14,17 @@ from derive.kernels.lowering import trees
 from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.trees import Buffer, Leaf
 from derive.kernels.targets.c import loops as c
-from derive.kernels.targets.c.elements import START, Element, Index, Layout, plus, times
+from derive.kernels.targets.c.elements import START, Element, Index, Layout, Local, axes, extent, plus, rows, times
 
 ZERO = trees.Constant(S.Zero)
+NOTHING: Mapping[Leaf, Local] = MappingProxyType({})
 
 
 class Preparer:
     """The statements of one function as C prints them."""
 
     def __init__(self, layout: Layout, names: CodeNames):
-        self.layout = layout
+        self.layout, self.names = layout, names
         letters = {x: names.fresh(x) for x in "bijk"}
         self.variable = {"t": "t", **letters}
         self.at = Index("t", letters["b"], letters["i"], letters["j"])
@@ -54,21 +56,21 @@ class Preparer:
     def over(self, leaf: Leaf, components: bool = True) -> c.Loops:
         """Loops over the steps, sequences and components of a leaf."""
         dims = [*zip("ij", leaf.buffer.dims, strict=False)] if components and not leaf.buffer.onehot else []
-        found = [(x, _extent(x)) for x in axes(leaf)] + [(x, n) for x, n in dims if n != "1"]
+        found = [(x, extent(x)) for x in axes(leaf)] + [(x, n) for x, n in dims if n != "1"]
         return tuple((self.variable[x], n) for x, n in found)
 
-    def tree(self, e: trees.Tree) -> trees.Tree:
-        """The tree with every leaf at the current index."""
+    def tree(self, e: trees.Tree, known: Mapping[Leaf, Local] = NOTHING) -> trees.Tree:
+        """The tree with every leaf at the current index, or the local variable that holds it."""
         if isinstance(e, Leaf):
-            return self.element(e)
+            return known.get(e) or self.element(e)
         if isinstance(e, trees.Sum):
-            return trees.Sum(tuple((sign, self.tree(a)) for sign, a in e.terms))
+            return trees.Sum(tuple((sign, self.tree(a, known)) for sign, a in e.terms))
         if isinstance(e, trees.Factors):
-            return trees.Factors(tuple(self.tree(a) for a in e.factors))
+            return trees.Factors(tuple(self.tree(a, known) for a in e.factors))
         if isinstance(e, trees.Group):
-            return trees.Group(self.tree(e.inner))
+            return trees.Group(self.tree(e.inner, known))
         if isinstance(e, trees.Call):
-            return trees.Call(e.function, tuple(self.tree(a) for a in e.args))
+            return trees.Call(e.function, tuple(self.tree(a, known) for a in e.args))
         return e
 
     def copy(self, s: ir.Statement, value: trees.Tree, over: Leaf, i: str = "", comment: bool = True) -> c.Nest:
@@ -85,7 +87,7 @@ class Preparer:
         """target = 0: one block of memory, unless it is a part of another array."""
         buffer = s.target.buffer
         if not buffer.view:
-            count = times(*(_extent(x) for x in axes(s.target)), *buffer.dims)
+            count = times(*(extent(x) for x in axes(s.target)), *buffer.dims)
             return c.Clear(s.comment, self.start(s.target), count)
         return c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", ZERO),))
 
@@ -99,8 +101,28 @@ class Preparer:
     def _(self, s: ir.Map) -> Iterator[c.CStatement]:
         if s.value == ZERO:
             yield self.zero(s)
-            return
-        yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", self.tree(s.value)),))
+        else:
+            yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", self.tree(s.value)),))
+
+    @prepare.register
+    def _(self, s: ir.Fused) -> Iterator[c.CStatement]:
+        known: dict[Leaf, Local] = {}
+        body: list[c.Store | c.Let] = []
+        for x in s.first:
+            known[x] = Local(self.names.fresh(f"{x.code}_here"))
+            body.append(c.Let(known[x].code, self.element(x)))
+        for n, p in enumerate(s.parts):
+            value = self.tree(p.value, known)
+            again = any(x == p.target for later in s.parts[n + 1 :] for x in later.leaves())
+            if again:
+                code = p.target.code
+                known[p.target] = Local(code if code in s.inside else self.names.fresh(f"{code}_here"))
+                body.append(c.Let(known[p.target].code, value))
+                value = known[p.target]
+            if p.target.code not in s.inside:
+                body.append(c.Store(self.element(p.target), "=", value))
+        comment = tuple(line for p in s.parts for line in p.comment)
+        yield c.Nest(comment, self.over(s.target), tuple(body))
 
     @prepare.register
     def _(self, s: ir.AddAtClass) -> Iterator[c.CStatement]:
@@ -123,19 +145,26 @@ class Preparer:
         yield c.Nest((), self.over(s.left), (store,), self._class(s.classes))
 
     @prepare.register
-    def _(self, s: ir.Gemm) -> Iterator[c.CStatement]:
+    def _(self, s: ir.Pack) -> Iterator[c.CStatement]:
+        for n, (a, low) in enumerate(zip(s.operands, s.lows, strict=True)):
+            function = "pack_turned" if s.turned != (a.lift == "swap") else "pack"
+            first = ("0", low) if s.turned else (low, "0")
+            counts, whole = _two(a.buffer.dims), _two(s.target.buffer.dims)
+            yield c.PackPart(s.comment * (n == 0), function, counts, self.start(a), whole, first, self.start(s.target))
+
+    @prepare.register
+    def _(self, s: ir.Product) -> Iterator[c.CStatement]:
         assert axes(s.target) == axes(s.operand), "lowering gives a narrower product a name of its own"
-        counts = (_rows(s.operand), s.target.buffer.dims[0], s.operand.buffer.dims[0])
+        counts = (rows(s.operand), s.target.buffer.dims[0], s.operand.buffer.dims[0])
         operands = (self.start(s.operand), self.start(s.weight), self.start(s.target))
-        strides = (self._stride(s.operand), s.weight.buffer.dims[1], self._stride(s.target))
-        yield c.Multiply(s.comment, "rows_transposed" if s.transposed else "rows", counts, operands, strides)
+        yield c.Multiply(s.comment, "product", counts, operands, (self._stride(s.operand), "", self._stride(s.target)))
 
     def _stride(self, leaf: Leaf) -> str:
         return self.layout.row_size(leaf.buffer)
 
     @prepare.register
     def _(self, s: ir.Accumulate) -> Iterator[c.CStatement]:
-        counts = (s.left.buffer.dims[0], s.right.buffer.dims[0], _rows(s.left))
+        counts = (s.left.buffer.dims[0], s.right.buffer.dims[0], rows(s.left))
         operands = (self.start(s.left), self.start(s.right), self.start(s.target))
         strides = (self._stride(s.left), self._stride(s.right), s.right.buffer.dims[0])
         yield c.Multiply(s.comment, "sums", counts, operands, strides)
@@ -155,21 +184,21 @@ class Preparer:
     @prepare.register
     def _(self, s: ir.Total) -> Iterator[c.CStatement]:
         summed = [x for n, x in enumerate(axes(s.operand)) if n in s.positions]
-        yield self.reduce(s, tuple((self.variable[x], _extent(x)) for x in summed), self.element(s.operand))
+        yield self.reduce(s, tuple((self.variable[x], extent(x)) for x in summed), self.element(s.operand))
 
     @prepare.register
     def _(self, s: ir.Contract) -> Iterator[c.CStatement]:
-        extent: dict[str, str] = {}
+        counts: dict[str, str] = {}
         factors = []
         for leaf, letters in zip(s.operands, s.subscripts, strict=True):
             own = letters[len(letters) - leaf.buffer.rank :]
-            extent |= dict(zip(own, leaf.buffer.dims, strict=True))
+            counts |= dict(zip(own, leaf.buffer.dims, strict=True))
             names = [self.variable[x] for x in own]
             factors.append(self.element(leaf, *names))
         kept = axes(s.target) + "ij"[: s.target.buffer.rank]
         used = [x for letters in s.subscripts for x in letters]
         summed = [x for x in dict.fromkeys(used) if x not in kept]
-        inner = tuple((self.variable[x], _extent(x) or extent[x]) for x in summed if extent.get(x) != "1")
+        inner = tuple((self.variable[x], extent(x) or counts[x]) for x in summed if counts.get(x) != "1")
         value = factors[0] if len(factors) == 1 else trees.Factors(tuple(factors))
         if inner:
             yield self.reduce(s, inner, value)
@@ -180,10 +209,19 @@ class Preparer:
     def _(self, s: ir.RowWise) -> Iterator[c.CStatement]:
         columns = s.function.endswith("_columns")
         counted = s.operands[-1].buffer.dims
-        counts = counted if columns else (times(*counted),)
+        everything = (*s.operands, *s.targets())
+        if not columns and all(axes(a) == axes(s.target) and self._is_dense(a) for a in everything):
+            operands, targets = (tuple(map(self.start, x)) for x in (s.operands, s.targets()))
+            yield c.EachRow(s.comment, (), s.function, (rows(s.target) or "1", times(*counted)), operands, targets)
+            return
+        counts = counted if columns else ("1", times(*counted))
         operands = tuple(self.element(a, "0", "0") for a in s.operands)
-        target = self.element(s.target, "0", "0")
-        yield c.EachRow(s.comment, self.over(s.target, False), s.function, counts, operands, target)
+        targets = tuple(self.element(a, "0", "0") for a in s.targets())
+        yield c.EachRow(s.comment, self.over(s.target, False), s.function, counts, operands, targets)
+
+    def _is_dense(self, leaf: Leaf) -> bool:
+        """Do its rows follow each other?"""
+        return leaf.buffer.onehot or self._stride(leaf) == times(*leaf.buffer.dims)
 
     @prepare.register
     def _(self, s: ir.Stack) -> Iterator[c.CStatement]:
@@ -237,14 +275,6 @@ class Preparer:
             yield c.If((), "==", s.steps, (c.Nest((), self.over(s.target), (store,)),))
 
 
-def axes(leaf: Leaf) -> str:
-    """The axes that a leaf has here: a row of a sequence has no steps."""
-    return "t" * (leaf.buffer.steps and leaf.where != "row") + "b" * leaf.buffer.batch
-
-
-def _extent(letter: str) -> str:
-    return {"t": "T", "b": "B"}.get(letter, "")
-
-
-def _rows(leaf: Leaf) -> str:
-    return times(*(_extent(x) for x in axes(leaf)))
+def _two(dims: tuple[str, ...]) -> tuple[str, str]:
+    rows, cols = dims
+    return rows, cols

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from derive.kernels.targets.c.numbers import CCoefficients, literal, monomials
 from derive.kernels.targets.c.words import STATUSES, identifiers, member
 from derive.render import render
 
-LIBM = frozenset("tanh exp log sqrt sin cos fabs erf".split())
+LIBM = frozenset("log sqrt sin cos fabs erf".split())
 TITLES = {
     "forward": "Loss, outputs and final states.",
     "value_and_grad": "Loss, outputs, final states, and the gradients of the loss by backpropagation through time.",
@@ -56,13 +57,14 @@ class Printer:
 
     def source(self) -> str:
         functions = [self.function(f) for f in self.module.functions]
-        return render(
+        text = render(
             "c/source.c.j2",
             **self.common,
             helpers=helpers("\n".join(functions), self.module.cell),
             checks=self.checks(),
             functions=functions,
         )
+        return re.sub(r"\n{3,}", "\n\n", text)
 
     @cached_property
     def common(self) -> dict[str, object]:
@@ -75,6 +77,7 @@ class Printer:
             "suffix": "" if self.module.real == "double" else "f",
             "statuses": STATUSES,
             **{name: self.literal(x) for name, x in (("zero", 0.0), ("half", 0.5), ("unit", 1.0))},
+            "lanes": 8 if self.module.real == "double" else 16,
             "sqrt_half": self.literal(0.7071067811865476),
         }
 

@@ -1,0 +1,12 @@
+"""A few random cells; `python -m tests.kernels.random_cells` is the long run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kernels.random_cells import LIMIT, distance, made_up
+
+
+@pytest.mark.parametrize("seed", [*range(5), 54])  # 54: a weight that is a part of another one
+def test_c_and_numpy_agree(seed: int) -> None:
+    assert distance(seed) <= LIMIT, made_up(seed)
