@@ -189,6 +189,7 @@ class NormalBuilder(Builder):
         if len(terms) == 2 and OneMatrix(*inside.shape) in terms:
             other = b.negative(terms[0] if terms[1] == OneMatrix(*inside.shape) else terms[1])
             if is_apply(self.definition(other), "sigmoid"):
+                self.pass_over(inside)  # q = 1 - p
                 self.pass_over(other)
                 return b.negative(Apply("softplus", self.definition(other).arg))
         return Apply("log", inside)

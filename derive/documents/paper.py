@@ -12,6 +12,8 @@ from derive.algebra.names import Notation
 from derive.algebra.nodes import FusedLoss, SoftmaxCrossEntropy
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.chain import Chain, readable
+from derive.calculus.closed import ClosedForm
+from derive.calculus.normal import passed_over
 from derive.calculus.textbook import Textbook
 from derive.documents.content import Block, Document, Equation, Equations, Figure, Items, Paragraph, Rules, Section
 from derive.documents.fold import fold_program, folded, helpers, substitute
@@ -22,6 +24,7 @@ from derive.documents.rules import rules
 from derive.documents.story import Story, three_derivatives
 from derive.documents.unrolled import network
 from derive.documents.words import listed
+from derive.errors import UnsupportedError
 from derive.program import Program, references
 
 FULL = 4  # a chain for each of so many parameters, else for the first one that a state is multiplied by
@@ -106,15 +109,30 @@ def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[B
                 f"Here @{name} takes the place of @{{m:{name}}}, so that the {inner} and the logarithm are "
                 f"differentiated together; `{p}` is then an output on which no other equation depends."
             )
-    listed = rules(data.normal, {v.of for v in data.adjoint.program.roles("adjoint")})
-    if listed:
+    other = sorted(passed_over(data.program) & set(data.adjoint.cotangents))
+    if other:
+        names = listed([f"`{n}`" for n in other])
+        yield Paragraph(
+            f"The gradient of {names} below leaves out the loss, which reads the argument of its softmax or sigmoid "
+            "directly: what the loss passes back is in the gradient of that."
+        )
+    needed = rules(data.normal, {v.of for v in data.adjoint.program.roles("adjoint")})
+    if needed:
         fused = any(isinstance(e, FusedLoss) for e in normal.values())
         yield Paragraph(
             "An equation $y = f(a)$ passes the gradient of its left side back to what stands on its right. "
             "The model needs these rules; in each of them"
             f"{', except for that of the loss,' if fused else ''} the letters are its own."
         )
-        yield Rules(tuple(listed))
+        yield Rules(tuple(needed))
+
+
+def _arriving(chain: Chain, cotangent: str) -> ClosedForm | None:
+    """What arrives at a state as one sum; None where a loss that is read beside it makes several of it."""
+    try:
+        return chain.arriving(cotangent)
+    except UnsupportedError:
+        return None
 
 
 def _same(data: PaperData, values: Mapping[str, MatrixExpr], known: Container[str]) -> Iterator[Block]:
@@ -123,7 +141,10 @@ def _same(data: PaperData, values: Mapping[str, MatrixExpr], known: Container[st
     for c in data.chains:
         name, state = c.hidden.name, c.hidden.state
         new = data.adjoint.cotangents[state] if state else ""
-        if state and state not in shown:
+        form = _arriving(chain, new) if state and state not in shown else None
+        if state and state not in shown and form is None:
+            continue
+        if form is not None:
             shown.add(state)
             inside = listed([f"@{{d:{n}}}" for n in _between(data, new, new)])
             yield Paragraph(
@@ -131,7 +152,6 @@ def _same(data: PaperData, values: Mapping[str, MatrixExpr], known: Container[st
                 f"before. Unfolded from step `t` on, they collect what comes back from the losses of step `t` and of "
                 "all later ones:"
             )
-            form = chain.arriving(new)
             right, left = substitute(form.compact, values), data.adjoint.program.ref(new)
             yield Equations((Equation(left, (right,), f"u:{state}", meaning=form.expression),))
             yield from (x for x in definitions(form.definitions, values) if x.items[0].label not in known)

@@ -78,6 +78,37 @@ def test_a_loss_reads_what_the_model_says_it_reads(source: str) -> None:
     assert outcome(source, true) in (Outcome.CHECKED, Outcome.PROVED)
 
 
+COMPLEMENT = """cell c
+dims H
+input x : H
+state h : H
+param W : H x H
+z[t] = sigmoid(W @ h[t-1] + x[t])
+k[t] = 1 - z[t]
+h[t] = k[t] * h[t-1] + z[t] * tanh(x[t])
+loss[t] = norm2(h[t]) - 0.1 * sum(log(k[t]))
+"""
+
+
+def test_the_complement_of_a_sigmoid_is_read_by_a_logarithm_too() -> None:
+    """A tenth adversary: 1 - sigmoid with a name of its own."""
+    by_k = r"\frac{\partial L}{\partial k_t} = \frac{\partial L}{\partial h_t} \odot h_{t-1}"
+    assert outcome(COMPLEMENT, by_k) is Outcome.REFUTED
+    true = outcome(COMPLEMENT, by_k + r" - \frac{1}{10} \mathbf{1} \oslash k_t")
+    assert true in (Outcome.CHECKED, Outcome.PROVED)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy(y[t], h[t])", "norm2(h[t]) + sum(r[t])"])
+def test_papers_of_states_that_a_loss_reads_beside(loss: str) -> None:
+    """A tenth adversary: no sum at the state, but a paper."""
+    head = "cell c\ndims H\ninput x : H\ntarget y : H where sum(y) == 1\nstate h : H\nparam W, V : H x H\n"
+    gate = "r[t] = sigmoid(W @ h[t-1] + x[t])\ng[t] = tanh(V @ (r[t] * h[t-1]) + x[t])\n"
+    leaky = f"{gate}h[t] = (1 - r[t]) * h[t-1] + r[t] * g[t]\nv[t] = y[t] + h[t]\n"
+    own = "h[t] = softmax(W @ h[t-1] + V @ x[t])\n" if "cross" in loss else leaky
+    model = derive.parse(f"{head}{own}loss[t] = {loss}\n")
+    assert "the gradient" in model.paper().latex().lower()
+
+
 def test_a_certificate_says_what_a_cotangent_leaves_out() -> None:
     model = derive.parse(RE_READ[0])
     verdict = model.prove(model.cotangent("p", t), Scale(2, model.symbol("p", t)))

@@ -99,9 +99,9 @@ class PackPart(CStatement):
     """
 
     function: str
-    counts: tuple[str, str]
+    counts: tuple[str, ...]
     operand: Element
-    whole: tuple[str, str]
+    whole: tuple[str, ...]
     first: tuple[str, str]
     target: Element
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import singledispatchmethod
-from types import MappingProxyType
 
 from sympy import S
 
@@ -17,7 +16,6 @@ from derive.kernels.targets.c import loops as c
 from derive.kernels.targets.c.elements import START, Element, Index, Layout, Local, axes, extent, plus, rows, times
 
 ZERO = trees.Constant(S.Zero)
-NOTHING: Mapping[Leaf, Local] = MappingProxyType({})
 
 
 class Preparer:
@@ -59,18 +57,18 @@ class Preparer:
         found = [(x, extent(x)) for x in axes(leaf)] + [(x, n) for x, n in dims if n != "1"]
         return tuple((self.variable[x], n) for x, n in found)
 
-    def tree(self, e: trees.Tree, known: Mapping[Leaf, Local] = NOTHING) -> trees.Tree:
-        """The tree with every leaf at the current index, or the local variable that holds it."""
+    def tree(self, e: trees.Tree, place: Callable[[Leaf], trees.Tree]) -> trees.Tree:
+        """The tree with every leaf at its place: an element, or the local variable that holds it."""
         if isinstance(e, Leaf):
-            return known.get(e) or self.element(e)
+            return place(e)
         if isinstance(e, trees.Sum):
-            return trees.Sum(tuple((sign, self.tree(a, known)) for sign, a in e.terms))
+            return trees.Sum(tuple((sign, self.tree(a, place)) for sign, a in e.terms))
         if isinstance(e, trees.Factors):
-            return trees.Factors(tuple(self.tree(a, known) for a in e.factors))
+            return trees.Factors(tuple(self.tree(a, place) for a in e.factors))
         if isinstance(e, trees.Group):
-            return trees.Group(self.tree(e.inner, known))
+            return trees.Group(self.tree(e.inner, place))
         if isinstance(e, trees.Call):
-            return trees.Call(e.function, tuple(self.tree(a, known) for a in e.args))
+            return trees.Call(e.function, tuple(self.tree(a, place) for a in e.args))
         return e
 
     def copy(self, s: ir.Statement, value: trees.Tree, over: Leaf, i: str = "", comment: bool = True) -> c.Nest:
@@ -102,17 +100,25 @@ class Preparer:
         if s.value == ZERO:
             yield self.zero(s)
         else:
-            yield c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", self.tree(s.value)),))
+            loops, place = self.elements(s.target, (s.target, *trees.tree_leaves(s.value)))
+            yield c.Nest(s.comment, loops, (c.Store(place(s.target), "=", self.tree(s.value, place)),))
 
     @prepare.register
     def _(self, s: ir.Fused) -> Iterator[c.CStatement]:
         known: dict[Leaf, Local] = {}
         body: list[c.Store | c.Let] = []
+        outside = [x for x in (*s.leaves(), *s.targets()) if x.code not in s.inside]
+        loops, element = self.elements(s.target, outside)
+
+        def place(x: Leaf) -> trees.Tree:
+            return known.get(x) or element(x)
+
         for x in s.first:
-            known[x] = Local(self.names.fresh(f"{x.code}_here"))
-            body.append(c.Let(known[x].code, self.element(x)))
+            local = Local(self.names.fresh(f"{x.code}_here"))
+            body.append(c.Let(local.code, element(x)))
+            known[x] = local
         for n, p in enumerate(s.parts):
-            value = self.tree(p.value, known)
+            value = self.tree(p.value, place)
             again = any(x == p.target for later in s.parts[n + 1 :] for x in later.leaves())
             if again:
                 code = p.target.code
@@ -120,9 +126,24 @@ class Preparer:
                 body.append(c.Let(known[p.target].code, value))
                 value = known[p.target]
             if p.target.code not in s.inside:
-                body.append(c.Store(self.element(p.target), "=", value))
+                body.append(c.Store(element(p.target), "=", value))
         comment = tuple(line for p in s.parts for line in p.comment)
-        yield c.Nest(comment, self.over(s.target), tuple(body))
+        yield c.Nest(comment, loops, tuple(body))
+
+    def elements(self, over: Leaf, leaves: Iterable[Leaf]) -> tuple[c.Loops, Callable[[Leaf], Element]]:
+        """Loops over the elements of a leaf, and where those of others are: one loop, if all are blocks of memory."""
+        shape = axes(over), over.buffer.dims
+        blocks = all((axes(a), a.buffer.dims) == shape and not a.lift and self._is_dense(a) for a in leaves)
+        loops = self.over(over)
+        if not blocks or len(loops) < 2:
+            return loops, self.element
+        k = self.variable["k"]
+
+        def element(leaf: Leaf) -> Element:
+            first = self.start(leaf)
+            return Element(first.code, plus(first.offset, k))
+
+        return ((k, times(*(extent(x) for x in axes(over)), *over.buffer.dims)),), element
 
     @prepare.register
     def _(self, s: ir.AddAtClass) -> Iterator[c.CStatement]:
@@ -149,7 +170,7 @@ class Preparer:
         for n, (a, low) in enumerate(zip(s.operands, s.lows, strict=True)):
             function = "pack_turned" if s.turned != (a.lift == "swap") else "pack"
             first = ("0", low) if s.turned else (low, "0")
-            counts, whole = _two(a.buffer.dims), _two(s.target.buffer.dims)
+            counts, whole = (x.buffer.dims[:2] for x in (a, s.target))
             yield c.PackPart(s.comment * (n == 0), function, counts, self.start(a), whole, first, self.start(s.target))
 
     @prepare.register
@@ -273,8 +294,3 @@ class Preparer:
         if s.steps is not None:
             store = c.Store(self.element(s.target), "=", self.element(s.operand))
             yield c.If((), "==", s.steps, (c.Nest((), self.over(s.target), (store,)),))
-
-
-def _two(dims: tuple[str, ...]) -> tuple[str, str]:
-    rows, cols = dims
-    return rows, cols
