@@ -1142,18 +1142,14 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* g_final1 = g[0] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < G; ++i) {
-            g_final1[b * G + i] = g[b * G + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * G; ++k) {
+        g_final1[k] = g[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1377,27 +1373,19 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* g_final1 = g[0] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < G; ++i) {
-            g_final1[b * G + i] = g[b * G + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * G; ++k) {
+        g_final1[k] = g[k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
-            }
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_hg_panels_t = V_hg.T, packed */
     bidirectional_pack(O, H, V_h, O, G + H, 0, 0, V_hg_panels_t);
@@ -1434,13 +1422,9 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
     bidirectional_product(T * B, I, H, dz_h, G + H, U_h_panels, U_h_dz_h, I);
     /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < I; ++i) {
-                dx[(t * B + b) * I + i] = U_g_dz_g[(t * B + b) * I + i] + U_h_dz_h[(t * B + b) * I + i];
-            }
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < T * B * I; ++k) {
+        dx[k] = U_g_dz_g[k] + U_h_dz_h[k];
     }
     /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
     bidirectional_sums(H, I, T * B, dz_h, G + H, x, I, dU_h, I);
@@ -1485,18 +1469,14 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = dh_carry[b * H + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     /* dg_init1 = dg_carry[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < G; ++i) {
-            dg_init1[b * G + i] = dg_carry[b * G + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * G; ++k) {
+        dg_init1[k] = dg_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1756,21 +1736,17 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-            dh_final1[b * H + i] = h_final1_bar[b * H + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* g_final1 = g[0] */
     /* dg_final1 = g_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < G; ++i) {
-            g_final1[b * G + i] = g[b * G + i];
-            dg_final1[b * G + i] = g_final1_bar[b * G + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * G; ++k) {
+        g_final1[k] = g[k];
+        dg_final1[k] = g_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1858,13 +1834,9 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
     bidirectional_product(T * B, I, H, dz_h, H, U_h_panels, U_h_dz_h, I);
     /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < I; ++i) {
-                dx[(t * B + b) * I + i] = U_g_dz_g[(t * B + b) * I + i] + U_h_dz_h[(t * B + b) * I + i];
-            }
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < T * B * I; ++k) {
+        dx[k] = U_g_dz_g[k] + U_h_dz_h[k];
     }
     /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
     bidirectional_sums(H, I, T * B, dz_h, H, x, I, dU_h, I);
@@ -1909,11 +1881,9 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b * H + i] = dh_carry[b * H + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     bidirectional_clear(u_dh_init1, B * H);
@@ -1926,18 +1896,14 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     /* at_dg_carry = dg_carry[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < G; ++i) {
-            at_dg_carry[b * G + i] = dg_carry[b * G + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * G; ++k) {
+        at_dg_carry[k] = dg_carry[k];
     }
     /* u_dg_init1 = (dg_final1 if T == 0 else 0) */
     bidirectional_clear(u_dg_init1, B * G);
@@ -1950,11 +1916,9 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
     }
     /* dg_init1 = at_dg_carry + (dg_final1 if T == 0 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        BIDIRECTIONAL_APART
-        for (size_t i = 0; i < G; ++i) {
-            dg_init1[b * G + i] = at_dg_carry[b * G + i] + u_dg_init1[b * G + i];
-        }
+    BIDIRECTIONAL_APART
+    for (size_t k = 0; k < B * G; ++k) {
+        dg_init1[k] = at_dg_carry[k] + u_dg_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

@@ -1055,11 +1055,9 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        CHAR_RNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1202,20 +1200,14 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        CHAR_RNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < K; ++i) {
-                dz_yhat[(t * B + b_) * K + i] = yhat[(t * B + b_) * K + i];
-            }
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < T * B * K; ++k) {
+        dz_yhat[k] = yhat[k];
     }
     for (size_t t = 0; t < T; ++t) {
         for (size_t b_ = 0; b_ < B; ++b_) {
@@ -1229,11 +1221,9 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        CHAR_RNN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1273,11 +1263,9 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        CHAR_RNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1450,12 +1438,10 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        CHAR_RNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-            dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1519,11 +1505,9 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        CHAR_RNN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1563,11 +1547,9 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        CHAR_RNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     char_rnn_clear(u_dh_init1, B * H);
@@ -1580,11 +1562,9 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        CHAR_RNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
-        }
+    CHAR_RNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

@@ -1006,11 +1006,9 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
         elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] */
         /* h[t] = tanh(z_h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = elman_tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
-            }
+        ELMAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
         }
     }
     /* z_yhat[t] = V @ h[t] */
@@ -1029,11 +1027,9 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        ELMAN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1139,11 +1135,9 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
         elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] */
         /* h[t] = tanh(z_h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = elman_tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
-            }
+        ELMAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
         }
     }
     /* z_yhat[t] = V @ h[t] */
@@ -1162,20 +1156,14 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        ELMAN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
-            }
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     elman_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
@@ -1183,11 +1171,9 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i]);
-            }
+        ELMAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1201,11 +1187,9 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
     /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
     elman_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
     /* dh_init1 = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        ELMAN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = dh_carry[b * H + i];
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1334,11 +1318,9 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
         /* z_h[t] = U @ x[t] + W @ h[t-1] */
         /* h[t] = tanh(z_h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = elman_tanh(U_x[(t * B + b) * H + i] + W_h[b * H + i]);
-            }
+        ELMAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
         }
     }
     /* z_yhat[t] = V @ h[t] */
@@ -1358,12 +1340,10 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        ELMAN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-            dh_final1[b * H + i] = h_final1_bar[b * H + i];
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1375,13 +1355,9 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         }
     }
     /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dyhat[k] = yhat_bar[k];
     }
     /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
     for (size_t t = 0; t < T; ++t) {
@@ -1421,11 +1397,9 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (u_dh[(t * B + b) * H + i] + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i]);
-            }
+        ELMAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1439,11 +1413,9 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
     elman_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        ELMAN_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b * H + i] = dh_carry[b * H + i];
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     elman_clear(u_dh_init1, B * H);
@@ -1456,11 +1428,9 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        ELMAN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
-        }
+    ELMAN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

@@ -1050,11 +1050,9 @@ int elman_bias_forward(const elman_bias_sizes *sizes, const elman_bias_params *p
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        ELMAN_BIAS_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1201,20 +1199,14 @@ int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_pa
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        ELMAN_BIAS_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* do[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < O; ++i) {
-                do_[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
-            }
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        do_[k] = yhat[k] - y[k];
     }
     /* V_do[t] = V.T @ do[t] */
     elman_bias_product(T * B, H, O, do_, O, V_panels, V_do, H);
@@ -1222,11 +1214,9 @@ int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_pa
         --t;
         /* dh[t] = V.T @ do[t] + dh_carry[t+1] */
         /* da[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < H; ++i) {
-                da[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_do[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        ELMAN_BIAS_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            da[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_do[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ da[t] */
         elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1260,11 +1250,9 @@ int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_pa
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        ELMAN_BIAS_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1438,12 +1426,10 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        ELMAN_BIAS_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-            dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1492,11 +1478,9 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ do[t] + dh_carry[t+1] */
         /* da[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < H; ++i) {
-                da[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_do[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        ELMAN_BIAS_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            da[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_do[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ da[t] */
         elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1530,11 +1514,9 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        ELMAN_BIAS_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     elman_bias_clear(u_dh_init1, B * H);
@@ -1547,11 +1529,9 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        ELMAN_BIAS_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
-        }
+    ELMAN_BIAS_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

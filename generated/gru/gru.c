@@ -1102,11 +1102,9 @@ int gru_forward(const gru_sizes *sizes, const gru_params *params, const gru_inpu
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    GRU_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1329,20 +1327,14 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    GRU_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
-            }
-        }
+    GRU_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     gru_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
@@ -1437,11 +1429,9 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
         db_y[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = dh_carry[b * H + i];
-        }
+    GRU_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
     gru_product(T * B, I, 3 * H, dz_r_z_htilde, 3 * H, U_rzh_panels, dx, I);
@@ -1692,12 +1682,10 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-            dh_final1[b * H + i] = h_final1_bar[b * H + i];
-        }
+    GRU_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1833,11 +1821,9 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
         db_y[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b * H + i] = dh_carry[b * H + i];
-        }
+    GRU_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     gru_clear(u_dh_init1, B * H);
@@ -1850,11 +1836,9 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
-        }
+    GRU_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
     gru_product(T * B, I, 3 * H, dz_r_z_htilde, 3 * H, U_rzh_panels, dx, I);

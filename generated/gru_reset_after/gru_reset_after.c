@@ -1090,11 +1090,9 @@ int gru_reset_after_forward(const gru_reset_after_sizes *sizes, const gru_reset_
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_RESET_AFTER_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1309,20 +1307,14 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_RESET_AFTER_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
-            }
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     gru_reset_after_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
@@ -1446,11 +1438,9 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
         db_y[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_RESET_AFTER_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = dh_carry[b * H + i];
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
     for (size_t t = 0; t < T; ++t) {
@@ -1719,12 +1709,10 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_RESET_AFTER_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b * H + i] = h[(T * B + b) * H + i];
-            dh_final1[b * H + i] = h_final1_bar[b * H + i];
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1889,11 +1877,9 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
         db_y[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_RESET_AFTER_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b * H + i] = dh_carry[b * H + i];
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     gru_reset_after_clear(u_dh_init1, B * H);
@@ -1906,11 +1892,9 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        GRU_RESET_AFTER_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b * H + i] = at_dh_carry[b * H + i] + u_dh_init1[b * H + i];
-        }
+    GRU_RESET_AFTER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
     for (size_t t = 0; t < T; ++t) {

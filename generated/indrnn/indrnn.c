@@ -1018,11 +1018,9 @@ int indrnn_forward(const indrnn_sizes *sizes, const indrnn_params *params, const
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        INDRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1164,31 +1162,21 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        INDRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
-            }
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     indrnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* step_dz_h[t] = step(z_h[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                step_dz_h[(t * B + b_) * H + i] = indrnn_step(z_h[(t * B + b_) * H + i]);
-            }
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < T * B * H; ++k) {
+        step_dz_h[k] = indrnn_step(z_h[k]);
     }
     for (size_t t = T; t > 0;) {
         --t;
@@ -1210,13 +1198,9 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     /* dW = sum_tb(dz_h[t] @ x[t].T) */
     indrnn_sums(H, I, T * B, dz_h, H, x, I, dW, I);
     /* u_du[t] = dz_h[t] * h[t-1] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                u_du[(t * B + b_) * H + i] = dz_h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i];
-            }
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < T * B * H; ++k) {
+        u_du[k] = dz_h[k] * h[k];
     }
     /* du = sum_tb(dz_h[t] * h[t-1]) */
     for (size_t i = 0; i < H; ++i) {
@@ -1251,11 +1235,9 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        INDRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1423,12 +1405,10 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        INDRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-            dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1474,13 +1454,9 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     indrnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* step_dz_h[t] = step(z_h[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                step_dz_h[(t * B + b_) * H + i] = indrnn_step(z_h[(t * B + b_) * H + i]);
-            }
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < T * B * H; ++k) {
+        step_dz_h[k] = indrnn_step(z_h[k]);
     }
     for (size_t t = T; t > 0;) {
         --t;
@@ -1502,13 +1478,9 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     /* dW = sum_tb(dz_h[t] @ x[t].T) */
     indrnn_sums(H, I, T * B, dz_h, H, x, I, dW, I);
     /* u_du[t] = dz_h[t] * h[t-1] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                u_du[(t * B + b_) * H + i] = dz_h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i];
-            }
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < T * B * H; ++k) {
+        u_du[k] = dz_h[k] * h[k];
     }
     /* du = sum_tb(dz_h[t] * h[t-1]) */
     for (size_t i = 0; i < H; ++i) {
@@ -1543,11 +1515,9 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        INDRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     indrnn_clear(u_dh_init1, B * H);
@@ -1560,11 +1530,9 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        INDRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
-        }
+    INDRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

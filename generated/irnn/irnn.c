@@ -1029,11 +1029,9 @@ int irnn_forward(const irnn_sizes *sizes, const irnn_params *params, const irnn_
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        IRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    IRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1185,41 +1183,29 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        IRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    IRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b_) * O + i] = yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i];
-            }
-        }
+    IRNN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     irnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* step_dz_h[t] = step(z_h[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                step_dz_h[(t * B + b_) * H + i] = irnn_step(z_h[(t * B + b_) * H + i]);
-            }
-        }
+    IRNN_APART
+    for (size_t k = 0; k < T * B * H; ++k) {
+        step_dz_h[k] = irnn_step(z_h[k]);
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * step_dz_h[t] */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = step_dz_h[(t * B + b_) * H + i] * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        IRNN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = step_dz_h[(t * B) * H + k] * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1253,11 +1239,9 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        IRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    IRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1435,12 +1419,10 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        IRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-            dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
-        }
+    IRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1486,23 +1468,17 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     irnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* step_dz_h[t] = step(z_h[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                step_dz_h[(t * B + b_) * H + i] = irnn_step(z_h[(t * B + b_) * H + i]);
-            }
-        }
+    IRNN_APART
+    for (size_t k = 0; k < T * B * H; ++k) {
+        step_dz_h[k] = irnn_step(z_h[k]);
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * step_dz_h[t] */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = step_dz_h[(t * B + b_) * H + i] * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        IRNN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = step_dz_h[(t * B) * H + k] * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1536,11 +1512,9 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        IRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    IRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     irnn_clear(u_dh_init1, B * H);
@@ -1553,11 +1527,9 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        IRNN_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
-        }
+    IRNN_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

@@ -973,13 +973,9 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
         }
     }
     /* m_loss[t] = o[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                m_loss[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
-            }
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        m_loss[k] = o[B * O + k] - y[k];
     }
     /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
     for (size_t t = 0; t < T; ++t) {
@@ -992,11 +988,9 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
         }
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        JORDAN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < T * B; ++k) {
+        loss_[k] = 0.5 * m_loss_m_loss[k];
     }
     /* L = sum_tb(loss[t]) */
     {
@@ -1009,11 +1003,9 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
         L[0] = total;
     }
     /* o_final1 = o[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        JORDAN_APART
-        for (size_t i = 0; i < O; ++i) {
-            o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < B * O; ++k) {
+        o_final1[k] = o[(T * B) * O + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1152,15 +1144,11 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     }
     /* m_loss[t] = o[t] - y[t] */
     /* dm_loss[t] = m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double m_loss_here = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
-                m_loss[(t * B + b_) * O + i] = m_loss_here;
-                dm_loss[(t * B + b_) * O + i] = m_loss_here;
-            }
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        const double m_loss_here = o[B * O + k] - y[k];
+        m_loss[k] = m_loss_here;
+        dm_loss[k] = m_loss_here;
     }
     /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
     for (size_t t = 0; t < T; ++t) {
@@ -1173,11 +1161,9 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
         }
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        JORDAN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < T * B; ++k) {
+        loss_[k] = 0.5 * m_loss_m_loss[k];
     }
     /* L = sum_tb(loss[t]) */
     {
@@ -1190,30 +1176,24 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
         L[0] = total;
     }
     /* o_final1 = o[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        JORDAN_APART
-        for (size_t i = 0; i < O; ++i) {
-            o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < B * O; ++k) {
+        o_final1[k] = o[(T * B) * O + k];
     }
     for (size_t t = T; t > 0;) {
         --t;
         /* do[t] = dm_loss[t] + do_carry[t+1] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_o[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] * (1.0 - o[((t + 1) * B + b_) * O + i]) * (dm_loss[(t * B + b_) * O + i] + do_carry[b_ * O + i]);
-            }
+        JORDAN_APART
+        for (size_t k = 0; k < B * O; ++k) {
+            dz_o[(t * B) * O + k] = o[((t + 1) * B) * O + k] * (1.0 - o[((t + 1) * B) * O + k]) * (dm_loss[(t * B) * O + k] + do_carry[k]);
         }
         /* dh[t] = V.T @ dz_o[t] */
         jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i]) * dh[b_ * H + i];
-            }
+        JORDAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[(t * B) * H + k] * h[(t * B) * H + k]) * dh[k];
         }
         /* do_carry[t] = W.T @ dz_h[t] */
         jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
@@ -1247,11 +1227,9 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
         dc[i] = total;
     }
     /* do_init1 = do_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        JORDAN_APART
-        for (size_t i = 0; i < O; ++i) {
-            do_init1[b_ * O + i] = do_carry[b_ * O + i];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < B * O; ++k) {
+        do_init1[k] = do_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1408,13 +1386,9 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         }
     }
     /* m_loss[t] = o[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                m_loss[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] - y[(t * B + b_) * O + i];
-            }
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        m_loss[k] = o[B * O + k] - y[k];
     }
     /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
     for (size_t t = 0; t < T; ++t) {
@@ -1427,11 +1401,9 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         }
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        JORDAN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < T * B; ++k) {
+        loss_[k] = 0.5 * m_loss_m_loss[k];
     }
     /* L = sum_tb(loss[t]) */
     {
@@ -1445,12 +1417,10 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     }
     /* o_final1 = o[T-1] */
     /* do_final1 = o_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        JORDAN_APART
-        for (size_t i = 0; i < O; ++i) {
-            o_final1[b_ * O + i] = o[(T * B + b_) * O + i];
-            do_final1[b_ * O + i] = o_final1_bar[b_ * O + i];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < B * O; ++k) {
+        o_final1[k] = o[(T * B) * O + k];
+        do_final1[k] = o_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1484,20 +1454,16 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         --t;
         /* do[t] = o_bar[t] + (do_final1 if t == T-1 else 0) + dm_loss[t] + do_carry[t+1] */
         /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_o[(t * B + b_) * O + i] = o[((t + 1) * B + b_) * O + i] * (1.0 - o[((t + 1) * B + b_) * O + i]) * (o_bar[(t * B + b_) * O + i] + u_do[(t * B + b_) * O + i] + dm_loss[(t * B + b_) * O + i] + do_carry[b_ * O + i]);
-            }
+        JORDAN_APART
+        for (size_t k = 0; k < B * O; ++k) {
+            dz_o[(t * B) * O + k] = o[((t + 1) * B) * O + k] * (1.0 - o[((t + 1) * B) * O + k]) * (o_bar[(t * B) * O + k] + u_do[(t * B) * O + k] + dm_loss[(t * B) * O + k] + do_carry[k]);
         }
         /* dh[t] = V.T @ dz_o[t] */
         jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[(t * B + b_) * H + i] * h[(t * B + b_) * H + i]) * dh[b_ * H + i];
-            }
+        JORDAN_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[(t * B) * H + k] * h[(t * B) * H + k]) * dh[k];
         }
         /* do_carry[t] = W.T @ dz_h[t] */
         jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
@@ -1531,11 +1497,9 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         dc[i] = total;
     }
     /* at_do_carry = do_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        JORDAN_APART
-        for (size_t i = 0; i < O; ++i) {
-            at_do_carry[b_ * O + i] = do_carry[b_ * O + i];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < B * O; ++k) {
+        at_do_carry[k] = do_carry[k];
     }
     /* u_do_init1 = (do_final1 if -1 == T-1 else 0) */
     jordan_clear(u_do_init1, B * O);
@@ -1548,11 +1512,9 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
         }
     }
     /* do_init1 = at_do_carry + (do_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        JORDAN_APART
-        for (size_t i = 0; i < O; ++i) {
-            do_init1[b_ * O + i] = at_do_carry[b_ * O + i] + u_do_init1[b_ * O + i];
-        }
+    JORDAN_APART
+    for (size_t k = 0; k < B * O; ++k) {
+        do_init1[k] = at_do_carry[k] + u_do_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

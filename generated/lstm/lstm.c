@@ -1116,12 +1116,10 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
     }
     /* h_final1 = h[T-1] */
     /* c_final1 = c[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        c_final1[k] = c[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1371,21 +1369,15 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     }
     /* h_final1 = h[T-1] */
     /* c_final1 = c[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        c_final1[k] = c[(T * B) * H + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                dz_yhat[(t * B + b) * O + i_] = yhat[(t * B + b) * O + i_] - y[(t * B + b) * O + i_];
-            }
-        }
+    LSTM_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     lstm_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
@@ -1492,12 +1484,10 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     }
     /* dh_init1 = dh_carry[0] */
     /* dc_init1 = dc_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dh_init1[b * H + i_] = dh_carry[b * H + i_];
-            dc_init1[b * H + i_] = dc_carry[b * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
+        dc_init1[k] = dc_carry[k];
     }
     /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
     lstm_product(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog_panels, dx, I);
@@ -1785,14 +1775,12 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     /* c_final1 = c[T-1] */
     /* dc_final1 = c_final1_bar */
     /* dh_final1 = h_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            h_final1[b * H + i_] = h[(T * B + b) * H + i_];
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-            dc_final1[b * H + i_] = c_final1_bar[b * H + i_];
-            dh_final1[b * H + i_] = h_final1_bar[b * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        c_final1[k] = c[(T * B) * H + k];
+        dc_final1[k] = c_final1_bar[k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1949,11 +1937,9 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         db_y[i_] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            at_dh_carry[b * H + i_] = dh_carry[b * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     lstm_clear(u_dh_init1, B * H);
@@ -1967,12 +1953,10 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
     /* at_dc_carry = dc_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dh_init1[b * H + i_] = at_dh_carry[b * H + i_] + u_dh_init1[b * H + i_];
-            at_dc_carry[b * H + i_] = dc_carry[b * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
+        at_dc_carry[k] = dc_carry[k];
     }
     /* u_dc_init1 = (dc_final1 if -1 == T-1 else 0) */
     lstm_clear(u_dc_init1, B * H);
@@ -1985,11 +1969,9 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
         }
     }
     /* dc_init1 = at_dc_carry + (dc_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_init1[b * H + i_] = at_dc_carry[b * H + i_] + u_dc_init1[b * H + i_];
-        }
+    LSTM_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dc_init1[k] = at_dc_carry[k] + u_dc_init1[k];
     }
     /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
     lstm_product(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog_panels, dx, I);

@@ -1124,12 +1124,10 @@ int lstm_peephole_forward(const lstm_peephole_sizes *sizes, const lstm_peephole_
     }
     /* y_final1 = y[T-1] */
     /* c_final1 = c[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        y_final1[k] = y[(T * B) * H + k];
+        c_final1[k] = c[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1398,21 +1396,15 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     }
     /* y_final1 = y[T-1] */
     /* c_final1 = c[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        y_final1[k] = y[(T * B) * H + k];
+        c_final1[k] = c[(T * B) * H + k];
     }
     /* dz_dhat[t] = dhat[t] - d[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                dz_dhat[(t * B + b) * O + i_] = dhat[(t * B + b) * O + i_] - d[(t * B + b) * O + i_];
-            }
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_dhat[k] = dhat[k] - d[k];
     }
     /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
     lstm_peephole_product(T * B, H, O, dz_dhat, O, V_panels, V_dz_dhat, H);
@@ -1569,12 +1561,10 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     }
     /* dy_init1 = dy_carry[0] */
     /* dc_init1 = dc_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dy_init1[b * H + i_] = dy_carry[b * H + i_];
-            dc_init1[b * H + i_] = dc_carry[b * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dy_init1[k] = dy_carry[k];
+        dc_init1[k] = dc_carry[k];
     }
     /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
     lstm_peephole_product(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo_panels, dx, I);
@@ -1882,14 +1872,12 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     /* c_final1 = c[T-1] */
     /* dc_final1 = c_final1_bar */
     /* dy_final1 = y_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            y_final1[b * H + i_] = y[(T * B + b) * H + i_];
-            c_final1[b * H + i_] = c[(T * B + b) * H + i_];
-            dc_final1[b * H + i_] = c_final1_bar[b * H + i_];
-            dy_final1[b * H + i_] = y_final1_bar[b * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        y_final1[k] = y[(T * B) * H + k];
+        c_final1[k] = c[(T * B) * H + k];
+        dc_final1[k] = c_final1_bar[k];
+        dy_final1[k] = y_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -2096,11 +2084,9 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         db_y[i_] = total;
     }
     /* at_dy_carry = dy_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            at_dy_carry[b * H + i_] = dy_carry[b * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dy_carry[k] = dy_carry[k];
     }
     /* u_dy_init1 = (dy_final1 if -1 == T-1 else 0) */
     lstm_peephole_clear(u_dy_init1, B * H);
@@ -2114,12 +2100,10 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     }
     /* dy_init1 = at_dy_carry + (dy_final1 if -1 == T-1 else 0) */
     /* at_dc_carry = dc_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dy_init1[b * H + i_] = at_dy_carry[b * H + i_] + u_dy_init1[b * H + i_];
-            at_dc_carry[b * H + i_] = dc_carry[b * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dy_init1[k] = at_dy_carry[k] + u_dy_init1[k];
+        at_dc_carry[k] = dc_carry[k];
     }
     /* u_dc_init1 = (dc_final1 if -1 == T-1 else 0) */
     lstm_peephole_clear(u_dc_init1, B * H);
@@ -2132,11 +2116,9 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
         }
     }
     /* dc_init1 = at_dc_carry + (dc_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        LSTM_PEEPHOLE_APART
-        for (size_t i_ = 0; i_ < H; ++i_) {
-            dc_init1[b * H + i_] = at_dc_carry[b * H + i_] + u_dc_init1[b * H + i_];
-        }
+    LSTM_PEEPHOLE_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dc_init1[k] = at_dc_carry[k] + u_dc_init1[k];
     }
     /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
     lstm_peephole_product(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo_panels, dx, I);

@@ -1066,11 +1066,9 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_CLASSIFIER_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    RNN_CLASSIFIER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1234,11 +1232,9 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_CLASSIFIER_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    RNN_CLASSIFIER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* u_de = 1 */
     u_de[0] = 1.0;
@@ -1265,11 +1261,9 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
         --t;
         /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        RNN_CLASSIFIER_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1303,11 +1297,9 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_CLASSIFIER_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    RNN_CLASSIFIER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1496,12 +1488,10 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_CLASSIFIER_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-            dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
-        }
+    RNN_CLASSIFIER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1556,11 +1546,9 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        RNN_CLASSIFIER_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1594,11 +1582,9 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_CLASSIFIER_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    RNN_CLASSIFIER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     rnn_classifier_clear(u_dh_init1, B * H);
@@ -1611,11 +1597,9 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_CLASSIFIER_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
-        }
+    RNN_CLASSIFIER_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

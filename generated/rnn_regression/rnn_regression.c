@@ -953,11 +953,9 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
         }
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        RNN_REGRESSION_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < T * B; ++k) {
+        loss_[k] = 0.5 * m_loss_m_loss[k];
     }
     /* L = sum_tb(loss[t]) */
     {
@@ -970,11 +968,9 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_REGRESSION_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1128,11 +1124,9 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
         }
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        RNN_REGRESSION_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < T * B; ++k) {
+        loss_[k] = 0.5 * m_loss_m_loss[k];
     }
     /* L = sum_tb(loss[t]) */
     {
@@ -1145,11 +1139,9 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
         L[0] = total;
     }
     /* h_final1 = h[T-1] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_REGRESSION_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
     }
     /* V_dyhat[t] = V.T @ dyhat[t] */
     rnn_regression_product(T * B, H, O, dyhat, O, V_panels, V_dyhat, H);
@@ -1157,11 +1149,9 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
         --t;
         /* dh[t] = V.T @ dyhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (V_dyhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        RNN_REGRESSION_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dyhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1195,11 +1185,9 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
         dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_REGRESSION_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = dh_carry[k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1370,11 +1358,9 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
         }
     }
     /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        RNN_REGRESSION_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            loss_[t * B + b_] = 0.5 * m_loss_m_loss[t * B + b_];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < T * B; ++k) {
+        loss_[k] = 0.5 * m_loss_m_loss[k];
     }
     /* L = sum_tb(loss[t]) */
     {
@@ -1388,12 +1374,10 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_REGRESSION_APART
-        for (size_t i = 0; i < H; ++i) {
-            h_final1[b_ * H + i] = h[(T * B + b_) * H + i];
-            dh_final1[b_ * H + i] = h_final1_bar[b_ * H + i];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h_final1[k] = h[(T * B) * H + k];
+        dh_final1[k] = h_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -1414,13 +1398,9 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
         }
     }
     /* dyhat[t] = yhat_bar[t] + dm_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < O; ++i) {
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i] + dm_loss[(t * B + b_) * O + i];
-            }
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dyhat[k] = yhat_bar[k] + dm_loss[k];
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     rnn_regression_clear(u_dh, T * B * H);
@@ -1438,11 +1418,9 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
         --t;
         /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dyhat[t] + dh_carry[t+1] */
         /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b_) * H + i] = (1.0 - h[((t + 1) * B + b_) * H + i] * h[((t + 1) * B + b_) * H + i]) * (u_dh[(t * B + b_) * H + i] + V_dyhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-            }
+        RNN_REGRESSION_APART
+        for (size_t k = 0; k < B * H; ++k) {
+            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dyhat[(t * B) * H + k] + dh_carry[k]);
         }
         /* dh_carry[t] = W.T @ dz_h[t] */
         rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
@@ -1476,11 +1454,9 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
         dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_REGRESSION_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh_carry[b_ * H + i] = dh_carry[b_ * H + i];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh_carry[k] = dh_carry[k];
     }
     /* u_dh_init1 = (dh_final1 if -1 == T-1 else 0) */
     rnn_regression_clear(u_dh_init1, B * H);
@@ -1493,11 +1469,9 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
         }
     }
     /* dh_init1 = at_dh_carry + (dh_final1 if -1 == T-1 else 0) */
-    for (size_t b_ = 0; b_ < B; ++b_) {
-        RNN_REGRESSION_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh_init1[b_ * H + i] = at_dh_carry[b_ * H + i] + u_dh_init1[b_ * H + i];
-        }
+    RNN_REGRESSION_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
     if (loss != NULL) {
         *loss = L[0];

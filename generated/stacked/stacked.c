@@ -1258,21 +1258,17 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     }
     /* h1_final1 = h1[T-1] */
     /* c1_final1 = c1[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
-            c1_final1[b * H + i] = c1[(T * B + b) * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h1_final1[k] = h1[(T * B) * H + k];
+        c1_final1[k] = c1[(T * B) * H + k];
     }
     /* h2_final1 = h2[T-1] */
     /* c2_final1 = c2[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
-            c2_final1[b * K + i] = c2[(T * B + b) * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        h2_final1[k] = h2[(T * B) * K + k];
+        c2_final1[k] = c2[(T * B) * K + k];
     }
     if (loss != NULL) {
         *loss = L[0];
@@ -1693,30 +1689,22 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     }
     /* h1_final1 = h1[T-1] */
     /* c1_final1 = c1[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
-            c1_final1[b * H + i] = c1[(T * B + b) * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h1_final1[k] = h1[(T * B) * H + k];
+        c1_final1[k] = c1[(T * B) * H + k];
     }
     /* h2_final1 = h2[T-1] */
     /* c2_final1 = c2[T-1] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
-            c2_final1[b * K + i] = c2[(T * B + b) * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        h2_final1[k] = h2[(T * B) * K + k];
+        c2_final1[k] = c2[(T * B) * K + k];
     }
     /* dz_yhat[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b) * O + i] = yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i];
-            }
-        }
+    STACKED_APART
+    for (size_t k = 0; k < T * B * O; ++k) {
+        dz_yhat[k] = yhat[k] - y[k];
     }
     /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
     stacked_product(T * B, K, O, dz_yhat, O, V_panels, V_dz_yhat, K);
@@ -1914,21 +1902,17 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     }
     /* dh1_init1 = dh1_carry[0] */
     /* dc1_init1 = dc1_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh1_init1[b * H + i] = dh1_carry[b * H + i];
-            dc1_init1[b * H + i] = dc1_carry[b * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh1_init1[k] = dh1_carry[k];
+        dc1_init1[k] = dc1_carry[k];
     }
     /* dh2_init1 = dh2_carry[0] */
     /* dc2_init1 = dc2_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            dh2_init1[b * K + i] = dh2_carry[b * K + i];
-            dc2_init1[b * K + i] = dc2_carry[b * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        dh2_init1[k] = dh2_carry[k];
+        dc2_init1[k] = dc2_carry[k];
     }
     /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
     stacked_product(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1_panels, dx, I);
@@ -2405,27 +2389,23 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     /* c1_final1 = c1[T-1] */
     /* dc1_final1 = c1_final1_bar */
     /* dh1_final1 = h1_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            h1_final1[b * H + i] = h1[(T * B + b) * H + i];
-            c1_final1[b * H + i] = c1[(T * B + b) * H + i];
-            dc1_final1[b * H + i] = c1_final1_bar[b * H + i];
-            dh1_final1[b * H + i] = h1_final1_bar[b * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        h1_final1[k] = h1[(T * B) * H + k];
+        c1_final1[k] = c1[(T * B) * H + k];
+        dc1_final1[k] = c1_final1_bar[k];
+        dh1_final1[k] = h1_final1_bar[k];
     }
     /* h2_final1 = h2[T-1] */
     /* c2_final1 = c2[T-1] */
     /* dc2_final1 = c2_final1_bar */
     /* dh2_final1 = h2_final1_bar */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            h2_final1[b * K + i] = h2[(T * B + b) * K + i];
-            c2_final1[b * K + i] = c2[(T * B + b) * K + i];
-            dc2_final1[b * K + i] = c2_final1_bar[b * K + i];
-            dh2_final1[b * K + i] = h2_final1_bar[b * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        h2_final1[k] = h2[(T * B) * K + k];
+        c2_final1[k] = c2[(T * B) * K + k];
+        dc2_final1[k] = c2_final1_bar[k];
+        dh2_final1[k] = h2_final1_bar[k];
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
@@ -2693,11 +2673,9 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         db_y[i] = total;
     }
     /* at_dh1_carry = dh1_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            at_dh1_carry[b * H + i] = dh1_carry[b * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        at_dh1_carry[k] = dh1_carry[k];
     }
     /* u_dh1_init1 = (dh1_final1 if -1 == T-1 else 0) */
     stacked_clear(u_dh1_init1, B * H);
@@ -2711,12 +2689,10 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     }
     /* dh1_init1 = at_dh1_carry + (dh1_final1 if -1 == T-1 else 0) */
     /* at_dc1_carry = dc1_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            dh1_init1[b * H + i] = at_dh1_carry[b * H + i] + u_dh1_init1[b * H + i];
-            at_dc1_carry[b * H + i] = dc1_carry[b * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dh1_init1[k] = at_dh1_carry[k] + u_dh1_init1[k];
+        at_dc1_carry[k] = dc1_carry[k];
     }
     /* u_dc1_init1 = (dc1_final1 if -1 == T-1 else 0) */
     stacked_clear(u_dc1_init1, B * H);
@@ -2729,18 +2705,14 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* dc1_init1 = at_dc1_carry + (dc1_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < H; ++i) {
-            dc1_init1[b * H + i] = at_dc1_carry[b * H + i] + u_dc1_init1[b * H + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * H; ++k) {
+        dc1_init1[k] = at_dc1_carry[k] + u_dc1_init1[k];
     }
     /* at_dh2_carry = dh2_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            at_dh2_carry[b * K + i] = dh2_carry[b * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        at_dh2_carry[k] = dh2_carry[k];
     }
     /* u_dh2_init1 = (dh2_final1 if -1 == T-1 else 0) */
     stacked_clear(u_dh2_init1, B * K);
@@ -2754,12 +2726,10 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     }
     /* dh2_init1 = at_dh2_carry + (dh2_final1 if -1 == T-1 else 0) */
     /* at_dc2_carry = dc2_carry[0] */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            dh2_init1[b * K + i] = at_dh2_carry[b * K + i] + u_dh2_init1[b * K + i];
-            at_dc2_carry[b * K + i] = dc2_carry[b * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        dh2_init1[k] = at_dh2_carry[k] + u_dh2_init1[k];
+        at_dc2_carry[k] = dc2_carry[k];
     }
     /* u_dc2_init1 = (dc2_final1 if -1 == T-1 else 0) */
     stacked_clear(u_dc2_init1, B * K);
@@ -2772,11 +2742,9 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
     }
     /* dc2_init1 = at_dc2_carry + (dc2_final1 if -1 == T-1 else 0) */
-    for (size_t b = 0; b < B; ++b) {
-        STACKED_APART
-        for (size_t i = 0; i < K; ++i) {
-            dc2_init1[b * K + i] = at_dc2_carry[b * K + i] + u_dc2_init1[b * K + i];
-        }
+    STACKED_APART
+    for (size_t k = 0; k < B * K; ++k) {
+        dc2_init1[k] = at_dc2_carry[k] + u_dc2_init1[k];
     }
     /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
     stacked_product(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1_panels, dx, I);
