@@ -62,9 +62,7 @@ def listed_values(later: list[tuple[str, Row]]) -> list[Row]:
         found.append(inner)
     if later[len(found) :] and later[len(found)][0] and not set(later[len(found)][0].lower().split()) <= PLAIN_WORDS:
         raise NoClaim("a condition in words is not understood")
-    while found and not found[-1]:
-        found.pop()
-    return [x for x in found if x] if any(found) else []
+    return [x for x in found if x]
 
 
 def value_range(first: Row, more: list[Row]) -> tuple[Row, Row]:

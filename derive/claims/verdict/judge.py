@@ -136,9 +136,7 @@ class Judge:
         agreement = self.prover.agreement
         if self.single:
             return [(1, agreement.sizes(shift)) for shift in (0, 1)]
-        far = max(reach(left, right), agreement.depth - 1)
-        if far < agreement.depth or self._nested(left, right) > far:
-            far = max(far, self._nested(left, right))
+        far = max(reach(left, right), agreement.depth - 1, self._nested(left, right))
         found = []
         for steps, shift in PLACES:
             least = agreement.steps(max(steps, far + 1 + min(steps, 3) if far else 0), left, right)

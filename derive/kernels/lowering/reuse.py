@@ -31,7 +31,11 @@ def reuse(
 
 
 class _Work:
-    """One function; `taken` are arrays whose place another one has, `where` the place of one that moved."""
+    """One function.
+
+    `taken` are arrays whose place another one has, `changed` those that are smaller or lie elsewhere, `first` what a
+    statement reads before it writes, by the statement.
+    """
 
     def __init__(self, statements: Statements, buffers: dict[str, Buffer], results: frozenset[str]):
         self.statements, self.buffers, self.results = statements, buffers, results
