@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
-from derive.kernels.lowering.statements import Fused, Loop, Map, RowWise, SoftmaxLoss, Statement
+from derive.kernels.lowering.statements import Fused, Loop, Map, RowWise, SoftmaxLoss, Statement, inner
 from derive.kernels.lowering.trees import Buffer, Constant, Leaf
 
 MOVING = re.compile(r"t( \+ \d+)?")  # a row that goes with the step: two different ones never meet
@@ -128,7 +129,7 @@ def _inside(fused: Iterable[Statement | Loop], buffers: Sequence[Buffer], result
     uses: Counter[str] = Counter(b.view[0] for b in buffers if b.view)
     uses.update(source for b in buffers for _, source in b.boundary if source)
     own: Counter[str] = Counter()
-    for s in _walk(fused):
+    for s in chain.from_iterable(map(inner, fused)):
         for x in (*s.leaves(), *s.targets()):
             uses[x.code] += 1
         if isinstance(s, Fused):
@@ -138,11 +139,6 @@ def _inside(fused: Iterable[Statement | Loop], buffers: Sequence[Buffer], result
     for b in buffers:
         if own[b.code] and own[b.code] == uses[b.code] and not (b.view or b.boundary or b.name in results):
             yield b.code
-
-
-def _walk(statements: Iterable[Statement | Loop]) -> Iterator[Statement]:
-    for s in statements:
-        yield from s.body if isinstance(s, Loop) else (s,)
 
 
 def _with_locals(s: Statement | Loop, inside: frozenset[str]) -> Statement | Loop:

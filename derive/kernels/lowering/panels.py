@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from derive.kernels.lowering.codenames import CodeNames
-from derive.kernels.lowering.statements import Gemm, Loop, Pack, Product, Stack, Statement
+from derive.kernels.lowering.statements import Gemm, Loop, Pack, Product, Stack, Statement, inner
 from derive.kernels.lowering.trees import Buffer, Leaf
 
 
@@ -86,10 +86,10 @@ def _is_matrix(a: Leaf) -> bool:
 
 
 def _reads(s: Statement | Loop) -> Iterator[Leaf]:
-    for x in s.body if isinstance(s, Loop) else (s,):
+    for x in inner(s):
         yield from x.leaves() if not isinstance(x, Pack) else ()
 
 
 def _writes(s: Statement | Loop) -> Iterator[Leaf]:
-    for x in s.body if isinstance(s, Loop) else (s,):
+    for x in inner(s):
         yield from x.targets()

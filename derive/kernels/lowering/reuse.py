@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from derive.kernels.lowering.statements import Fused, Loop, Map, Statement
+from derive.kernels.lowering.statements import Fused, Loop, Map, Statement, inner
 from derive.kernels.lowering.trees import Buffer, Leaf
 
 Statements = tuple[Statement | Loop, ...]
@@ -69,7 +69,7 @@ class _Work:
             return
         old, new = ("t", "t + 1") if b.before else ("t + 1", "t")
         last = "T" if b.before else "0"  # the row that is written last, or the boundary's if T = 0
-        writers = [(s, n, x) for s in self.statements for n, x in enumerate(_body(s)) if _writes(x, b)]
+        writers = [(s, n, x) for s in self.statements for n, x in enumerate(inner(s)) if _writes(x, b)]
         if len(writers) != 1 or not isinstance(writers[0][0], Loop):
             return
         loop, at, writer = writers[0]
@@ -77,7 +77,7 @@ class _Work:
         if any(x.code == b.code and x.index != new for x in writer.targets()):
             return
         for s in self.statements:
-            for n, x in enumerate(_body(s)):
+            for n, x in enumerate(inner(s)):
                 for r in x.leaves():
                     inside = s is loop and n <= at and r.index == old and r.lift == "" and _safe(x, b)
                     if (
@@ -158,7 +158,7 @@ class _Work:
             return self.root(other).code == place.code and not (divided and part and other.view and part != other.view)
 
         for s in self.statements:
-            for m, x in enumerate(_body(s)):
+            for m, x in enumerate(inner(s)):
                 if any(map(meets, x.targets())) and (m >= n if s is loop else self.later(s, loop)):
                     return False
                 for other in filter(meets, x.leaves()):
@@ -190,10 +190,6 @@ class _Work:
             for s in self.statements
         )
         return done, tuple(self.now(b) for b in self.buffers.values())
-
-
-def _body(s: Statement | Loop) -> Sequence[Statement]:
-    return s.body if isinstance(s, Loop) else (s,)
 
 
 def _writes(s: Statement, b: Buffer) -> bool:

@@ -246,3 +246,8 @@ class Loop:
     @property
     def kind(self) -> str:
         return "Forward" if self.direction > 0 else "Backward"
+
+
+def inner(s: Statement | Loop) -> tuple[Statement, ...]:
+    """The statements of a loop, or the one itself."""
+    return s.body if isinstance(s, Loop) else (s,)
