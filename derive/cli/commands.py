@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from derive.cli.terminal import (
     error_json,
     finish,
+    kernel_options,
     load_cell,
     load_cells,
     no_duplicates,
     parse_formats,
     parse_names,
-    parse_sizes,
     parse_targets,
     print_json,
     progress,
@@ -153,21 +154,29 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
 @click.option("--to", "targets", default="numpy", metavar="TARGETS", help="Targets, separated by commas.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sizes", default="", metavar="H=64,I=8", help="Sizes fixed in the code; T and B may be among them.")
+@click.option(
+    "--checkpoint",
+    is_flag=False,
+    flag_value="true",
+    metavar="[STEPS]",
+    help="Keep the states of every so many steps only (about √T without a number): less memory, the same gradients.",
+)
+@click.option("--truncate", type=click.IntRange(1), metavar="STEPS", help="Truncated backpropagation through time.")
 @only
 @folder
 @as_json
-def code(cell: str, targets: str, dtype: str, sizes: str, wrt: str, output: Path | None, as_json: bool) -> None:
+def code(cell: str, targets: str, dtype: str, output: Path | None, as_json: bool, **chosen: Any) -> None:
     """Write kernels, to standard output or below a folder."""
     from derive.render import write_text
 
     model = load_cell(cell)
     warn(model)
-    wanted = parse_names(wrt) or None
+    options = kernel_options(**chosen)
     files: dict[str, str] = {}
     notes: list[str] = []
     for name in parse_targets(targets):
-        files |= model.code(name, dtype, parse_sizes(sizes), wanted)
-        notes += model.code_notes(name, dtype, parse_sizes(sizes), wanted)
+        files |= model.code(name, dtype, **options)
+        notes += model.code_notes(name, dtype, **options)
     for name, text in files.items():
         if output is not None:
             write_text(output / name, text)

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -87,6 +87,17 @@ def parse_sizes(text: str) -> dict[str, int]:
             raise InputError("--sizes", "each size once", f"{name} twice")
         sizes[name] = int(value[:40])
     return sizes
+
+
+def kernel_options(sizes: str, wrt: str, checkpoint: str | None, truncate: int | None) -> dict[str, Any]:
+    """The options of a kernel, as `Model.compile` takes them."""
+    kept: bool | int = checkpoint == "true"
+    if checkpoint not in (None, "true"):
+        if not (checkpoint.isdecimal() and checkpoint.isascii()):
+            raise InputError("--checkpoint", "a number of steps, or nothing", repr(checkpoint))
+        kept = int(checkpoint[:40])
+    found = {"sizes": parse_sizes(sizes), "wrt": parse_names(wrt) or None}
+    return {**found, "checkpoint": kept, "truncate": truncate or 0}
 
 
 def print_json(data: object) -> None:

@@ -1,7 +1,8 @@
 """The functions that a kernel offers, as programs with named results.
 
 `forward` gives outputs, total loss and final states; `value_and_grad` adds the gradients of the
-total loss; `vjp` takes cotangents of outputs, final states and loss instead.
+total loss; `vjp` takes cotangents of outputs, final states and loss instead; `advance`, of a segment
+of the steps, gives final states alone.
 """
 
 from __future__ import annotations
@@ -91,6 +92,12 @@ def check_wrt(normal: Program, wrt: Iterable[str] | None) -> tuple[str, ...]:
 def forward(normal: Program) -> EntryPoint:
     program, finals = with_finals(normal)
     return EntryPoint("forward", program, normal.total, {n: n for n in normal.outputs}, finals)
+
+
+def advance(normal: Program) -> EntryPoint:
+    """The final states alone."""
+    program, finals = with_finals(normal)
+    return EntryPoint("advance", program, final=finals)
 
 
 def value_and_grad(normal: Program, wrt: Iterable[str] | None = None) -> EntryPoint:

@@ -23,6 +23,9 @@ class Options:
         origin: what the generated header names as the source; a file's name, never its folder.
         wrt: the gradients wanted; None for all.
         fixed: sizes (T and B too) that are fixed at generation time.
+        checkpoint: keep the states at the start of every segment of so many steps only (True: √T) and compute the
+            others again; False keeps all that the gradients need.
+        truncate: the gradient with the states between segments of so many steps held fixed; 0 is the gradient.
     """
 
     normal: Program
@@ -30,6 +33,8 @@ class Options:
     dtype: str = "float64"
     wrt: Iterable[str] | None = None
     fixed: Mapping[str, int] = field(default_factory=dict)
+    checkpoint: bool | int = False
+    truncate: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
@@ -37,6 +42,28 @@ class Options:
         if self.wrt is not None:
             object.__setattr__(self, "wrt", check_wrt(self.normal, self.wrt))
         object.__setattr__(self, "fixed", check_sizes(self.normal, self.fixed))
+        if not isinstance(self.checkpoint, bool):
+            _check_steps("checkpoint", self.checkpoint, "True, False, or a number of steps")
+        if self.truncate is False or self.truncate != 0:
+            _check_steps("truncate", self.truncate, "a number of steps")
+        if self.checkpoint and self.truncate:
+            help = "a truncated gradient keeps no more than one segment's states anyway"
+            raise InputError(
+                "checkpoint", "no checkpoints where the gradient is truncated", repr(self.checkpoint), help
+            )
+
+    @property
+    def segmented(self) -> bool:
+        """Are the steps taken segment by segment?"""
+        return bool(self.checkpoint or self.truncate)
+
+    @property
+    def how(self) -> str:
+        """What the header of a generated file says of the gradients; "" where there is nothing to say."""
+        if self.truncate:
+            return f"truncated: the states between segments of {self.truncate} steps count as constants"
+        length = "about sqrt(T)" if self.checkpoint is True else self.checkpoint
+        return f"exact, from the states at the start of every segment of {length} steps" if self.checkpoint else ""
 
 
 def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -55,3 +82,8 @@ def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not least <= value <= LARGEST:
             raise InputError(name, f"a whole number from {least} to 2**62", repr(value))
     return {name: int(value) for name, value in sizes.items()}
+
+
+def _check_steps(name: str, value: object, expected: str) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+        raise InputError(name, f"{expected} from 1 on", repr(value))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sympy import Eq, Expr, MatrixExpr
 
@@ -170,18 +170,15 @@ class Model:
         dtype: str = "float64",
         sizes: Mapping[str, int] | None = None,
         wrt: Iterable[str] | None = None,
+        checkpoint: bool | int = False,
+        truncate: int = 0,
     ) -> Options:
         from derive.kernels.options import Options
 
-        return Options(self.normal, self.origin, dtype, wrt, {} if sizes is None else sizes)
+        fixed = {} if sizes is None else sizes
+        return Options(self.normal, self.origin, dtype, wrt, fixed, checkpoint, truncate)
 
-    def compile(
-        self,
-        target: str = "numpy",
-        dtype: str = "float64",
-        sizes: Mapping[str, int] | None = None,
-        wrt: Iterable[str] | None = None,
-    ) -> Kernel:
+    def compile(self, target: str = "numpy", dtype: str = "float64", **options: Any) -> Kernel:
         """A kernel for loss and gradients, loaded and ready to be called.
 
         Args:
@@ -189,38 +186,31 @@ class Model:
             dtype: "float64" or "float32".
             sizes: sizes fixed at generation time, T and B included; the others are read off the arrays.
             wrt: the gradients wanted, all by default; what is not wanted is not computed.
+            checkpoint: keep the states of every so many steps only (True: √T) and compute the others again: the same
+                gradients in less memory and up to 1.4 times the time.
+            truncate: truncated backpropagation through time: what comes before a segment of so many steps counts as
+                constant for it; the exact gradient of that graph.
 
         Raises:
             InputError: an option does not fit.
+            UnsupportedError: the model's steps can not be taken segment by segment.
             ToolError: there is no C compiler, or it failed.
         """
         from derive.kernels.targets import target as find
 
-        return find(target).build(self.options(dtype, sizes, wrt))
+        return find(target).build(self.options(dtype, **options))
 
-    def code(
-        self,
-        target: str = "numpy",
-        dtype: str = "float64",
-        sizes: Mapping[str, int] | None = None,
-        wrt: Iterable[str] | None = None,
-    ) -> dict[str, str]:
-        """The files of a kernel, by name."""
+    def code(self, target: str = "numpy", dtype: str = "float64", **options: Any) -> dict[str, str]:
+        """The files of a kernel, by name; the options are those of `compile`."""
         from derive.kernels.targets import target as find
 
-        return find(target).files(self.options(dtype, sizes, wrt))
+        return find(target).files(self.options(dtype, **options))
 
-    def code_notes(
-        self,
-        target: str = "numpy",
-        dtype: str = "float64",
-        sizes: Mapping[str, int] | None = None,
-        wrt: Iterable[str] | None = None,
-    ) -> list[str]:
+    def code_notes(self, target: str = "numpy", dtype: str = "float64", **options: Any) -> list[str]:
         """What to know of these files: for C, the bytes of a workspace as a formula in the sizes."""
         from derive.kernels.targets import target as find
 
-        return list(find(target).notes(self.options(dtype, sizes, wrt)))
+        return list(find(target).notes(self.options(dtype, **options)))
 
     def check(self, target: str = "numpy", dtype: str = "float64", sets: int = 5) -> Report:
         """Every gradient of a kernel against complex step and central differences."""

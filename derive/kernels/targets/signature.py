@@ -59,10 +59,10 @@ GROUPS = {"param": "params", "input": "inputs", "target": "inputs", "const": "in
 
 def arguments(normal: Program, names: CodeNames) -> tuple[Argument, ...]:
     """The arrays of the model, in the groups of the interface; every function takes them all."""
-    found = [_argument(v, GROUPS[v.role], v.name, 0, names) for v in normal.roles(*GROUPS)]
+    found = [argument(v, GROUPS[v.role], v.name, 0, names) for v in normal.roles(*GROUPS)]
     found.sort(key=lambda a: a.group != "params")
     for state, initial in initial_groups(normal).items():
-        found += [_argument(normal[i], "initial", state, k, names) for i, k in _lags(initial)]
+        found += [argument(normal[i], "initial", state, k, names) for i, k in _lags(initial)]
     return tuple(found)
 
 
@@ -70,9 +70,9 @@ def cotangents(plan: Schedule) -> tuple[Argument, ...]:
     """The cotangents that a vector-Jacobian product takes."""
     entry, found = plan.entry, []
     for name, bar in entry.cotangents.items():
-        found.append(_argument(entry.program[bar], "cotangents", name, 0, plan.names))
+        found.append(argument(entry.program[bar], "cotangents", name, 0, plan.names))
     for state, bars in entry.final_cotangents.items():
-        found += [_argument(entry.program[bar], "final_cotangents", state, k, plan.names) for bar, k in _lags(bars)]
+        found += [argument(entry.program[bar], "final_cotangents", state, k, plan.names) for bar, k in _lags(bars)]
     return tuple(found)
 
 
@@ -81,7 +81,8 @@ def _lags(group: tuple[str, ...]) -> list[tuple[str, int]]:
     return [(n, k if len(group) > 1 else 0) for k, n in enumerate(group, 1)]
 
 
-def _argument(v: Variable, group: str, key: str, lag: int, names: CodeNames) -> Argument:
+def argument(v: Variable, group: str, key: str, lag: int, names: CodeNames) -> Argument:
+    """The array of a variable."""
     lead = ("T",) * ("t" in v.axes) + ("B",) * ("b" in v.axes)
     dims = tuple(names.size(n) for n in (v.shape if v.shape[1] != 1 else v.shape[:1]))
     inner = lead if v.onehot else lead + dims

@@ -9,7 +9,7 @@ from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.native import load
-from derive.kernels.targets.c.target import files, notes, texts
+from derive.kernels.targets.c.target import files, notes, printer
 
 __all__ = ["Module", "build", "files", "notes"]
 
@@ -21,6 +21,7 @@ def build(options: Options, using: Compiler | None = None, flags: Sequence[str] 
         ToolError: there is no compiler, or it failed.
     """
     module = Module(options)
-    schedules = {f.name: f.plan for f in module.functions}
-    backend = load(module, using, flags)
-    return Kernel(options.normal, "c", options.dtype, texts(module), schedules, backend, options.fixed)
+    made = printer(module)
+    schedules = {f.name: f.plan for f in made.functions}
+    backend = load(module, made.files(), using, flags)
+    return Kernel(options.normal, "c", options.dtype, made.files(), schedules, backend, options.fixed)

@@ -89,7 +89,7 @@ def parameters(function: str, sizes: bool, made: Iterable[Struct], loss: bool) -
     taken = [("const struct", "sizes")] if sizes else []
     taken += [("const struct", name) for name in groups if name in there]
     taken += [("real", "loss")] if loss else []
-    results = ["outputs", "final"]
-    if function != "forward":
+    results = ["final"] if function == "advance" else ["outputs", "final"]
+    if function not in ("forward", "advance"):
         results += ["params_grad", "inputs_grad", "initial_grad"]
     return taken + [("struct", name) for name in results if name in there]

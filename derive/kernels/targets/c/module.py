@@ -8,7 +8,7 @@ from functools import cached_property
 from sympy import Expr
 
 from derive.algebra.nodes import B, T
-from derive.kernels.entry import entry_points
+from derive.kernels.entry import EntryPoint, entry_points
 from derive.kernels.lowering.schedule import schedule
 from derive.kernels.options import Options
 from derive.kernels.targets.c import workspace
@@ -16,7 +16,7 @@ from derive.kernels.targets.c.function import Function, Size
 from derive.kernels.targets.c.helpers import HELPERS
 from derive.kernels.targets.c.interface import Struct, structs
 from derive.kernels.targets.c.numbers import TYPES, CNames
-from derive.kernels.targets.c.words import reserved
+from derive.kernels.targets.c.words import SEGMENT_LOCALS, reserved
 from derive.kernels.targets.signature import Argument, arguments
 
 
@@ -25,6 +25,7 @@ class Module:
     """Everything that the two files of one kernel are printed from."""
 
     options: Options
+    entries: tuple[EntryPoint, ...] = ()  # those of every kernel by default
 
     @cached_property
     def names(self) -> CNames:
@@ -40,7 +41,7 @@ class Module:
 
     @cached_property
     def reserved(self) -> frozenset[str]:
-        return reserved(self.cell, HELPERS)
+        return reserved(self.cell, HELPERS) | (SEGMENT_LOCALS if self.options.segmented else frozenset())
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
@@ -64,7 +65,7 @@ class Module:
         options = self.options
         plans = (
             schedule(e, options.normal, self.reserved, naming=CNames, loops=True)
-            for e in entry_points(options.normal, options.wrt)
+            for e in self.entries or entry_points(options.normal, options.wrt)
         )
         return tuple(Function(plan, self.arguments, self.sizes) for plan in plans)
 

@@ -15,7 +15,6 @@ from derive.kernels.checks import MOST_SHAPES
 from derive.kernels.targets.c.function import Function
 from derive.kernels.targets.c.interface import GIVES, TAKES, Struct
 from derive.kernels.targets.c.module import Module
-from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import STATUSES
 
 LINE = 64  # bytes of a cache line: vectors that lie across two take twice as long
@@ -157,6 +156,11 @@ def _error(status: int, cell: str) -> Exception:
     return RuntimeError(f"{cell}: {NAMES[status]}")  # the arguments were checked: a bug of ours
 
 
-def load(module: Module, using: build.Compiler | None = None, flags: Sequence[str] | None = None) -> Native:
-    """Compile and load a kernel."""
-    return Native(module, build.library(texts(module), using, flags))
+def load(
+    module: Module,
+    files: Mapping[str, str],
+    using: build.Compiler | None = None,
+    flags: Sequence[str] | None = None,
+) -> Native:
+    """Compile and load the files of a kernel."""
+    return Native(module, build.library(files, using, flags))

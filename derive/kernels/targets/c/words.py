@@ -71,6 +71,13 @@ LOCALS = frozenset(
     "all count".split()
 )
 
+# Locals of what runs the segments of a kernel.
+SEGMENT_LOCALS = frozenset(
+    "length segments inner n first steps last begun done seed total steps_loss once_loss part_sizes part_params "
+    "part_inputs part_initial part_outputs part_final part_outputs_cotangent part_final_cotangent part_params_grad "
+    "part_inputs_grad part_initial_grad".split()
+)
+
 STATUSES = (
     ("ok", "all is well"),
     ("null_pointer", "an array that is needed, the workspace or a struct is NULL"),
@@ -82,9 +89,9 @@ STATUSES = (
 )
 
 API = (
-    "forward value_and_grad vjp strerror workspace_bytes sizes params inputs initial outputs final params_grad "
+    "forward advance value_and_grad vjp strerror workspace_bytes sizes params inputs initial outputs final params_grad "
     "inputs_grad initial_grad outputs_cotangent final_cotangent status check add times subtract larger aligned missing "
-    "in_range"
+    "in_range put sum length inner segment"
 ).split()
 
 

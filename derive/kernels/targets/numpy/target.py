@@ -22,8 +22,9 @@ from derive.kernels.lowering.schedule import Schedule, schedule
 from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
+from derive.kernels.segments import SegmentPlan
 from derive.kernels.targets.numpy.inplace import Operation, operations
-from derive.kernels.targets.signature import Argument, Result, Size, arguments, cotangents, results, sizes
+from derive.kernels.targets.signature import Argument, Result, Size, argument, arguments, cotangents, results, sizes
 from derive.program import Program
 from derive.render import render
 
@@ -88,10 +89,10 @@ class Function:
         return self.schedule.entry
 
 
-def functions(normal: Program, wrt: Iterable[str] | None) -> tuple[Function, ...]:
+def functions(normal: Program, entries: Iterable[EntryPoint]) -> tuple[Function, ...]:
     """The scheduled functions of a model."""
     made = []
-    for entry in entry_points(normal, wrt):
+    for entry in entries:
         plan = schedule(entry, normal, RESERVED)
         if entry.loss_cotangent:  # an argument even where no gradient depends on it
             plan.names.add(entry.loss_cotangent)
@@ -183,18 +184,17 @@ class Module:
 
 def build(options: Options) -> Kernel:
     """The NumPy kernel of a model."""
-    made = functions(options.normal, options.wrt)
-    text = source(options, made)
+    text, made = source(options)
     name = options.normal.name
     schedules = {f.name: f.schedule for f in made}
-    asked = tuple(s.key for s in _signature(options)[2] if not s.value)
+    asked = tuple(s.key for s in _signature(options.normal, options.fixed)[2] if not s.value)
     backend = Module(name, text, asked)
     return Kernel(options.normal, "numpy", options.dtype, {f"{name}.py": text}, schedules, backend, options.fixed)
 
 
 def files(options: Options) -> dict[str, str]:
     """The generated files, by name."""
-    return {f"{options.normal.name}.py": source(options, functions(options.normal, options.wrt))}
+    return {f"{options.normal.name}.py": source(options)[0]}
 
 
 def notes(options: Options) -> Iterable[str]:
@@ -202,29 +202,18 @@ def notes(options: Options) -> Iterable[str]:
     return ()
 
 
-def _signature(options: Options) -> tuple[CodeNames, tuple[Argument, ...], tuple[Size, ...]]:
-    names = CodeNames(options.normal, RESERVED)
-    taken = arguments(options.normal, names)
-    return names, taken, sizes(options.normal, taken, options.fixed, names)
-
-
-def source(options: Options, made: tuple[Function, ...]) -> str:
-    """The text of the NumPy kernel of a model in normal form."""
-    normal, fixed = options.normal, options.fixed
-    names, taken, told = _signature(options)
-    body = render(
-        "numpy/functions.py.j2",
-        functions=made,
-        arguments=taken,
-        sizes=told,
-        asked=[s for s in told if not s.value],
-        titles=TITLES,
-        quoted=json.dumps,
-        number=names.coefficient,
-        real=lambda value: repr(float(value)),
-        callable=lambda name: FUNCTIONS[name].code["numpy"],
-    )
-    return render(
+def source(options: Options) -> tuple[str, tuple[Function, ...]]:
+    """The text of the NumPy kernel of a model, and its functions; those of one segment where it runs by segments."""
+    normal = options.normal
+    _, taken, told = _signature(normal, options.fixed)
+    if options.segmented:
+        plan = SegmentPlan(options)
+        made = functions(plan.program, plan.entries)
+        body = _body(plan.program, made, without(options.fixed, "T"), "segment_") + _segments(options, plan)
+    else:
+        made = functions(normal, entry_points(normal, options.wrt))
+        body = _body(normal, made, options.fixed)
+    text = render(
         "numpy/module.py.j2",
         program=normal,
         arguments=taken,
@@ -235,14 +224,66 @@ def source(options: Options, made: tuple[Function, ...]) -> str:
         dtype=options.dtype,
         body=body,
         helpers=helpers(body),
-        fixed=fixed,
+        fixed=options.fixed,
+        how=options.how,
     )
+    return text, made
+
+
+def _body(normal: Program, made: tuple[Function, ...], fixed: Mapping[str, int], prefix: str = "") -> str:
+    """The functions of a model in normal form, and what checks their arguments."""
+    names, taken, told = _signature(normal, fixed)
+    return render(
+        "numpy/functions.py.j2",
+        functions=made,
+        prefix=prefix,
+        arguments=taken,
+        sizes=told,
+        asked=[s for s in told if not s.value],
+        titles=TITLES,
+        quoted=json.dumps,
+        number=names.coefficient,
+        real=lambda value: repr(float(value)),
+        callable=lambda name: FUNCTIONS[name].code["numpy"],
+    )
+
+
+def _segments(options: Options, plan: SegmentPlan) -> str:
+    """What runs the functions of a segment."""
+    names, taken, told = _signature(options.normal, options.fixed)
+    _, parts, told_parts = _signature(plan.program, without(options.fixed, "T"))
+    return render(
+        "numpy/segments.py.j2",
+        plan=plan,
+        titles=TITLES,
+        arguments=taken,
+        sizes=told,
+        asked=[s for s in told if not s.value],
+        told=[s.key for s in told_parts if not s.value],
+        shapes={a.key: a.shape for a in parts if a.group == "initial"},
+        bars=[argument(options.normal[n], "cotangents", n, 0, names) for n in options.normal.outputs],
+        inputs=[a.key for a in taken if a.group == "inputs"],
+        quoted=json.dumps,
+        names=lambda found: repr(tuple(found)),
+    )
+
+
+def without(fixed: Mapping[str, int], name: str) -> dict[str, int]:
+    """The fixed sizes but one."""
+    return {key: n for key, n in fixed.items() if key != name}
+
+
+def _signature(normal: Program, fixed: Mapping[str, int]) -> tuple[CodeNames, tuple[Argument, ...], tuple[Size, ...]]:
+    names = CodeNames(normal, RESERVED)
+    taken = arguments(normal, names)
+    return names, taken, sizes(normal, taken, fixed, names)
 
 
 TITLES = {
     "forward": "Loss, outputs and final states.",
     "value_and_grad": "Loss, outputs, final states, and the gradients of the loss by backpropagation through time.",
     "vjp": "Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.",
+    "advance": "Final states.",
 }
 
 
