@@ -1,12 +1,12 @@
 """From an entry point to a schedule: buffers and statements, ready for any target.
 
-lower → inline → hoist → stack → buffers → statements → fuse → reuse → panels.  Every stage up to the stack is a program
-that the interpreter runs, so tests compare each with the one before.
+lower → inline → hoist → stack → buffers → statements → fuse → reuse → panels → tiles.  Every stage up to the stack is
+a program that the interpreter runs, so tests compare each with the one before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sympy import MatrixExpr
@@ -23,8 +23,9 @@ from derive.kernels.lowering.panels import panels
 from derive.kernels.lowering.passes import Origins, densify, hoist, inline
 from derive.kernels.lowering.reuse import reuse
 from derive.kernels.lowering.stack import Stacker
-from derive.kernels.lowering.statements import Loop, Statement
+from derive.kernels.lowering.statements import Loop, Statement, Tile, inner
 from derive.kernels.lowering.storage import Storage
+from derive.kernels.lowering.tiles import tiles
 from derive.kernels.lowering.trees import Buffer
 from derive.program import Program
 
@@ -44,7 +45,7 @@ class Schedule:
     program: Program
     names: CodeNames
     buffers: tuple[Buffer, ...]
-    statements: tuple[Statement | Loop, ...]
+    statements: tuple[Statement | Loop | Tile, ...]
 
     def buffer(self, name: str) -> Buffer:
         return next(b for b in self.buffers if b.name == name)
@@ -52,21 +53,21 @@ class Schedule:
     def walk(self) -> Iterable[Statement]:
         """Every statement, those in loops included."""
         for s in self.statements:
-            yield from s.body if isinstance(s, Loop) else (s,)
+            yield from inner(s)
 
     def __str__(self) -> str:
-        lines = [f"{self.entry.name}"]
-        for s in self.statements:
-            lines.append(f"  {_summary(s)}")
-            lines += [f"    {_summary(inner)}" for inner in (s.body if isinstance(s, Loop) else ())]
-        return "\n".join(lines)
+        return "\n".join([self.entry.name, *(line for s in self.statements for line in _summary(s, "  "))])
 
 
-def _summary(s: Statement | Loop) -> str:
-    if isinstance(s, Loop):
-        return "for t = 0 … T-1" if s.direction > 0 else "for t = T-1 … 0"
+def _summary(s: Statement | Loop | Tile, margin: str) -> Iterator[str]:
+    if isinstance(s, (Loop, Tile)):
+        way = "t = 0 … T-1" if s.direction > 0 else "t = T-1 … 0"
+        yield f"{margin}for {way}" if isinstance(s, Loop) else f"{margin}some steps at a time, {way}"
+        for x in s.body:
+            yield from _summary(x, margin + "  ")
+        return
     leaves = ", ".join(dict.fromkeys(leaf.code for leaf in s.leaves()))
-    return f"{s.kind} {s.target.code} <- {leaves}"
+    yield f"{margin}{s.kind} {s.target.code} <- {leaves}"
 
 
 def passes(entry: EntryPoint, loops: bool = False) -> Iterable[tuple[str, Program, Origins]]:
@@ -126,10 +127,11 @@ def schedule(
             statements.extend(emitter.statements(group.names[0], inside=False))
     buffers = tuple(sorted(storage.buffers.values(), key=lambda b: not b.given))
     done = tuple(statements)
-    if loops:
-        done, buffers = panels(*reuse(*fuse(done, buffers, storage.results), storage.results), storage.results, names)
-        buffers = tuple(sorted(buffers, key=_unaligned))
-    return Schedule(entry, program, names, buffers, done)
+    if not loops:
+        return Schedule(entry, program, names, buffers, done)
+    done, buffers = panels(*reuse(*fuse(done, buffers, storage.results), storage.results), storage.results, names)
+    tiled = tiles(done, {b.code: b for b in buffers})
+    return Schedule(entry, program, names, tuple(sorted(buffers, key=_unaligned)), tiled)
 
 
 def _unaligned(b: Buffer) -> tuple[bool, int]:

@@ -248,6 +248,20 @@ class Loop:
         return "Forward" if self.direction > 0 else "Backward"
 
 
-def inner(s: Statement | Loop) -> tuple[Statement, ...]:
-    """The statements of a loop, or the one itself."""
+@dataclass(frozen=True)
+class Tile:
+    """Some steps at a time: statements over these steps and a time loop, in order."""
+
+    direction: int
+    body: tuple[Statement | Loop, ...]
+
+    @property
+    def kind(self) -> str:
+        return "TilesUp" if self.direction > 0 else "TilesDown"
+
+
+def inner(s: Statement | Loop | Tile) -> tuple[Statement, ...]:
+    """The statements of a loop or a tile, or the one itself."""
+    if isinstance(s, Tile):
+        return tuple(x for part in s.body for x in inner(part))
     return s.body if isinstance(s, Loop) else (s,)

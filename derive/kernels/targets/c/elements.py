@@ -43,9 +43,6 @@ class Index:
         return replace(self, i=i, j=j)
 
 
-START = Index()
-
-
 class Layout:
     """The arrays of one function."""
 
@@ -123,13 +120,3 @@ def grouped(text: str) -> str:
 def axes(leaf: Leaf) -> str:
     """The axes that a leaf has in a statement: a row of a sequence has no steps."""
     return "t" * (leaf.buffer.steps and leaf.where != "row") + "b" * leaf.buffer.batch
-
-
-def extent(letter: str) -> str:
-    """How many indices an axis has; "" for a letter that is none."""
-    return {"t": "T", "b": "B"}.get(letter, "")
-
-
-def rows(leaf: Leaf) -> str:
-    """How many rows of components a leaf has."""
-    return times(*(extent(x) for x in axes(leaf)))

@@ -45,6 +45,7 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "pack": ("place",),
     "pack_turned": ("place",),
     "sums": ("tiles",),
+    "steps": (),
     "copy": (),
     "clear": (),
 }

@@ -64,6 +64,7 @@ class Reduce(CStatement):
     target: Element
     value: Tree
     variable: str
+    more: str  # the condition that it is added to what is there, "" for never
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Multiply(CStatement):
     counts: tuple[str, str, str]
     operands: tuple[Element, Element, Element]
     strides: tuple[str, str, str]
+    more: str = ""  # the condition that sums are added to what is there
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,23 @@ class If(CStatement):
 
 @dataclass(frozen=True)
 class TimeLoop(CStatement):
+    """The steps from `low` to before `high`, up or down."""
+
     direction: int
+    low: str
+    high: str
     body: tuple[CStatement, ...]
 
     @property
     def kind(self) -> str:
         return "Forward" if self.direction > 0 else "Backward"
+
+
+@dataclass(frozen=True)
+class Tiles(CStatement):
+    """All steps, `count` of them at a time from `first` on, up or down."""
+
+    direction: int
+    first: str
+    count: str
+    body: tuple[CStatement, ...]

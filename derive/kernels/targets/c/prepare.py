@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import singledispatchmethod
 
 from sympy import S
@@ -10,28 +11,29 @@ from sympy import S
 from derive.errors import UnsupportedError
 from derive.kernels.lowering import statements as ir
 from derive.kernels.lowering import trees
-from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.trees import Buffer, Leaf
 from derive.kernels.targets.c import loops as c
-from derive.kernels.targets.c.elements import START, Element, Index, Layout, Local, axes, extent, plus, rows, times
+from derive.kernels.targets.c.elements import Element, Local, axes, plus, times
+from derive.kernels.targets.c.places import Places
 
 ZERO = trees.Constant(S.Zero)
 
 
-class Preparer:
+class Preparer(Places):
     """The statements of one function as C prints them."""
 
-    def __init__(self, layout: Layout, names: CodeNames):
-        self.layout, self.names = layout, names
-        letters = {x: names.fresh(x) for x in "bijk"}
-        self.variable = {"t": "t", **letters}
-        self.at = Index("t", letters["b"], letters["i"], letters["j"])
-        self.label, self.total = names.fresh("label"), names.fresh("total")
-
-    def statements(self, s: ir.Statement | ir.Loop) -> Iterator[c.CStatement]:
+    def statements(self, s: ir.Statement | ir.Loop | ir.Tile) -> Iterator[c.CStatement]:
         """What computes a statement's target."""
         if isinstance(s, ir.Loop):
-            yield c.TimeLoop(s.comment, s.direction, tuple(x for inner in s.body for x in self.statements(inner)))
+            body = tuple(x for inner in s.body for x in self.statements(inner))
+            yield c.TimeLoop(s.comment, s.direction, self.first, plus(self.first, self.count), body)
+        elif isinstance(s, ir.Tile):
+            for x in s.body:
+                if isinstance(x, ir.Statement) and not x.target.buffer.steps:  # a sum over all tiles
+                    zero = self.zero(replace(x, comment=()))
+                    yield zero if isinstance(x, ir.ScatterAdd) else c.If((), "==", 0, (zero,))
+            part = self.of_tile(self.names.fresh("first"), self.names.fresh("some"), s.direction)
+            yield c.Tiles((), s.direction, part.first, part.count, tuple(x for y in s.body for x in part.statements(y)))
         else:
             yield from self.prepare(s)
 
@@ -42,50 +44,16 @@ class Preparer:
             value = self.element(Leaf(self.layout.by_code[source])) if source else ZERO
             yield c.Nest((), self.over(target), (c.Store(self.element(target), "=", value),))
 
-    # addresses and loops
-
-    def element(self, leaf: Leaf, i: str = "", j: str = "") -> Element:
-        return self.layout.element(leaf, self.at.at(i, j) if i else self.at)
-
-    def start(self, leaf: Leaf) -> Element:
-        """The first element of all that a leaf names."""
-        return self.layout.element(leaf, START)
-
-    def over(self, leaf: Leaf, components: bool = True) -> c.Loops:
-        """Loops over the steps, sequences and components of a leaf."""
-        dims = [*zip("ij", leaf.buffer.dims, strict=False)] if components and not leaf.buffer.onehot else []
-        found = [(x, extent(x)) for x in axes(leaf)] + [(x, n) for x, n in dims if n != "1"]
-        return tuple((self.variable[x], n) for x, n in found)
-
-    def tree(self, e: trees.Tree, place: Callable[[Leaf], trees.Tree]) -> trees.Tree:
-        """The tree with every leaf at its place: an element, or the local variable that holds it."""
-        if isinstance(e, Leaf):
-            return place(e)
-        if isinstance(e, trees.Sum):
-            return trees.Sum(tuple((sign, self.tree(a, place)) for sign, a in e.terms))
-        if isinstance(e, trees.Factors):
-            return trees.Factors(tuple(self.tree(a, place) for a in e.factors))
-        if isinstance(e, trees.Group):
-            return trees.Group(self.tree(e.inner, place))
-        if isinstance(e, trees.Call):
-            return trees.Call(e.function, tuple(self.tree(a, place) for a in e.args))
-        return e
-
     def copy(self, s: ir.Statement, value: trees.Tree, over: Leaf, i: str = "", comment: bool = True) -> c.Nest:
         """target[i] = value, over the components of `over`."""
         store = c.Store(self.element(s.target, i or self.at.i, self.at.j), "=", value)
-        return c.Nest(s.comment if comment else (), self.over(s.target, False) + self._components(over), (store,))
-
-    def _components(self, leaf: Leaf) -> c.Loops:
-        dims = zip("ij", leaf.buffer.dims, strict=False)
-        swapped = {"swap": "ji", "row": "j", "column": "ki"}.get(leaf.lift, "ij")
-        return tuple((self.variable[swapped["ij".index(x)]], n) for x, n in dims if n != "1")
+        return c.Nest(s.comment if comment else (), self.over(s.target, False) + self.components(over), (store,))
 
     def zero(self, s: ir.Statement) -> c.CStatement:
         """target = 0: one block of memory, unless it is a part of another array."""
         buffer = s.target.buffer
         if not buffer.view:
-            count = times(*(extent(x) for x in axes(s.target)), *buffer.dims)
+            count = times(*(self.extent(x) for x in axes(s.target)), *buffer.dims)
             return c.Clear(s.comment, self.start(s.target), count)
         return c.Nest(s.comment, self.over(s.target), (c.Store(self.element(s.target), "=", ZERO),))
 
@@ -130,21 +98,6 @@ class Preparer:
         comment = tuple(line for p in s.parts for line in p.comment)
         yield c.Nest(comment, loops, tuple(body))
 
-    def elements(self, over: Leaf, leaves: Iterable[Leaf]) -> tuple[c.Loops, Callable[[Leaf], Element]]:
-        """Loops over the elements of a leaf, and where those of others are: one loop, if all are blocks of memory."""
-        shape = axes(over), over.buffer.dims
-        blocks = all((axes(a), a.buffer.dims) == shape and not a.lift and self._is_dense(a) for a in leaves)
-        loops = self.over(over)
-        if not blocks or len(loops) < 2:
-            return loops, self.element
-        k = self.variable["k"]
-
-        def element(leaf: Leaf) -> Element:
-            first = self.start(leaf)
-            return Element(first.code, plus(first.offset, k))
-
-        return ((k, times(*(extent(x) for x in axes(over)), *over.buffer.dims)),), element
-
     @prepare.register
     def _(self, s: ir.AddAtClass) -> Iterator[c.CStatement]:
         store = c.Store(self.element(s.target, self.label), "+=", trees.Constant(s.coefficient))
@@ -161,9 +114,10 @@ class Preparer:
 
     @prepare.register
     def _(self, s: ir.ScatterAdd) -> Iterator[c.CStatement]:
-        yield self.zero(s)
+        if not self.more:
+            yield self.zero(s)
         store = c.Store(self.element(s.target, self.at.i, self.label), "+=", self.element(s.left))
-        yield c.Nest((), self.over(s.left), (store,), self._class(s.classes))
+        yield c.Nest(s.comment if self.more else (), self.over(s.left), (store,), self._class(s.classes))
 
     @prepare.register
     def _(self, s: ir.Pack) -> Iterator[c.CStatement]:
@@ -176,36 +130,34 @@ class Preparer:
     @prepare.register
     def _(self, s: ir.Product) -> Iterator[c.CStatement]:
         assert axes(s.target) == axes(s.operand), "lowering gives a narrower product a name of its own"
-        counts = (rows(s.operand), s.target.buffer.dims[0], s.operand.buffer.dims[0])
+        counts = (self.rows(s.operand), s.target.buffer.dims[0], s.operand.buffer.dims[0])
         operands = (self.start(s.operand), self.start(s.weight), self.start(s.target))
-        yield c.Multiply(s.comment, "product", counts, operands, (self._stride(s.operand), "", self._stride(s.target)))
-
-    def _stride(self, leaf: Leaf) -> str:
-        return self.layout.row_size(leaf.buffer)
+        yield c.Multiply(s.comment, "product", counts, operands, (self.stride(s.operand), "", self.stride(s.target)))
 
     @prepare.register
     def _(self, s: ir.Accumulate) -> Iterator[c.CStatement]:
-        counts = (s.left.buffer.dims[0], s.right.buffer.dims[0], rows(s.left))
+        counts = (s.left.buffer.dims[0], s.right.buffer.dims[0], self.rows(s.left))
         operands = (self.start(s.left), self.start(s.right), self.start(s.target))
-        strides = (self._stride(s.left), self._stride(s.right), s.right.buffer.dims[0])
-        yield c.Multiply(s.comment, "sums", counts, operands, strides)
+        strides = (self.stride(s.left), self.stride(s.right), s.right.buffer.dims[0])
+        yield c.Multiply(s.comment, "sums", counts, operands, strides, self.more or "0")
 
     def reduce(self, s: ir.Statement, inner: c.Loops, value: trees.Tree) -> c.CStatement:
-        return c.Reduce(s.comment, self.over(s.target), inner, self.element(s.target), value, self.total)
+        more = "" if s.target.buffer.steps else self.more
+        return c.Reduce(s.comment, self.over(s.target), inner, self.element(s.target), value, self.total, more)
 
     @prepare.register
     def _(self, s: ir.Dot) -> Iterator[c.CStatement]:
         value = trees.Factors((self.element(s.left), self.element(s.right)))
-        yield self.reduce(s, self._components(s.left), value)
+        yield self.reduce(s, self.components(s.left), value)
 
     @prepare.register
     def _(self, s: ir.ComponentSum) -> Iterator[c.CStatement]:
-        yield self.reduce(s, self._components(s.operand), self.element(s.operand))
+        yield self.reduce(s, self.components(s.operand), self.element(s.operand))
 
     @prepare.register
     def _(self, s: ir.Total) -> Iterator[c.CStatement]:
         summed = [x for n, x in enumerate(axes(s.operand)) if n in s.positions]
-        yield self.reduce(s, tuple((self.variable[x], extent(x)) for x in summed), self.element(s.operand))
+        yield self.reduce(s, tuple((self.variable[x], self.extent(x)) for x in summed), self.element(s.operand))
 
     @prepare.register
     def _(self, s: ir.Contract) -> Iterator[c.CStatement]:
@@ -219,7 +171,7 @@ class Preparer:
         kept = axes(s.target) + "ij"[: s.target.buffer.rank]
         used = [x for letters in s.subscripts for x in letters]
         summed = [x for x in dict.fromkeys(used) if x not in kept]
-        inner = tuple((self.variable[x], extent(x) or counts[x]) for x in summed if counts.get(x) != "1")
+        inner = tuple((self.variable[x], self.extent(x) or counts[x]) for x in summed if counts.get(x) != "1")
         value = factors[0] if len(factors) == 1 else trees.Factors(tuple(factors))
         if inner:
             yield self.reduce(s, inner, value)
@@ -231,18 +183,14 @@ class Preparer:
         columns = s.function.endswith("_columns")
         counted = s.operands[-1].buffer.dims
         everything = (*s.operands, *s.targets())
-        if not columns and all(axes(a) == axes(s.target) and self._is_dense(a) for a in everything):
+        if not columns and all(axes(a) == axes(s.target) and self.is_dense(a) for a in everything):
             operands, targets = (tuple(map(self.start, x)) for x in (s.operands, s.targets()))
-            yield c.EachRow(s.comment, (), s.function, (rows(s.target) or "1", times(*counted)), operands, targets)
+            yield c.EachRow(s.comment, (), s.function, (self.rows(s.target) or "1", times(*counted)), operands, targets)
             return
         counts = counted if columns else ("1", times(*counted))
         operands = tuple(self.element(a, "0", "0") for a in s.operands)
         targets = tuple(self.element(a, "0", "0") for a in s.targets())
         yield c.EachRow(s.comment, self.over(s.target, False), s.function, counts, operands, targets)
-
-    def _is_dense(self, leaf: Leaf) -> bool:
-        """Do its rows follow each other?"""
-        return leaf.buffer.onehot or self._stride(leaf) == times(*leaf.buffer.dims)
 
     @prepare.register
     def _(self, s: ir.Stack) -> Iterator[c.CStatement]:
@@ -273,7 +221,7 @@ class Preparer:
     def _(self, s: ir.Diagonal) -> Iterator[c.CStatement]:
         yield self.zero(s)
         store = c.Store(self.element(s.target, self.at.i, self.at.i), "=", self.element(s.operand))
-        yield c.Nest((), self.over(s.target, False) + self._components(s.operand), (store,))
+        yield c.Nest((), self.over(s.target, False) + self.components(s.operand), (store,))
 
     @prepare.register
     def _(self, s: ir.DiagonalOf) -> Iterator[c.CStatement]:

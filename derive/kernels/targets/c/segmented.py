@@ -92,8 +92,9 @@ class SegmentedPrinter(Printer):
             width = times(*taken[s.name].shape)
             count = times(*([str(s.lags)] * (s.lags > 1)), *taken[s.name].shape)
             wanted = s in plan.initial
-            codes = [self.module.names.fresh(f"{kind}_{s.name}") for kind in ("states", "bars", "first")]
-            found.append(Passed(s, *codes, member(s.name), member(s.of), width, count, plan.carried or wanted, wanted))
+            states, bars, first = (self.module.names.fresh(f"{kind}_{s.name}") for kind in ("states", "bars", "first"))
+            members = member(s.name), member(s.of)
+            found.append(Passed(s, states, bars, first, *members, width, count, plan.carried or wanted, wanted))
         return found
 
     @cached_property

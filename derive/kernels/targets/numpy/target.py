@@ -19,7 +19,7 @@ from derive.kernels.entry import EntryPoint, entry_points
 from derive.kernels.lowering import statements as ir
 from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.schedule import Schedule, schedule
-from derive.kernels.lowering.statements import Loop, Statement
+from derive.kernels.lowering.statements import Loop, Statement, Tile
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.segments import SegmentPlan
@@ -55,8 +55,9 @@ class FlatGemm(ir.Gemm):
     """A product over all steps and sequences at once: one call on [T·B, n] arrays."""
 
 
-def prepare(s: Statement | Loop) -> Statement | Loop:
+def prepare(s: Statement | Loop | Tile) -> Statement | Loop:
     """The statement as the templates print it."""
+    assert not isinstance(s, Tile), "this target has arrays of whole sequences"
     return Loop(s.direction, tuple(map(_prepare, s.body)), s.comment) if isinstance(s, Loop) else _prepare(s)
 
 
