@@ -18,6 +18,7 @@ from derive.kernels.runtime import Kernel
 from derive.kernels.samples import draw
 from derive.kernels.targets import TARGETS
 from tests.cells import CATALOGUE, FEATURES, model
+from tests.kernels.arrays import arrays
 
 EVERY = (*CATALOGUE, *FEATURES)
 
@@ -26,15 +27,6 @@ EVERY = (*CATALOGUE, *FEATURES)
 def target(request: pytest.FixtureRequest) -> str:
     """What holds for every target."""
     return str(request.param)
-
-
-def arrays(kernel: Kernel, steps: int = 4, batch: int = 2, seed: int = 0) -> tuple[dict, dict, dict]:  # type: ignore[type-arg]
-    """Arguments for a kernel, in the interface's layout."""
-    from derive.kernels.gradcheck import _Case
-
-    sizes = size_sets(kernel.normal, 1)[0]
-    case = _Case(kernel, sizes, steps, batch, seed, ())
-    return case.params, case.inputs, case.initial
 
 
 def explain(report: Report) -> str:

@@ -39,6 +39,12 @@ class Places:
         found.at = replace(self.at, t=f"{first} + t")
         return found
 
+    def of_step(self) -> Self:
+        """The same at one step, where nothing is a sum over tiles."""
+        found = copy(self)
+        found.more = ""
+        return found
+
     def extent(self, letter: str) -> str:
         """How many indices an axis has; "" for a letter that is none."""
         return {"t": self.count, "b": "B"}.get(letter, "")

@@ -25,7 +25,8 @@ class Preparer(Places):
     def statements(self, s: ir.Statement | ir.Loop | ir.Tile) -> Iterator[c.CStatement]:
         """What computes a statement's target."""
         if isinstance(s, ir.Loop):
-            body = tuple(x for inner in s.body for x in self.statements(inner))
+            step = self.of_step()
+            body = tuple(x for inner in s.body for x in step.statements(inner))
             yield c.TimeLoop(s.comment, s.direction, self.first, plus(self.first, self.count), body)
         elif isinstance(s, ir.Tile):
             for x in s.body:
