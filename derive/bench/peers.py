@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +22,6 @@ from derive.bench.jax_text import jax_text
 from derive.bench.prepare import loss_program
 from derive.bench.texts import Module
 from derive.bench.torch_text import torch_text
-from derive.errors import ToolError, UnsupportedError
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets import target
@@ -40,6 +39,36 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """A model whose loss and gradients of the parameters are timed in one dtype."""
+
+    normal: Program
+    origin: str
+    dtype: str
+
+    @cached_property
+    def _kernels(self) -> dict[tuple[str, str], Kernel]:
+        return {}
+
+    def kernel(self, name: str, dtype: str = "") -> Kernel:
+        """The kernel of a target, made once.
+
+        Raises:
+            ToolError: no C compiler.
+        """
+        key = (name, dtype or self.dtype)
+        if key not in self._kernels:
+            options = Options(self.normal, self.origin, key[1], [v.name for v in self.normal.parameters])
+            self._kernels[key] = target(name).build(options)
+        return self._kernels[key]
+
+    @cached_property
+    def program(self) -> Program:
+        """What the texts of peers are written from."""
+        return loss_program(self.normal)
+
+
+@dataclass(frozen=True)
 class Peer:
     """Something to time.
 
@@ -51,7 +80,7 @@ class Peer:
     name: str
     what: str
     package: str
-    prepare: Callable[[Program, str, Data, str], Ready]
+    prepare: Callable[[Subject, Data], Ready]
 
     def missing(self) -> str:
         """How to get what it needs; "" if it is there."""
@@ -60,18 +89,8 @@ class Peer:
         return f"{self.package} is not installed: {INSTALL}, or pip install {self.package}"
 
 
-def kernel(target_name: str, normal: Program, origin: str, dtype: str) -> Kernel:
-    """A kernel of the loss and the gradients of the parameters.
-
-    Raises:
-        ToolError: no C compiler.
-    """
-    options = Options(normal, origin, dtype, [v.name for v in normal.parameters])
-    return target(target_name).build(options)
-
-
-def _kernel(target_name: str, normal: Program, origin: str, data: Data, dtype: str) -> Ready:
-    bound = kernel(target_name, normal, origin, dtype).bind(*data.groups)
+def _kernel(name: str, subject: Subject, data: Data) -> Ready:
+    bound = subject.kernel(name).bind(*data.groups)
 
     def values() -> Truth:
         result = bound()
@@ -93,20 +112,15 @@ def arguments(module: Module, data: Data) -> tuple[list[Any], list[Any], list[in
 
 def grads(module: Module, data: Data, found: Any) -> Mapping[str, Any]:
     """The gradients by name, in the parameters' shapes; zero where the loss does not depend on one."""
-    by_name = dict(zip(module.parameters, found, strict=True))
-    return {
-        v.name: np.asarray(by_name.get(v.name, 0.0)).reshape(data.arrays[v.name].shape)
-        if v.name in by_name
-        else np.zeros(data.arrays[v.name].shape)
-        for v in data.normal.parameters
-    }
+    known = {n: np.asarray(g).reshape(data.arrays[n].shape) for n, g in zip(module.parameters, found, strict=True)}
+    return {v.name: known.get(v.name, np.zeros(data.arrays[v.name].shape)) for v in data.normal.parameters}
 
 
-def _torch(script: bool, normal: Program, origin: str, data: Data, dtype: str) -> Ready:
+def _torch(script: bool, subject: Subject, data: Data) -> Ready:
     import torch
 
-    module = torch_text(loss_program(normal), origin)
-    with loaded(normal.name, module.text) as code, warnings.catch_warnings():
+    module = torch_text(subject.program, subject.origin)
+    with loaded(subject.normal.name, module.text) as code, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that scripts are going out of use
         loss_of = torch.jit.script(code.loss_of) if script else code.loss_of  # type: ignore[no-untyped-call]
     params, others, sizes = arguments(module, data)
@@ -124,22 +138,20 @@ def _torch(script: bool, normal: Program, origin: str, data: Data, dtype: str) -
     return Ready(call, values)
 
 
-def _jax(normal: Program, origin: str, data: Data, dtype: str) -> Ready:
+def _jax(subject: Subject, data: Data) -> Ready:
     import jax
 
-    jax.config.update("jax_enable_x64", dtype == "float64")
-    module = jax_text(loss_program(normal), origin)
-    with loaded(normal.name, module.text) as code:
+    jax.config.update("jax_enable_x64", subject.dtype == "float64")
+    module = jax_text(subject.program, subject.origin)
+    with loaded(subject.normal.name, module.text) as code:
         loss_of = code.loss_of
     params, others, sizes = arguments(module, data)
-    count = len(params)
 
     def loss(weights: Any, rest: Any) -> Any:
         return loss_of(*weights, *rest, *sizes)
 
     both = jax.jit(jax.value_and_grad(loss))
     weights, rest = ([jax.numpy.asarray(a) for a in arrays] for arrays in (params, others))
-    assert len(weights) == count
 
     def call() -> Any:
         return jax.block_until_ready(both(weights, rest))
@@ -189,5 +201,3 @@ def limit_threads(threads: int) -> None:
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
 
-
-__all__ = ["PEERS", "Peer", "Ready", "ToolError", "UnsupportedError", "kernel", "limit_threads", "loaded"]
