@@ -82,7 +82,7 @@ def _arrays(
         if v.role == "target" or attempt % 2:  # logarithms and roots need positive numbers
             a = np.abs(a) + 0.1
         inner = component_shape(v, sizes.sizes)
-        canonical = a.reshape(*shape[: len(shape) - len(inner)], *(inner + (1, 1))[:2])
+        canonical = a.reshape(*shape[: len(shape) - len(inner)], *(*inner, 1, 1)[:2])
         if v.role == "target":  # inside (0, 1): fit for any loss
             canonical = canonical / (canonical.sum(axis=-2, keepdims=True) + 0.3)
         yield v.name, suited(program, v, canonical).reshape(shape).astype(dtype)

@@ -123,7 +123,9 @@ JAX = Dialect(
         "onehot": "jax.nn.one_hot({0}, {shape}, dtype={like}.dtype)",
         "cross_entropy": "-jnp.sum({0} * jax.nn.log_softmax({1}), -1, keepdims=True)",
         "cross_entropy classes": "-jnp.take_along_axis(jax.nn.log_softmax({1}), {0}[..., None], -1)",
-        "binary_cross_entropy": "jnp.sum({0} * jax.nn.softplus(-{1}) + (1 - {0}) * jax.nn.softplus({1}), -1, keepdims=True)",
+        "binary_cross_entropy": (
+            "jnp.sum({0} * jax.nn.softplus(-{1}) + (1 - {0}) * jax.nn.softplus({1}), -1, keepdims=True)"
+        ),
         "sum over": "jnp.sum({0}, {axis})",
     },
 )

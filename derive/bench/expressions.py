@@ -82,7 +82,7 @@ class Writer:
         code = write(e, self)
         if code.full:
             return code
-        return Code(f"{self.phrase('ones', shape=self.shape(e))} * {code.at(PRODUCT)}", PRODUCT)
+        return Code(f"{self.phrase('ones', shape=self.shape(e))} * {code.at(ATOM)}", PRODUCT)
 
     def atom(self, e: MatrixExpr) -> str:
         return self.full(e).at(ATOM)
@@ -159,7 +159,8 @@ def _(e: MatAdd, to: Writer) -> Code:
 @write.register(HadamardProduct)
 def _(e: HadamardProduct, to: Writer) -> Code:
     codes = [write(a, to) for a in operands(e)]
-    return Code(" * ".join(c.at(PRODUCT) for c in codes), PRODUCT, any(c.full for c in codes))
+    first, *rest = codes  # a * b @ c is (a * b) @ c
+    return Code(" * ".join([first.at(PRODUCT), *(c.at(ATOM) for c in rest)]), PRODUCT, any(c.full for c in codes))
 
 
 @write.register(Scale)
@@ -169,7 +170,7 @@ def _(e: Scale, to: Writer) -> Code:
         return Code(f"-{code.at(PRODUCT)}", SUM, code.full)
     number = to.number(e.coefficient)
     minus = number.startswith("-")
-    return Code(f"{number} * {code.at(PRODUCT)}", SUM if minus else PRODUCT, code.full)
+    return Code(f"{number} * {code.at(ATOM)}", SUM if minus else PRODUCT, code.full)
 
 
 @write.register(MatMul)

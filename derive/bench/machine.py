@@ -37,7 +37,8 @@ def lines(machine: dict[str, object]) -> Iterable[str]:
     assert isinstance(packages, dict)
     vectors = machine["vectors"]
     assert isinstance(vectors, list)
-    yield f"{machine['processor']} ({', '.join(vectors) or 'vectors unknown'}), {machine['threads']} thread(s) of {machine['cores']}"
+    yield f"{machine['processor']} ({', '.join(vectors) or 'vectors unknown'}), {machine['cores']} cores"
+    yield f"{machine['threads']} thread{'s' if machine['threads'] != 1 else ''}, {machine['system']}"
     yield f"{machine['compiler'] or 'no C compiler'}{' ' + str(machine['flags']) if machine['flags'] else ''}"
     yield ", ".join([f"Python {machine['python']}", *(f"{n} {v}" for n, v in packages.items()), str(machine["blas"])])
 

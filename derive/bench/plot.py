@@ -74,6 +74,8 @@ def draw(path: Path, panels: Mapping[str, Bench], limits: Limits | None) -> None
     )
     for axis, (letter, bench) in zip(axes[0], panels.items(), strict=True):
         _panel(axis, letter, bench.cases, limits)
+    if limits:
+        _unreachable(axes[0], panels, limits)
     axes[0][0].set_ylabel("loss and gradients, seconds per call")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)), frameon=False)
@@ -102,7 +104,6 @@ def _panel(axis: Any, letter: str, cases: Sequence[Case], limits: Limits | None)
     if limits:
         roof = [limits.seconds(c.work) for c in cases]
         axis.plot(numbers, roof, color="#808080", linewidth=3, alpha=0.6, label="roofline", solid_capstyle="butt")
-        axis.fill_between(numbers, roof, [min(roof) / 3] * len(roof), color="#808080", alpha=0.12, linewidth=0)
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     axis.set_xticks(numbers, [str(n) for n in numbers])
@@ -112,3 +113,13 @@ def _panel(axis: Any, letter: str, cases: Sequence[Case], limits: Limits | None)
     axis.set_title(others, fontsize=9)
     axis.grid(True, which="major", color="#d8d8d8", linewidth=0.6)
     axis.set_axisbelow(True)
+
+
+def _unreachable(axes: Any, panels: Mapping[str, Bench], limits: Limits) -> None:
+    """Shade what no program reaches, down to the edge of the figure."""
+    roofs = {letter: [limits.seconds(c.work) for c in bench.cases] for letter, bench in panels.items()}
+    bottom = min(min(roof) for roof in roofs.values()) / 2
+    axes[0].set_ylim(bottom=bottom)
+    for axis, (letter, bench) in zip(axes, panels.items(), strict=True):
+        numbers = [c.sizes.all[letter] for c in bench.cases]
+        axis.fill_between(numbers, roofs[letter], bottom, color="#808080", alpha=0.12, linewidth=0)

@@ -99,9 +99,7 @@ def _pair(x: Factor, y: Factor, to: Writer) -> Factor:
     if kinds == ("row", "matrix"):
         return _row_times(x, y, to, shape, shared)
     if kinds == ("row", "column"):
-        factors = [f.term for f in (x, y) if not f.ones]
-        inner = factors[0] if len(factors) == 1 else f"({' * '.join(factors)})"
-        atom = (y if x.ones else x).atom if len(factors) == 1 else inner
+        atom = y.atom if x.ones else x.atom if y.ones else f"({x.term} * {y.atom})"
         return Factor("column", shape, to.phrase("sum", atom), ATOM, shared)
     if kinds == ("matrix", "matrix"):
         return Factor("matrix", shape, f"{x.term} @ {y.atom}", PRODUCT, shared, "")
@@ -135,9 +133,9 @@ def _row_times(x: Factor, y: Factor, to: Writer, shape: tuple[Expr, Expr], share
 def _outer(x: Factor, y: Factor, to: Writer, shape: tuple[Expr, Expr], shared: bool) -> Factor:
     """Inner size 1: every entry of one with every entry of the other."""
     if is_scalar(x.shape) and y.kind != "matrix":
-        return Factor(y.kind, shape, f"{x.term} * {y.term}", PRODUCT, shared)
+        return Factor(y.kind, shape, f"{x.term} * {y.atom}", PRODUCT, shared)
     if is_scalar(y.shape) and x.kind != "matrix":
-        return Factor(x.kind, shape, f"{x.term} * {y.term}", PRODUCT, shared)
+        return Factor(x.kind, shape, f"{x.term} * {y.atom}", PRODUCT, shared)
     left = to.phrase("column", x.atom) if x.kind == "column" else x.term
-    right = to.phrase("row", y.atom) if y.kind == "row" else y.term
+    right = to.phrase("row", y.atom) if y.kind == "row" else y.atom
     return Factor("matrix", shape, f"{left} * {right}", PRODUCT, shared)

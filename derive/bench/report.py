@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from derive.bench.bench import Bench, Case, Row, efficiency
 from derive.bench.limits import Limits
 
+UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
 HEADINGS = ("", "median", "quartiles", "ratio", "GFLOP/s", "of peak", "error")
 
 
 def duration(seconds: float) -> str:
     """Three digits and a unit."""
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if seconds * factor >= 1:
-            break
+    unit, factor = next((x for x in UNITS if seconds * x[1] >= 1), UNITS[-1])
     number = seconds * factor
     return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
 

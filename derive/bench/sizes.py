@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from derive.errors import InputError
@@ -47,21 +47,23 @@ class SizeSet:
         return _size_set(program, label, {**self.all, **changes})
 
 
-def size_sets(program: Program, texts: Iterable[str]) -> list[SizeSet]:
+def size_sets(program: Program, texts: Iterable[str], unused: Collection[str] = ()) -> list[SizeSet]:
     """The sets that the texts name, each a list separated by ';'; the default sets if there are none.
+
+    `unused` are sizes that the cell declares and its program does not need.
 
     Raises:
         InputError: a text is no set of sizes, or names a size that the cell does not have.
     """
     items = [item.strip() for text in (tuple(texts) or (DEFAULT,)) for item in text.split(";")]
-    found = [_parse(program, item) for item in items if item]
+    found = [_parse(program, item, unused) for item in items if item]
     if not found:
         raise InputError("--sizes", f"presets ({', '.join(PRESETS)}) or T=64,B=32,H=128", "none")
     return list({s.label: s for s in found}.values())
 
 
-def _parse(program: Program, text: str) -> SizeSet:
-    base, named = BASE, {}
+def _parse(program: Program, text: str, unused: Collection[str]) -> SizeSet:
+    base, named = BASE, dict[str, int]()
     for n, item in enumerate(part.strip() for part in text.split(",")):
         name, equals, value = (part.strip() for part in item.partition("="))
         if n == 0 and not equals and name in PRESETS:
@@ -72,6 +74,7 @@ def _parse(program: Program, text: str) -> SizeSet:
         if name in named:
             raise InputError("--sizes", "each size once", f"{name} twice")
         named[name] = int(value[:40])
+    named = {n: x for n, x in named.items() if n not in unused}
     check_sizes(program, named)
     return _size_set(program, text, {**preset(program, base), **named})
 
@@ -79,7 +82,9 @@ def _parse(program: Program, text: str) -> SizeSet:
 def preset(program: Program, name: str) -> dict[str, int]:
     """A preset on this cell: the cell's own letters, and by its use a size that has another letter."""
     numbers = dict(zip(LETTERS, PRESETS[name], strict=True))
-    return {s: numbers[s if s in numbers else _letter(program, s)] for s in ("T", "B", *(x.name for x in program.sizes))}
+    return {
+        s: numbers[s if s in numbers else _letter(program, s)] for s in ("T", "B", *(x.name for x in program.sizes))
+    }
 
 
 def _letter(program: Program, size: str) -> str:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 @click.argument("cell")
 @click.option("--sizes", multiple=True, metavar="SET;SET", help="Presets, or T=64,B=32,H=128; see above.")
 @click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float64", "float32"]))
-@click.option("--peers", default="", metavar="NAMES", help="c, numpy, torch_loop, torch_script, jax_scan; all by default.")
+@click.option(
+    "--peers", default="", metavar="NAMES", help="c, numpy, torch_loop, torch_script, jax_scan; all by default."
+)
 @click.option(
     "--budget", default=3.0, show_default=True, type=click.FloatRange(min=0, max=3600), metavar="SECONDS",
     help="Timing per set of sizes, shared by the peers.",
@@ -81,7 +83,8 @@ def bench(
     warn(model)
     warn_of_compiler()
     run = Run(model, dtype, names, budget, threads)
-    sets = size_sets(model.normal, sizes)
+    unused = {s.name for s in model.program.sizes} - {s.name for s in model.normal.sizes}
+    sets = size_sets(model.normal, sizes, unused)
     found = run.bench(sets)
     panels = run.panels(sets[0] if sizes else None) if plot is not None else {}
     header = {"date": datetime.now(UTC).date().isoformat(), "machine": machine.describe(threads)}
@@ -189,6 +192,4 @@ def status() -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     with Console(stderr=True).status("") as spinner:
-        yield lambda what: spinner.update(what)
-
-
+        yield spinner.update
