@@ -145,11 +145,11 @@ def prepared(peer: Peer, subject: Subject, data: Data, truth: Truth) -> tuple[Ro
         return Row(peer.name, MISSING, str(error)), None
     except UnsupportedError as error:
         return Row(peer.name, UNSUPPORTED, str(error)), None
-    error, off = distance(made.values(), truth)
-    if not error <= TOLERANCE[subject.dtype]:  # NaN is wrong too
-        note = f"{off} is {error:.1e} from the NumPy kernel in float64; at most {TOLERANCE[subject.dtype]:.0e} is right"
-        return Row(peer.name, WRONG, note, error, off), None
-    return Row(peer.name, error=error, off=off), made
+    apart, off = distance(made.values(), truth)
+    if not apart <= TOLERANCE[subject.dtype]:  # NaN is wrong too
+        note = f"{off} is {apart:.1e} from the NumPy kernel in float64; at most {TOLERANCE[subject.dtype]:.0e} is right"
+        return Row(peer.name, WRONG, note, apart, off), None
+    return Row(peer.name, error=apart, off=off), made
 
 
 def distance(mine: Truth, truth: Truth) -> tuple[float, str]:

@@ -85,7 +85,7 @@ class _Jax:
         local = {r: names.fresh(f"{names[r.name]}_{'next' if r.offset > 0 else 'last'}{abs(r.offset)}")
                  for r in dict.fromkeys(read) if r.name not in members and r.offset}  # fmt: skip
         made = Scan(group.direction, step=names.fresh(f"step_{names[group.names[-1]]}"))
-        lags = {n: max((abs(r.offset) for r in read if r.name == n), default=0) for n in group.names}
+        lags = {n: max((abs(r.offset or 0) for r in read if r.name == n), default=0) for n in group.names}
         carried = {n: [names.fresh(f"{names[n]}_{k}") for k in range(1, lag + 1)] for n, lag in lags.items()}
         for n, codes in carried.items():
             first, last = self.layout.edges(n)

@@ -6,6 +6,7 @@ import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -64,11 +65,10 @@ def measure(dtype: str, threads: int = 1, step: Callable[[], None] = lambda: Non
     step()
     memory = np.ones(SETS[-1] + 64, np.uint8)
     start = memory.ctypes.data + (-memory.ctypes.data) % 64  # aligned to the widest vector
-    memory.view()[:] = 0
     bandwidth = []
     for size in SETS:
         count = size // np.dtype(dtype).itemsize
-        bandwidth.append((size, size * _rate(lambda n, count=count: code.limits_read(start, count, n))))
+        bandwidth.append((size, size * _rate(partial(code.limits_read, start, count))))
         step()
     return Limits(dtype, flops, tuple(bandwidth), threads)
 

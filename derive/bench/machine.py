@@ -16,13 +16,13 @@ TELLING = ("sse2", "avx", "avx2", "fma", "avx512f", "amx_tile", "asimd", "sve") 
 
 def describe(threads: int) -> dict[str, object]:
     """The machine, for a report's header."""
-    compilers = build.compilers()
+    compilers, u = build.compilers(), platform.uname()
     return {
         "processor": _field("model name", "Model name") or platform.processor() or platform.machine(),
         "vectors": [f for f in TELLING if f in _field("flags", "Features").split()],
         "cores": os.cpu_count(),
         "threads": threads,
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": " ".join([u.system, u.release, u.machine]),
         "python": platform.python_version(),
         "compiler": f"{compilers[0].name}: {compilers[0].version}" if compilers else None,
         "flags": " ".join(build.default_flags()) if compilers else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -190,13 +189,3 @@ PEERS: Mapping[str, Peer] = {
         Peer("jax_scan", "jax.jit of value_and_grad of a lax.scan per recurrence", "jax", _jax),
     )
 }
-
-
-def limit_threads(threads: int) -> None:
-    """Hold every library to so many threads; NumPy, PyTorch and JAX must not be loaded yet."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC"):
-        os.environ[variable] = str(threads)
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    if threads == 1:
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()

@@ -26,13 +26,15 @@ STYLES: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def check_file(path: Path) -> None:
-    """Raise early: before the times are taken.
+def check_file(path: Path | None) -> None:
+    """Raise early, before the times are taken; None is no figure.
 
     Raises:
         InputError: no ending that is known.
         ToolError: no matplotlib.
     """
+    if path is None:
+        return
     if path.suffix not in ENDINGS:
         raise InputError("--plot", f"a file that ends in {', '.join(ENDINGS)}", str(path))
     if importlib.util.find_spec("matplotlib") is None:

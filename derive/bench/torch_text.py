@@ -111,5 +111,5 @@ class _Torch:
             return f"torch.stack({whole})" if r.name in self.kept else code
         if self.place.get(r.name) == here:
             return code if not r.offset else f"{steps}[{-abs(r.offset)}]"
-        at = before + r.offset if r.name in self.kept else 0
+        at = before + (r.offset or 0) if r.name in self.kept else 0
         return f"{steps}[t + {at}]" if at else f"{steps}[t]"

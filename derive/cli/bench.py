@@ -16,7 +16,7 @@ from derive.cli.terminal import FAILED, MISSING_TOOL, finish, load_cell, parse_n
 from derive.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from derive.bench.bench import Bench
     from derive.bench.limits import Limits
@@ -57,49 +57,32 @@ def bench(
     derive bench elman --sizes 'nano;tiny' --peers c,jax_scan --budget 1
     derive bench mine.cell --sizes T=64,B=32,H=128 --sizes large,B=1 --plot mine.png
 
-    The work is the loss and the gradients of all parameters.  PyTorch and JAX run programs that are written from the
-    cell's own equations.  Everything is checked against the NumPy kernel in float64 before it is timed, and all are
-    timed in turns in one process.  A set of sizes is a preset (nano, tiny, char, med, medl, large), NAME=NUMBER
-    items, or a preset with some of them; what it leaves out is that of med.
-
-    A ratio is a peer's time over the C kernel's.  PyTorch and JAX are used where they are installed:
-    pip install 'derive[bench]'.  The kernels use one thread.
+    The work is the loss and the gradients of all parameters.  PyTorch and JAX, where they are installed (pip install
+    'derive[bench]'), run programs written from the cell's own equations.  Everything is checked against the NumPy
+    kernel in float64 before it is timed, and timed in turns in one process.  A set of sizes is a preset (nano, tiny,
+    char, med, medl, large), NAME=NUMBER items, or both; what it leaves out is that of med.  A ratio is a peer's time
+    over the C kernel's, which uses one thread.
 
     Exit status: 1 if a peer disagrees with the kernel, 5 without a C compiler or a peer that --peers names.
     """
-    from derive.bench.peers import limit_threads
+    from derive.bench.threads import limit_threads
 
     limit_threads(threads)  # before NumPy is loaded
-    from derive.bench import machine
     from derive.bench.bench import choose
-    from derive.bench.plot import check_file
+    from derive.bench.plot import check_file, draw
     from derive.bench.sizes import size_sets
 
     names = parse_names(peers) or None
     choose(names)
-    if plot is not None:
-        check_file(plot)
+    check_file(plot)
     model = load_cell(cell)
-    warn(model)
-    warn_of_compiler()
-    run = Run(model, dtype, names, budget, threads)
     unused = {s.name for s in model.program.sizes} - {s.name for s in model.normal.sizes}
     sets = size_sets(model.normal, sizes, unused)
+    run = Run(model, dtype, names, budget, threads)
     found = run.bench(sets)
     panels = run.panels(sets[0] if sizes else None) if plot is not None else {}
-    header = {"date": datetime.now(UTC).date().isoformat(), "machine": machine.describe(threads)}
-    data = run.as_json(header, found, panels)
-    if output is not None:
-        from derive.render import write_text
-
-        write_text(output, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-    if as_json:
-        print_json(data)
-    else:
-        run.print(machine.lines(header["machine"]), found)  # type: ignore[arg-type]
+    run.report(found, panels, output, as_json)
     if plot is not None:
-        from derive.bench.plot import draw
-
         draw(plot, panels, run.limits)
         click.echo(plot, err=as_json)
     finish(*run.statuses([found, *panels.values()]))
@@ -110,22 +93,26 @@ class Run:
 
     def __init__(self, model: Model, dtype: str, peers: list[str] | None, budget: float, threads: int):
         from derive.bench.limits import measure
+        from derive.bench.threads import limit_torch, pinned
 
-        self.model, self.dtype, self.peers, self.budget = model, dtype, peers, budget
+        warn(model)
+        warn_of_compiler()
+        self.model, self.dtype, self.peers, self.budget, self.threads = model, dtype, peers, budget, threads
         self.limits: Limits | None = None
         try:
-            with status() as step:
+            with pinned(threads), status() as step:
                 step("measuring this machine")
                 self.limits = measure(dtype, threads)
         except ToolError as error:
             click.echo(f"warning: no C kernel and no limits of the machine: {error}", err=True)
-        if "torch" in sys.modules or peers is None or any(p.startswith("torch") for p in peers):
-            set_torch_threads(threads)
+        if peers is None or any(p.startswith("torch") for p in peers):
+            limit_torch(threads)
 
     def bench(self, sets: list[SizeSet]) -> Bench:
         from derive.bench.bench import bench
+        from derive.bench.threads import pinned
 
-        with status() as step:
+        with pinned(self.threads), status() as step:
             return bench(self.model, sets, self.dtype, self.peers, self.budget, step)
 
     def panels(self, base: SizeSet | None) -> dict[str, Bench]:
@@ -133,6 +120,21 @@ class Run:
         from derive.bench.plot import sweeps
 
         return {letter: self.bench(sets) for letter, sets in sweeps(self.model.normal, base).items()}
+
+    def report(self, found: Bench, panels: dict[str, Bench], output: Path | None, as_json: bool) -> None:
+        """Write and print the figures."""
+        from derive.bench import machine
+        from derive.render import write_text
+
+        described = machine.describe(self.threads)
+        date = datetime.now(UTC).date().isoformat()
+        data = self.as_json({"date": date, "machine": described}, found, panels)
+        if output is not None:
+            write_text(output, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        if as_json:
+            print_json(data)
+        else:
+            self.print(machine.lines(described), found)
 
     def as_json(self, header: dict[str, object], found: Bench, panels: dict[str, Bench]) -> dict[str, object]:
         from derive.bench.report import as_json
@@ -143,7 +145,7 @@ class Run:
             data["sweeps"] = {letter: as_json(b, self.limits)["cases"] for letter, b in panels.items()}
         return data
 
-    def print(self, header: Iterator[str], found: Bench) -> None:
+    def print(self, header: Iterable[str], found: Bench) -> None:
         from rich.console import Console
         from rich.table import Table
 
@@ -157,12 +159,12 @@ class Run:
             read = ", ".join(f"{b / 1e9:.0f} GB/s from {n >> 10:,} KiB" for n, b in self.limits.bandwidth)
             click.echo(f"measured: {rate:.0f} GFLOP/s in {self.dtype}; reading {read}")
         for case in found.cases:
-            table = Table(title=title(found, case, self.limits), title_justify="left")
+            table = Table()
             for n, heading in enumerate(HEADINGS):
                 table.add_column(heading, justify="left" if n == 0 else "right", no_wrap=True)
             for row in case.rows:
                 table.add_row(*cells(found, case, row, self.limits))
-            console.print()
+            click.echo(f"\n{title(found, case, self.limits)}")
             console.print(table)
         for line in notes(found):
             click.echo(line, err=True)
@@ -173,14 +175,6 @@ class Run:
         needed = {"c", *(self.peers or ())} & set(self.peers or ["c"])
         missing = [MISSING_TOOL for b in runs for r in b.rows("missing") if r.peer in needed]
         return [*wrong, *missing]
-
-
-def set_torch_threads(threads: int) -> None:
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 import derive.cli
 from derive.bench import bench as b
-from derive.bench import peers, report
+from derive.bench import report
 from derive.bench.clock import Times, interleaved, summary
 from derive.bench.count import Work
 from derive.bench.data import Data, Truth, draw
@@ -71,7 +73,7 @@ def test_json(run: Run) -> None:
 
 
 def test_a_missing_library_is_listed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     status, out, err = run("elman", "--sizes", "nano", "--peers", "numpy,torch_loop", "--budget", "0")
     assert status == 5, "it was asked for by name"
     assert "torch_loop" in out
@@ -80,7 +82,7 @@ def test_a_missing_library_is_listed(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 def test_without_a_compiler_all_else_is_done(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "compilers", tuple)
-    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     status, out, err = run("elman", "--sizes", "nano", "--budget", "0", "--json")
     assert status == 5
     assert "warning: no C kernel and no limits of the machine: no C compiler was found" in err
@@ -100,7 +102,7 @@ def test_a_peer_that_is_wrong_fails_the_command(run: Run, monkeypatch: pytest.Mo
         truth = made.values()
         return Ready(made.call, lambda: Truth(truth.loss, {**truth.grads, "W": truth.grads["W"] * 1.01}))
 
-    monkeypatch.setitem(b.PEERS, "torch_loop", Peer("torch_loop", "", "", wrong))  # type: ignore[arg-type]
+    monkeypatch.setitem(PEERS, "torch_loop", Peer("torch_loop", "", "", wrong))  # type: ignore[arg-type]
     status, out, err = run("elman", "--sizes", "nano", "--peers", "numpy,torch_loop", "--budget", "0")
     assert status == 1
     assert "wrong" in out
@@ -149,7 +151,7 @@ def test_models_that_can_not_be_timed() -> None:
 
 
 def test_a_plot_needs_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError, match="matplotlib, which is not installed: pip install 'derive\\[bench\\]'"):
         check_file(Path("times.png"))
 
@@ -171,6 +173,11 @@ def test_arrays_keep_the_assumptions() -> None:
     assert {a.dtype for a in data.arrays.values()} == {np.dtype("float32")}
     assert data.arrays["h_init1"].any()
     assert set(truth.grads) == {"U", "V", "W"}
+
+
+def test_threads_are_limited_before_the_libraries_are_loaded() -> None:
+    code = "import sys, derive.cli, derive.bench.threads as t; t.limit_threads(1); sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_times_in_turns() -> None:

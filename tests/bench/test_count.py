@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from derive.bench.bench import Subject
 from derive.bench.count import Work, work
 from derive.bench.limits import Limits
+from derive.bench.peers import Subject
 from derive.bench.sizes import size_sets
 from derive.model import load, parse
 from tests.bench.cells import CELLS, label, sizes
