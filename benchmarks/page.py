@@ -35,7 +35,7 @@ To run them again: `pip install -e '.[bench]'`, then see [benchmarks/README.md](
 """
 TITLES = {
     "famous": "## Elman's network, LSTM and GRU",
-    "others": "## Cells that no library has a kernel for",
+    "others": "## Other cells: most have no kernel in any library",
 }
 
 
