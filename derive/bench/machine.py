@@ -31,6 +31,19 @@ def describe(threads: int) -> dict[str, object]:
     }
 
 
+def load() -> float | None:
+    """How many programs wanted a processor in the last minute; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def busy(threads: int) -> str:
+    """A warning if others leave too few processors for so many threads; "" if not."""
+    cores, wanted = os.cpu_count() or 1, load()
+    if wanted is None or wanted + threads <= cores + 0.5:
+        return ""
+    return f"this machine is busy (load {wanted} on {cores} cores): times will spread, above all with several threads"
+
+
 def lines(machine: dict[str, object]) -> Iterable[str]:
     """The header as text."""
     packages = machine["packages"]

@@ -93,10 +93,14 @@ class Run:
 
     def __init__(self, model: Model, dtype: str, peers: list[str] | None, budget: float, threads: int):
         from derive.bench.limits import measure
+        from derive.bench.machine import busy, load
         from derive.bench.threads import limit_torch, pinned
 
         warn(model)
         warn_of_compiler()
+        if crowded := busy(threads):
+            click.echo(f"warning: {crowded}", err=True)
+        self.load = load()
         self.model, self.dtype, self.peers, self.budget, self.threads = model, dtype, peers, budget, threads
         self.limits: Limits | None = None
         try:
@@ -128,7 +132,7 @@ class Run:
 
         described = machine.describe(self.threads)
         date = datetime.now(UTC).date().isoformat()
-        data = self.as_json({"date": date, "machine": described}, found, panels)
+        data = self.as_json({"date": date, "machine": described, "load": self.load}, found, panels)
         if output is not None:
             write_text(output, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         if as_json:

@@ -20,7 +20,7 @@ from derive.bench.clock import Times, interleaved, summary
 from derive.bench.count import Work
 from derive.bench.data import Data, Truth, draw
 from derive.bench.limits import Limits, measure
-from derive.bench.machine import describe, lines
+from derive.bench.machine import busy, describe, lines
 from derive.bench.peers import PEERS, Peer, Ready, Subject
 from derive.bench.plot import check_file, sweeps
 from derive.bench.sizes import size_sets
@@ -214,6 +214,7 @@ def test_this_machine_is_described_and_measured() -> None:
     machine = describe(1)
     assert machine["processor"]
     assert len(list(lines(machine))) == 4
+    assert "this machine is busy" in busy(10_000)
     limits = measure("float32")
     assert limits.flops > 1e6
     assert all(speed > 1e6 for _, speed in limits.bandwidth)
