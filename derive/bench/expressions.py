@@ -28,27 +28,12 @@ from derive.algebra.nodes import (
     SumOver,
     is_reference,
 )
-from derive.algebra.shapes import is_scalar
 from derive.bench import products
+from derive.bench.codes import ATOM, PRODUCT, SUM, Code, Numbers
 from derive.bench.dialects import Dialect
 from derive.errors import UnsupportedError
-from derive.kernels.lowering.codenames import CodeNames, Coefficients
+from derive.kernels.lowering.codenames import CodeNames
 from derive.program import Program, operands
-
-SUM, PRODUCT, ATOM = 1, 2, 3  # how tightly a text binds
-
-
-@dataclass(frozen=True)
-class Code:
-    """A text, how tightly it binds, and whether it has its full shape or must still be broadcast to it."""
-
-    text: str
-    level: int = ATOM
-    full: bool = True
-
-    def at(self, level: int) -> str:
-        """The text where something binds this tightly."""
-        return self.text if self.level >= level else f"({self.text})"
 
 
 @dataclass(frozen=True)
@@ -95,7 +80,7 @@ class Writer:
 
     def number(self, e: Expr) -> str:
         """A coefficient; T is at least 1 here."""
-        return _Numbers(self.names).text(e.subs(self.program.numbers))
+        return Numbers(self.names).text(e.subs(self.program.numbers))
 
     def shape(self, e: MatrixExpr) -> str:
         """The numbers of the components' axes."""
@@ -107,17 +92,6 @@ class Writer:
 
     def batched(self, e: MatrixExpr) -> bool:
         return bool(self.program.axes(e))
-
-
-class _Numbers(Coefficients):
-    """Coefficients where T is at least 1, so that a quotient by it is a plain one."""
-
-    def symbol(self, s: Expr) -> str:
-        text = super().symbol(s)
-        return "1" if text == "(T > 0)" else text
-
-    def at_least_one(self) -> str:
-        return "T"
 
 
 @singledispatch
@@ -290,8 +264,3 @@ def _(e: DiagPart, to: Writer) -> Code:
 @write.register(Detach)
 def _(e: Detach, to: Writer) -> Code:
     return Code(to.phrase("detach", to.atom(e.arg)))
-
-
-def is_column(e: MatrixExpr) -> bool:
-    """Is it laid out as a vector?"""
-    return bool(e.shape[1] == 1) or is_scalar(e.shape)
