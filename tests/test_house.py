@@ -42,6 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("proof", "kernels", "documents"),
     ("claims",),
     ("model",),
+    ("bench",),
     ("derive",),
     ("cli",),
     ("__main__",),

@@ -114,6 +114,11 @@ def ignored() -> str:
     return "" if not wanted or " ".join(wanted) in known else " ".join(wanted)
 
 
+def default_flags() -> tuple[str, ...]:
+    """FLAGS, and those of $CFLAGS."""
+    return (*FLAGS, *_words("CFLAGS"))
+
+
 def library(
     files: Mapping[str, str],
     using: Compiler | None = None,
@@ -131,7 +136,7 @@ def library(
         ToolError: no compiler, or it failed.
     """
     using = using or compiler()
-    flags = (*FLAGS, *_words("CFLAGS")) if flags is None else flags
+    flags = default_flags() if flags is None else flags
     key = _key(files, using, flags)
     folder = _cache_folder()
     if folder is None:

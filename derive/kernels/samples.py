@@ -75,6 +75,11 @@ def _array(
         a = np.abs(a) + 0.1
     if v.role == "target":
         a = a / (a.sum(axis=-2, keepdims=True) + 0.3)  # inside (0, 1): fit for any loss
+    return suited(program, v, a)
+
+
+def suited(program: Program, v: Variable, a: Array) -> Array:
+    """An array in canonical layout, changed so that it keeps the model's assumptions on its name."""
     for assumption in program.assumptions:
         if assumption.name == v.name or (assumption.lag and v.of == assumption.name and _lag(program, v, assumption)):
             a = _assume(a, assumption)

@@ -27,7 +27,9 @@ PACKAGES = {
     "numpy": "the interpreter and NumPy kernels",
     "jinja2": "templates",
     "lark": "the cell language",
-    "torch": "comparisons with PyTorch: pip install torch",
+    "torch": "derive bench: pip install torch",
+    "jax": "derive bench: pip install jax",
+    "matplotlib": "derive bench --plot: pip install matplotlib",
 }
 PROGRAMS = {
     "TeX": (("pdflatex", "lualatex", "xelatex", "tectonic"), "typesetting the derivation: install TeX Live"),

@@ -1,0 +1,113 @@
+"""A scan per recurrence in JAX; all else is done for all steps at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sympy import MatrixExpr
+
+from derive.algebra.nodes import Timed
+from derive.bench.dialects import JAX
+from derive.bench.expressions import Writer
+from derive.bench.texts import Layout, Module, is_absolute
+from derive.graph import Group, groups
+from derive.program import Program, references
+from derive.render import render
+
+
+@dataclass
+class Scan:
+    """A block as the template prints it: a scan, or lines outside of any (`direction` 0)."""
+
+    direction: int
+    lines: list[str] = field(default_factory=list)
+    step: str = ""
+    carry: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    next: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
+
+
+def jax_text(program: Program, origin: str) -> Module:
+    """The module of `loss_of` for a program of `prepare.loss_program`.
+
+    Raises:
+        UnsupportedError: an equation has a node without a text in JAX.
+    """
+    layout = Layout(program, origin, JAX)
+    text = render(
+        "bench/jax.py.j2",
+        title=layout.title(),
+        origin=origin,
+        arguments=[*layout.array_codes(), *layout.size_codes()],
+        blocks=_Jax(layout).blocks(),
+        total=layout.names[program.total],
+    )
+    return layout.module(text)
+
+
+class _Jax:
+    def __init__(self, layout: Layout):
+        self.layout, self.program = layout, layout.program
+
+    def blocks(self) -> list[Scan]:
+        return [self._scan(g) if g.direction else self._straight(g.names[0]) for g in groups(self.program)]
+
+    def _writer(self, reference: object, steps: bool) -> Writer:
+        layout = self.layout
+        return Writer(self.program, layout.names, JAX, layout.like, reference, steps)  # type: ignore[arg-type]
+
+    def _straight(self, name: str) -> Scan:
+        """For all steps at once."""
+        writer = self._writer(self._whole, True)
+        return Scan(0, [f"{self.layout.names[name]} = {writer.value(name)}"])
+
+    def _whole(self, r: MatrixExpr) -> str:
+        """name[t+d] for all t: [T, B, …]."""
+        code = self.layout.names[r.name]
+        if not isinstance(r, Timed):
+            return code
+        if is_absolute(r):
+            return f"{code}[{self.layout.absolute(r)}]"
+        if not r.offset:
+            return code
+        first, last = self.layout.edges(r.name)
+        if r.offset < 0:
+            edge = first[len(first) + r.offset :]
+            return f"jnp.concatenate([jnp.stack([{', '.join(edge)}]), {code}])[:T]"
+        return f"jnp.concatenate([{code}, jnp.stack([{', '.join(last[: r.offset])}])])[{r.offset}:]"
+
+    def _scan(self, group: Group) -> Scan:
+        names, members = self.layout.names, set(group.names)
+        read = [r for n in group.names for r in references(self.program.equations[n]) if isinstance(r, Timed)]
+        local = {r: names.fresh(f"{names[r.name]}_{'next' if r.offset > 0 else 'last'}{abs(r.offset)}")
+                 for r in dict.fromkeys(read) if r.name not in members and r.offset}  # fmt: skip
+        made = Scan(group.direction, step=names.fresh(f"step_{names[group.names[-1]]}"))
+        lags = {n: max((abs(r.offset or 0) for r in read if r.name == n), default=0) for n in group.names}
+        carried = {n: [names.fresh(f"{names[n]}_{k}") for k in range(1, lag + 1)] for n, lag in lags.items()}
+        for n, codes in carried.items():
+            first, last = self.layout.edges(n)
+            edge = first[::-1] if group.direction > 0 else last  # nearest first
+            made.carry += codes
+            made.start += edge[: len(codes)]
+            made.next += [names[n], *codes][: len(codes)]
+        for r in dict.fromkeys(read):
+            if r.name not in members:
+                made.inputs.append(local.get(r, names[r.name]))
+                made.given.append(self._whole(r))
+
+        def reference(r: MatrixExpr) -> str:
+            if isinstance(r, Timed) and r.name in members and r.offset:
+                return carried[r.name][abs(r.offset) - 1]
+            return local.get(r, names[r.name])
+
+        writer = self._writer(reference, False)
+        made.lines = [f"{names[n]} = {writer.value(n)}" for n in group.names]
+        made.outputs = [names[n] for n in group.names if self._read_elsewhere(n, members)]
+        return made
+
+    def _read_elsewhere(self, name: str, members: set[str]) -> bool:
+        others = (e for n, e in self.program.equations.items() if n not in members)
+        return any(r.name == name for e in others for r in references(e))
