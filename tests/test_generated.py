@@ -15,7 +15,7 @@ from derive.language import names
 from derive.model import load, work
 from derive.model.paper import paper
 from derive.proof.checker import check
-from tests.kernels.test_kernels import arrays
+from tests.kernels.arrays import arrays
 
 FOLDER = Path(__file__).resolve().parents[1] / "generated"
 REFRESH = "`derive run --all -o generated` refreshes it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -10,7 +10,7 @@ from derive.bench.sizes import SizeSet
 from derive.kernels.arrays import size_value
 from derive.kernels.lowering import statements as ir
 from derive.kernels.lowering.schedule import Schedule
-from derive.kernels.lowering.statements import Loop, Statement
+from derive.kernels.lowering.statements import Loop, Statement, Tile, inner
 from derive.kernels.lowering.trees import Buffer, Leaf
 
 CLASS_BYTES = 4
@@ -31,10 +31,7 @@ class Work:
 
 def work(schedule: Schedule, sizes: SizeSet, itemsize: int) -> Work:
     """Count the work of a schedule."""
-    flops = 0
-    for s in schedule.statements:
-        inside = isinstance(s, Loop)
-        flops += sum(_flops(x, sizes, inside) for x in (s.body if isinstance(s, Loop) else (s,)))
+    flops = sum(_flops(s, sizes, inside) for s, inside in _statements(schedule.statements))
     results = set(schedule.entry.results())
     moved = 0
     for b in schedule.buffers:
@@ -42,6 +39,15 @@ def work(schedule: Schedule, sizes: SizeSet, itemsize: int) -> Work:
             once = b.given or b.name in results
             moved += _elements(b, sizes) * (CLASS_BYTES if b.onehot else itemsize) * (1 if once else 2)
     return Work(flops, moved)
+
+
+def _statements(found: Iterable[Statement | Loop | Tile]) -> Iterator[tuple[Statement, bool]]:
+    """Every statement, and whether it is in a loop over the steps."""
+    for s in found:
+        if isinstance(s, Tile):
+            yield from _statements(s.body)
+        else:
+            yield from ((x, isinstance(s, Loop)) for x in inner(s))
 
 
 def _flops(s: Statement, sizes: SizeSet, inside: bool) -> int:

@@ -10,7 +10,7 @@ from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
 
 
-@pytest.mark.parametrize("name", (*CATALOGUE, *FEATURES))
+@pytest.mark.parametrize("name", [*CATALOGUE, *FEATURES])
 def test_many_tiles_give_what_whole_arrays_give(name: str) -> None:
     """Of 45 steps of 3 sequences a tile has 21: three tiles, the last of them short."""
     m = model(name)
@@ -38,7 +38,8 @@ def test_a_tile_holds_what_goes_with_its_loop() -> None:
     tiles = [s for s in schedule.statements if isinstance(s, Tile)]
     assert [t.direction for t in tiles] == [1, -1]
     up, down = tiles
-    assert isinstance(up.body[0], Product) and isinstance(up.body[1], Loop)  # U x[t], then the recurrence
+    assert isinstance(up.body[0], Product)
+    assert isinstance(up.body[1], Loop)
     sums = {s.target.code for s in down.body if isinstance(s, Accumulate)}
     assert {"dW_i", "dW_f", "dW_o", "dW_g", "dU_i"} <= sums
     assert "some steps at a time, t = T-1 … 0" in str(schedule)

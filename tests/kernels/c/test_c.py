@@ -22,8 +22,8 @@ from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import LOCALS, MACROS, reserved
 from tests.cells import CATALOGUE, FEATURES, model
+from tests.kernels.arrays import arrays
 from tests.kernels.c.driver import BUILDS, C99, STRICT, Build, compile_and_run, module_of
-from tests.kernels.test_kernels import arrays
 from tests.tools import needs
 
 EVERY = (*CATALOGUE, *FEATURES)
@@ -257,7 +257,7 @@ def test_it_needs_libm_only() -> None:
 def test_each_block_stands_under_its_equation() -> None:
     lines = [line.strip() for line in model("elman").code("c")["elman.c"].splitlines()]
     at = lines.index("/* dW = sum_tb(dz_h[t] @ h[t-1].T) */")
-    assert lines[at + 1].startswith("elman_sums(H, H, T * B, dz_h, H, h, H, dW, H);")
+    assert lines[at + 1].startswith("elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H,")
 
 
 @pytest.mark.parametrize("name", EVERY)

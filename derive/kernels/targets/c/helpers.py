@@ -6,8 +6,9 @@ from __future__ import annotations
 HELPERS: dict[str, tuple[str, ...]] = {
     "exponential": (),
     "exp": ("exponential",),
+    "exp_below": ("exponential",),
     "tanh": ("exponential",),
-    "sigmoid": ("exp",),
+    "sigmoid": ("exp_below",),
     "relu": (),
     "leaky_relu": (),
     "elu": (),

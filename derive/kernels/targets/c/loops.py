@@ -118,10 +118,9 @@ class Clear(CStatement):
 
 @dataclass(frozen=True)
 class If(CStatement):
-    """The body where T `relation` steps."""
+    """The body where a condition on T and B holds."""
 
-    relation: str
-    steps: int
+    condition: str
     body: tuple[CStatement, ...]
 
 

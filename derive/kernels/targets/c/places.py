@@ -30,10 +30,12 @@ class Places:
         self.variable = {"t": "t", **letters}
         self.at = Index("t", letters["b"], letters["i"], letters["j"])
         self.label, self.total = names.fresh("label"), names.fresh("total")
+        self.tile = names.fresh("first"), names.fresh("some")
 
-    def of_tile(self, first: str, count: str, direction: int) -> Self:
+    def of_tile(self, direction: int) -> Self:
         """The same over the steps of a tile."""
         found = copy(self)
+        first, count = self.tile
         found.first, found.count = first, count
         found.more = f"{first} > 0" if direction > 0 else f"{first} + {count} < T"
         found.at = replace(self.at, t=f"{first} + t")

@@ -32,8 +32,8 @@ class Preparer(Places):
             for x in s.body:
                 if isinstance(x, ir.Statement) and not x.target.buffer.steps:  # a sum over all tiles
                     zero = self.zero(replace(x, comment=()))
-                    yield zero if isinstance(x, ir.ScatterAdd) else c.If((), "==", 0, (zero,))
-            part = self.of_tile(self.names.fresh("first"), self.names.fresh("some"), s.direction)
+                    yield zero if isinstance(x, ir.ScatterAdd) else c.If((), "T == 0 || B == 0", (zero,))
+            part = self.of_tile(s.direction)
             yield c.Tiles((), s.direction, part.first, part.count, tuple(x for y in s.body for x in part.statements(y)))
         else:
             yield from self.prepare(s)
@@ -235,11 +235,11 @@ class Preparer(Places):
         if s.least is not None:
             target = Leaf(s.target.buffer, s.row)
             store = c.Store(self.element(target), "=", self.element(s.operand))
-            yield c.If((), ">=", s.least, (c.Nest((), self.over(target), (store,)),))
+            yield c.If((), f"T >= {s.least}", (c.Nest((), self.over(target), (store,)),))
 
     @prepare.register
     def _(self, s: ir.When) -> Iterator[c.CStatement]:
         yield self.zero(s)
         if s.steps is not None:
             store = c.Store(self.element(s.target), "=", self.element(s.operand))
-            yield c.If((), "==", s.steps, (c.Nest((), self.over(s.target), (store,)),))
+            yield c.If((), f"T == {s.steps}", (c.Nest((), self.over(s.target), (store,)),))
