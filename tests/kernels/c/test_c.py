@@ -27,7 +27,7 @@ from tests.kernels.c.driver import BUILDS, C99, STRICT, Build, compile_and_run, 
 from tests.tools import needs
 
 EVERY = (*CATALOGUE, *FEATURES)
-CASES = 12  # T in 0, 1, 2, 7 and B in 0, 1, 3
+CASES = 15  # T in 0, 1, 2, 7, 23 and B in 0, 1, 3
 QUICK = [build for build in BUILDS if build != "gcc -O3"]  # which compiles for ten seconds and more
 SPREAD = [(name, QUICK[(5 * n) % len(QUICK)]) for n, name in enumerate(EVERY)]
 
@@ -257,7 +257,9 @@ def test_it_needs_libm_only() -> None:
 def test_each_block_stands_under_its_equation() -> None:
     lines = [line.strip() for line in model("elman").code("c")["elman.c"].splitlines()]
     at = lines.index("/* dW = sum_tb(dz_h[t] @ h[t-1].T) */")
-    assert lines[at + 1].startswith("elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H,")
+    assert lines[at + 1].startswith(
+        "elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H,"
+    )
 
 
 @pytest.mark.parametrize("name", EVERY)

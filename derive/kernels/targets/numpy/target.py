@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from derive.algebra.functions import FUNCTIONS
-from derive.errors import InputError
 from derive.kernels.entry import EntryPoint, entry_points
 from derive.kernels.lowering import statements as ir
 from derive.kernels.lowering.codenames import CodeNames
@@ -24,14 +16,15 @@ from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.segments import SegmentPlan
 from derive.kernels.targets.numpy.inplace import Operation, operations
+from derive.kernels.targets.numpy.loaded import Module
 from derive.kernels.targets.signature import Argument, Result, Size, argument, arguments, cotangents, results, sizes
 from derive.program import Program
 from derive.render import render
 
 # What the templates and Python itself use; a user's name that is one of these gets an underscore.
 RESERVED = frozenset(
-    "np DTYPE params inputs initial cotangents final_cotangents sizes out range max min abs sum print float int len "
-    "dict list tuple set type str bool object slice zip map filter any all iter next id input open vars "
+    "np DTYPE params inputs initial cotangents final_cotangents sizes workspace out range max min abs sum print float "
+    "int len dict list tuple set type str bool object slice zip map filter any all iter next id input open vars "
     "forward value_and_grad vjp True False None and as assert async await break class continue def del elif else "
     "except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield "
     "match case".split()
@@ -140,47 +133,9 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "array": (),
     "shaped": (),
     "size": (),
+    "buffer": (),
     "optional": ("array",),
 }
-
-
-class Module:
-    """The generated module, loaded from a private folder."""
-
-    def __init__(self, name: str, text: str, asked: tuple[str, ...]):
-        self.asked = asked  # the sizes that no array tells
-        with tempfile.TemporaryDirectory(prefix="derive-") as folder:
-            path = Path(folder) / f"{name}.py"
-            path.write_text(text, encoding="utf-8")
-            loader = importlib.machinery.SourceFileLoader(f"derive_kernel_{name}", str(path))
-            spec = importlib.util.spec_from_loader(loader.name, loader)
-            assert spec is not None
-            self.module = importlib.util.module_from_spec(spec)
-            loader.exec_module(self.module)
-
-    def call(self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]) -> Mapping[str, Any]:
-        asked = [{name: sizes[name] for name in self.asked}] if self.asked else []
-        try:
-            result: Mapping[str, Any] = getattr(self.module, function)(*groups, *asked)
-        except ValueError as error:  # the arrays were checked: only the contents of bound ones can be at fault
-            if "classes must be" not in str(error):
-                raise
-            raise InputError("inputs", "classes in range", str(error)) from error
-        return result
-
-    def bind(
-        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
-    ) -> tuple[Mapping[str, Any], Callable[[], None]]:
-        kept = {k: v if isinstance(v, dict) else np.array(v) for k, v in self.call(function, sizes, *groups).items()}
-
-        def run() -> None:
-            for key, value in self.call(function, sizes, *groups).items():
-                for name, a in value.items() if isinstance(value, dict) else ():
-                    kept[key][name][...] = a
-                if not isinstance(value, dict):
-                    kept[key][...] = value
-
-        return kept, run
 
 
 def build(options: Options) -> Kernel:
@@ -189,7 +144,7 @@ def build(options: Options) -> Kernel:
     name = options.normal.name
     schedules = {f.name: f.schedule for f in made}
     asked = tuple(s.key for s in _signature(options.normal, options.fixed)[2] if not s.value)
-    backend = Module(name, text, asked)
+    backend = Module(name, text, asked, not options.segmented)
     return Kernel(options.normal, "numpy", options.dtype, {f"{name}.py": text}, schedules, backend, options.fixed)
 
 
