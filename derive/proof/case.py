@@ -17,6 +17,8 @@ from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.coverage import full_at
+from derive.proof.jumps import Found as Jump
+from derive.proof.jumps import at_jumps, restated
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
 from derive.proof.wellformed import is_delicate, is_far, may_be_undefined, reach
 from derive.proof.words.expand import first_difference
@@ -52,7 +54,7 @@ class Case:
 
     def verdict(self) -> Verdict:
         try:
-            return self._verdict()
+            return self._at_jumps(self._verdict())
         except OutOfBudget as limit:
             self.agreement.forget()
             return self._open(str(limit))
@@ -145,10 +147,12 @@ class Case:
         if UNDEFINED in self.tried:
             self.tried.remove(UNDEFINED)
             return self._open(UNDEFINED)
-        return self._open(
+        unknown = self._open(
             "the sides differ in the field, which knows functions by their listed relations only, and agree to "
             "50 digits in real numbers"
         )
+        jump = self._jumps()
+        return restated(unknown, jump) if jump.example is not None else unknown
 
     def _example(self, steps: int, shift: int) -> Counterexample | None:
         try:
@@ -182,6 +186,17 @@ class Case:
     def _word(self) -> str:
         found = self._proof(max(1, self.least))
         return found.word if isinstance(found, Found) else ""
+
+    def _at_jumps(self, verdict: Verdict) -> Verdict:
+        """The verdict on a claim that holds at random points, with what holds of it where functions jump."""
+        if verdict.status not in (Status.PROVED, Status.CHECKED):
+            return verdict
+        return restated(verdict, self._jumps(verdict.status is Status.PROVED))
+
+    def _jumps(self, proved: bool = False) -> Jump:
+        few, first = max(1, self.least), self.agreement.steps(WORLDS[0][0], self.left, self.right)
+        places = [(steps, self._sizes(0), None) for steps in dict.fromkeys((few, first))]
+        return at_jumps(self.agreement, self.left, self.right, places, self.budget, proved)
 
     # Proofs
 
