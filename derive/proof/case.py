@@ -9,7 +9,6 @@ from sympy import MatrixExpr, Transpose
 from derive.algebra.nodes import t
 from derive.algebra.text import unicode_text
 from derive.errors import UnsupportedError
-from derive.program import references
 from derive.proof.agreement import LARGER, LATEST, WORLDS, Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
@@ -216,7 +215,7 @@ class Case:
         yield Transpose(self.left), Transpose(self.right)
 
     def _proved(self, found: Found, proof: Equal, least: int) -> Verdict:
-        assumptions = (*sorted(found.assumptions), *self._meanings())
+        assumptions = tuple(sorted(found.assumptions))
         claim = {
             "model": self.subject.names.name,
             "left": unicode_text(self.left, self.subject.names),
@@ -252,7 +251,7 @@ class Case:
             return unlike
         if expands:
             reason = f"true for all sizes up to T = {EXPANDED}, by writing both sides out"
-            assumed = (*sorted(self.reader.letters.used), *self._meanings())
+            assumed = tuple(sorted(self.reader.letters.used))
             return Verdict(
                 Status.CHECKED,
                 reason,
@@ -265,18 +264,10 @@ class Case:
         places = "; ".join(map(str, self.instances))
         bits = min(i.bits for i in self.instances)
         reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
-        drawn = sorted(a.text for a in self.subject.names.assumptions)  # of the values that were drawn
-        stated = (*drawn, *self._meanings())
+        stated = tuple(sorted(a.text for a in self.subject.names.assumptions))  # of the values that were drawn
         return Verdict(
             Status.CHECKED, reason, least, tuple(self.instances), tried=tuple(self.tried), assumptions=stated
         )
-
-    def _meanings(self) -> Iterator[str]:
-        """What the cotangents in the claim leave out."""
-        names = {r.name for e in (self.left, self.right) for r in references(e)}
-        for name, new in self.subject.adjoint.cotangents.items():
-            if new in names and name in self.subject.passed_over:
-                yield f"d{self.subject.names.total}/d{name} without the loss that reads the argument of {name} directly"
 
     def _expands(self, least: int) -> bool:
         """Are the two sides the same words at every T up to EXPANDED?"""
