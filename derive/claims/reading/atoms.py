@@ -72,6 +72,8 @@ class Atoms(Applications):
                 return identity()
             case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
                 return self._index(node, scope)
+            case Group("[", inner) if self.choices.resort and not any(_is_sign(x) for x in inner):
+                return self._side_by_side(inner, scope, node.at)
             case Group("(" | "[" | "{", inner):
                 return self._bracketed(inner, scope, node.at)
             case Group("<", inner):
@@ -126,6 +128,23 @@ class Atoms(Applications):
         if not fitting:
             raise Misfit("matrices in brackets that fit neither beside nor below one another", at)
         return self._blocks(self.choices.choose("matrices in brackets stand", fitting), at)
+
+    def _side_by_side(self, row: Row, scope: Scope, at: int) -> Value:
+        """[W U], with no more than a space between them: their product, or beside one another."""
+        parts, place = list[Value](), 0
+        while place < len(row):
+            value, place = self.factor(row, place, scope)
+            parts.append(value)
+        options = {"a product": False, "matrices beside one another": True} if len(parts) > 1 else {"": False}
+        if not self.choices.choose("[a b] is", options):
+            return self._bracketed(row, scope, at)
+        if all(v.is_vector(x) or v.is_single(x) for x in parts):
+            return self._stacked(parts, at)
+        blocks = list[Value]()
+        for x in parts:  # 2 W is one block
+            number = blocks and not v.is_array(blocks[-1])
+            blocks.append(b.scale(blocks.pop(), v.as_array(x)) if number else x)
+        return self._blocks([blocks], at)
 
     @staticmethod
     def _fit(cells: list[list[Value]]) -> bool:
@@ -267,6 +286,10 @@ class Atoms(Applications):
         found = self.vocabulary.find(row, 0, scope)
         meaning = next(iter(found.meanings.values())) if found is not None and found.match.end == len(row) else None
         return meaning if isinstance(meaning, Named) and self.program[meaning.name].role == "target" else None
+
+
+def _is_sign(node: Node) -> bool:
+    return isinstance(node, Leaf) and node.kind in ("op", "rel", "sep")
 
 
 def _around_equals(row: Row) -> list[Row]:
