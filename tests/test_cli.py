@@ -288,7 +288,7 @@ def test_a_bug_of_ours_is_status_70(run, monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("derive.model.model.normalise", broken)
+    monkeypatch.setattr("derive.model.model.derivable", broken)
     status, _, err = run("show", "elman")
     assert status == 70
     assert "a bug of derive" in err

@@ -44,6 +44,11 @@ class Function:
     def arity(self) -> int:
         return len(self.slopes)
 
+    @property
+    def jumps(self) -> bool:
+        """Is it not continuous where its slope is not?  Then no gradient passes."""
+        return not self.smooth and None in self.slopes
+
 
 FUNCTIONS: dict[str, Function] = {}
 

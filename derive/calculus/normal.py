@@ -9,7 +9,7 @@ The user's equations are kept elsewhere, for reading; this form is for computing
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sympy import HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
 
@@ -28,41 +28,72 @@ from derive.algebra.nodes import (
     is_reference,
 )
 from derive.errors import UnsupportedError
-from derive.program import Builder, Program, Variable, operands, rebuild
+from derive.program import Builder, Program, Variable, operands, rebuild, references
 
 NONLINEAR = (Apply, Softmax, LogSoftmax, FusedLoss, Detach)
 CONSTANT = (OneMatrix, ZeroMatrix, Identity)
 
 
 def normalise(program: Program) -> Program:
-    """The normal form of a model as it was read."""
+    """The normal form of a model as it was read, for computing: every loss that has a stable form is fused."""
     return _normal(program).program()
 
 
-def passed_over(program: Program) -> frozenset[str]:
-    """The names that a loss or a logarithm reads in the model, but not in its normal form.
+def derivable(program: Program) -> Program:
+    """The normal form for derivations, in which the derivative of the loss by a name is all of it.
 
-    The normal form's derivative of the loss by one of them leaves that reading out: a cross-entropy of a softmax
-    reads its logits.
+    A cross-entropy of p = softmax(z) becomes one of z.  Where something else reads p too, what that passes back would
+    be called dL/dp, without what the loss does: so there the loss goes on reading p, as the model says.
     """
-    return frozenset(_normal(program).passed & set(program.variables))
+    return _derivable(program).program()
 
 
-def _normal(program: Program) -> NormalBuilder:
+def passed_over(program: Program) -> frozenset[str]:
+    """The names that a loss or a logarithm reads in the model, and nothing in the normal form for derivations."""
+    return frozenset(_derivable(program).passed & set(program.variables))
+
+
+def _derivable(program: Program) -> NormalBuilder:
+    kept, found = frozenset[str](), _normal(program)
+    while more := found.passed & _reached(found.program()) - kept:
+        kept |= more
+        found = _normal(program, kept)
+    return found
+
+
+def _reached(normal: Program) -> set[str]:
+    """The names through which the loss, or what a model without one gives out, depends on others."""
+    todo = [normal.total] if normal.total else list(normal.outputs)
+    found = set(todo)
+    while todo:
+        e = normal.equations.get(todo.pop())
+        read = () if e is None else (e.target, e.logits) if isinstance(e, FusedLoss) else (e,)
+        new = {r.name for x in read for r in references(x)} - found
+        found |= new
+        todo += new
+    return found
+
+
+def _normal(program: Program, kept: frozenset[str] = frozenset()) -> NormalBuilder:
     used = {s for v in program.variables.values() for n in v.shape for s in n.free_symbols}
     used |= {s for e in program.equations.values() for s in e.free_symbols}
     sizes = tuple(s for s in program.sizes if s in used)  # one that nothing uses can be told by nothing
-    normal = NormalBuilder(Program(**{**vars(program), "sizes": sizes, "equations": {}}))
+    normal = NormalBuilder(Program(**{**vars(program), "sizes": sizes, "equations": {}}), kept)
     for name, e in program.equations.items():
         normal.define(name, e)
     return normal
 
 
 class NormalBuilder(Builder):
-    """A builder whose equations are brought to normal form as they are defined."""
+    """A builder whose equations are brought to normal form as they are defined.
 
-    def __init__(self, base: Program):
+    Args:
+        kept: names that what reads them goes on reading.
+    """
+
+    def __init__(self, base: Program, kept: frozenset[str] = frozenset()):
         super().__init__(base)
+        self.kept = kept
         self._inner: dict[MatrixExpr, MatrixExpr] = {}  # an operand that occurs twice is worked on once
         self.passed: set[str] = set()  # names that are read no more
         self._values: dict[MatrixExpr, MatrixExpr] = {}  # the names of the user's own equations
@@ -164,8 +195,7 @@ class NormalBuilder(Builder):
         prediction = self.named(e.prediction, f"p_{hint}")
         source = self.definition(prediction)
         composed = isinstance(source, Softmax) if entry.companion == "softmax" else is_apply(source, entry.companion)
-        if composed:
-            self.pass_over(prediction)
+        if composed and self.pass_over(prediction):
             return entry.fused(self.named(e.target, f"y_{hint}"), source.arg, prediction)
         return self.root(entry.expand(e.target, prediction), hint)  # type: ignore[misc]
 
@@ -179,32 +209,35 @@ class NormalBuilder(Builder):
         """log of a softmax, of a sigmoid, of one minus a sigmoid."""
         inside = self.inner(e.arg, hint)
         source = self.definition(inside)
-        if isinstance(source, Softmax):
-            self.pass_over(inside)
+        if isinstance(source, Softmax) and self.pass_over(inside):
             return LogSoftmax(source.arg)
-        if is_apply(source, "sigmoid"):
-            self.pass_over(inside)
+        if is_apply(source, "sigmoid") and self.pass_over(inside):
             return b.negative(Apply("softplus", b.negative(source.arg)))
         terms: tuple[MatrixExpr, ...] = source.args if isinstance(source, MatAdd) else ()
         if len(terms) == 2 and OneMatrix(*inside.shape) in terms:
             other = b.negative(terms[0] if terms[1] == OneMatrix(*inside.shape) else terms[1])
-            if is_apply(self.definition(other), "sigmoid"):
-                self.pass_over(inside)  # q = 1 - p
-                self.pass_over(other)
+            if is_apply(self.definition(other), "sigmoid") and self.pass_over(inside, other):  # q = 1 - p
                 return b.negative(Apply("softplus", self.definition(other).arg))
         return Apply("log", inside)
 
-    def pass_over(self, e: MatrixExpr) -> None:
-        """Note what is read no more: a name, and those that it is a copy of."""
-        while is_reference(e) and (not isinstance(e, Timed) or e.offset == 0) and e.name in self.equations:
-            self.passed.add(e.name)
-            e = self.equations[e.name]
+    def pass_over(self, *read: MatrixExpr) -> bool:
+        """May names, and those that they are copies of, be read no more?  If so, that is noted."""
+        names = {r.name for e in read for r in self._copies(e) if is_reference(r) and r.name in self.equations}
+        if names & self.kept:
+            return False
+        self.passed |= names
+        return True
 
     def definition(self, e: MatrixExpr) -> MatrixExpr:
         """What a same-time reference stands for, followed through plain copies."""
+        *_, last = self._copies(e)
+        return last
+
+    def _copies(self, e: MatrixExpr) -> Iterator[MatrixExpr]:
+        yield e
         while is_reference(e) and (not isinstance(e, Timed) or e.offset == 0) and e.name in self.equations:
             e = self.equations[e.name]
-        return e
+            yield e
 
 
 def is_apply(e: MatrixExpr, name: str) -> bool:

@@ -17,7 +17,7 @@ from derive.claims.reading import directives as d
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
 from derive.claims.reading.conditions import EQUAL, ORDER, NoClaim
-from derive.claims.reading.equation import Claim, Side, defined, read_claim
+from derive.claims.reading.equation import Claim, Side, defined, named, read_claim
 from derive.claims.reading.formula import Formula
 from derive.claims.reading.readings import Choices, Misfit, Search, search
 from derive.claims.reading.stage import Definition, Stage
@@ -81,6 +81,7 @@ class Reader:
         return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
 
     def _display(self, claim: Claim) -> Judgement:
+        claim = named(self.vocabulary(self.prover), claim)
         vocabulary, others = defined(self.vocabulary(self.prover), claim)
         equations = tuple(s for s in claim.sides if s.relation not in ORDER)
         parts = [equations] if equations else []
@@ -126,8 +127,17 @@ class Reader:
 
     def _sides(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> Judgement:
         """The verdict on a chain, all its pairs in one reading."""
+        found = self._search(sides, self._maker(sides, claim, vocabulary), self._scope(claim))
+        judgement = self._judged(sides, claim, vocabulary, found)
+        if found.doubtful and judgement.outcome in FALSE:
+            reason = f"{found.doubtful}: as a transpose, the one reading that is known, it is not true"
+            return Judgement(Outcome.UNREADABLE, reason, help="a `let` directive can say what it is")
+        return judgement
+
+    def _judged(
+        self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary, found: Search[tuple[Pair, ...]]
+    ) -> Judgement:
         make, scope = self._maker(sides, claim, vocabulary), self._scope(claim)
-        found = self._search(sides, make, scope)
         if sides[0].relation in ORDER:
             return judged_bound(self.prover, found, sides[0].relation, self.stage.clock.single)
         judgement = self.judge.judge(found)
@@ -275,8 +285,7 @@ def _plans(found: Search[tuple[Pair, ...]]) -> list[Mapping[str, str]]:
     return [{gradient: "columns"}, {gradient: "rows"}]
 
 
-MOST_PLANS = 4
-STEP = Symbol("t'", integer=True)
+MOST_PLANS, STEP = 4, Symbol("t'", integer=True)
 
 
 def accumulated(right: MatrixExpr) -> MatrixExpr:

@@ -148,7 +148,8 @@ def _numbers(example: Counterexample) -> str:
     at = "" if example.t is None else f", t = {example.t}"
     sizes = "".join(f", {name} = {n}" for name, n in example.sizes.items())
     row, col = example.entry
-    place = f"at T = {example.T}{at}{sizes}, seed {example.seed}"
+    drawn = f", {example.drawn}" if str(example.drawn) else ""
+    place = f"at T = {example.T}{at}{sizes}, seed {example.seed}{drawn}"
     return f"{place}: entry ({row}, {col}) is {left} on the left, {right} on the right"
 
 

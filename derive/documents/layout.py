@@ -156,4 +156,5 @@ def _fill(pieces: list[str], room: float) -> Iterator[str]:
 
 
 _OPERATOR = re.compile(r"[-+]|\\odot|\\oslash|\\otimes")
-_HANGING = re.compile(r"(?:[-+(]|\\odot|\\oslash|\\otimes)$")
+_LIMITS = r"\\(?:sum|prod|limits)_\{[^{}]*\}(?:\^\{[^{}]*\})?"  # of a sum or a product, whose first factor comes next
+_HANGING = re.compile(rf"(?:[-+(]|\\odot|\\oslash|\\otimes|{_LIMITS})$")

@@ -13,7 +13,6 @@ from derive.algebra.nodes import FusedLoss, SoftmaxCrossEntropy
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm
-from derive.calculus.normal import passed_over
 from derive.calculus.textbook import Textbook
 from derive.documents.content import Block, Document, Equation, Equations, Figure, Items, Paragraph, Rules, Section
 from derive.documents.fold import fold_program, folded, helpers, substitute
@@ -109,13 +108,6 @@ def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[B
                 f"Here @{name} takes the place of @{{m:{name}}}, so that the {inner} and the logarithm are "
                 f"differentiated together; `{p}` is then an output on which no other equation depends."
             )
-    other = sorted(passed_over(data.program) & set(data.adjoint.cotangents))
-    if other:
-        names = listed([f"`{n}`" for n in other])
-        yield Paragraph(
-            f"The gradient of {names} below leaves out the loss, which reads the argument of its softmax or sigmoid "
-            "directly: what the loss passes back is in the gradient of that."
-        )
     needed = rules(data.normal, {v.of for v in data.adjoint.program.roles("adjoint")})
     if needed:
         fused = any(isinstance(e, FusedLoss) for e in normal.values())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Eq, Expr, MatrixExpr
 
 from derive.calculus.adjoint import Adjoint, of_outputs
-from derive.calculus.normal import normalise
+from derive.calculus.normal import derivable, normalise
 from derive.errors import Diagnostic, InputError
 from derive.language import names, read, text
 from derive.language.source import MOST_BYTES, read_at_most
@@ -57,8 +57,8 @@ class Model:
 
     @cached_property
     def normal(self) -> Program:
-        """The normal form that the calculus works on."""
-        return normalise(self.program)
+        """The normal form that derivations work on; kernels compute that of `normalise`, which may be stabler."""
+        return derivable(self.program)
 
     @cached_property
     def adjoint(self) -> Adjoint:
@@ -110,8 +110,6 @@ class Model:
 
     def cotangent(self, name: str, index: Expr | int | None = None) -> MatrixExpr:
         """dL/dname in formulas, in the shape of the name: the total derivative of the loss (at a step).
-
-        It is taken in the normal form, where cross-entropy of a softmax or a sigmoid is a function of the logits.
 
         Raises:
             InputError: the loss has no gradient with respect to it.
@@ -176,7 +174,7 @@ class Model:
         from derive.kernels.options import Options
 
         fixed = {} if sizes is None else sizes
-        return Options(self.normal, self.origin, dtype, wrt, fixed, checkpoint, truncate)
+        return Options(normalise(self.program), self.origin, dtype, wrt, fixed, checkpoint, truncate)
 
     def compile(self, target: str = "numpy", dtype: str = "float64", **options: Any) -> Kernel:
         """A kernel for loss and gradients, loaded and ready to be called.

@@ -15,6 +15,7 @@ from derive.proof.field.bounded import SURE, Bounded
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.galois import Galois
 from derive.proof.field.indices import Indices
+from derive.proof.field.points import ANY, POSITIVE, Points
 from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.rules import Env
 from derive.proof.field.truth import Subject, Truth
@@ -82,12 +83,12 @@ class Agreement:
         return any(c.subs(at).is_zero for e in (left, right, *self._own) for c in _factors(e, symbols))
 
     def _truth(
-        self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, positive: bool = False
+        self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, points: Points = ANY
     ) -> Truth:
-        key = (kind, tuple(sizes.values()), steps, seed, positive)
+        key = (kind, tuple(sizes.values()), steps, seed, points)
         old = self._worlds.get(key)
         if old is None or old.world.domain.worn:
-            old = Truth(self.subject, sizes, steps, self._domain(kind, seed), seed, positive, self._indices)
+            old = Truth(self.subject, sizes, steps, self._domain(kind, seed), seed, points, self._indices)
             self._worlds[key] = old
         old.world.budget = budget
         return old
@@ -193,15 +194,8 @@ class Agreement:
         chosen = self._steps(left, right, steps) if envs is None else envs
 
         def compute(seed: int) -> Counterexample | None:
-            truth = self._truth("reals", sizes, steps, seed, budget, positive=seed % 2 == 0)
-            for env in chosen:
-                a, b = truth.value(left, env), truth.value(right, env)
-                at = _largest_difference(a, b)
-                if at is not None and self._confirmed(left, right, truth, env, at, budget):
-                    context = truth.world.domain.context  # type: ignore[attr-defined]
-                    shown = [context.nstr(side[at[0]][at[1]], DIGITS) for side in (a, b)]
-                    return Counterexample(steps, sizes, seed, env.get(t), at, *shown)
-            return None
+            points = ANY if seed % 2 else POSITIVE
+            return self.compare(left, right, self._truth("reals", sizes, steps, seed, budget, points), chosen)
 
         seed, found = self._defined(compute)
         while found is None and seed < draws:
@@ -210,6 +204,27 @@ class Agreement:
             except ZeroDivisionError:
                 continue
         return found
+
+    def real_world(self, steps: int, sizes: Mapping[str, int], seed: int, points: Points, budget: Budget) -> Truth:
+        """The true values in real numbers, drawn at some points."""
+        return self._truth("reals", sizes, steps, seed, budget, points)
+
+    def compare(
+        self, left: MatrixExpr, right: MatrixExpr, truth: Truth, envs: Sequence[Env] | None = None
+    ) -> Counterexample | None:
+        """Where the sides differ in a world of real numbers.
+
+        Raises:
+            ZeroDivisionError: a side has no value there.
+        """
+        world, context = truth.world, truth.world.domain.context  # type: ignore[attr-defined]
+        for env in self._steps(left, right, world.steps) if envs is None else envs:
+            a, b = truth.value(left, env), truth.value(right, env)
+            at = _largest_difference(a, b)
+            if at is not None and self._confirmed(left, right, truth, env, at):
+                x, y = (context.nstr(side[at[0]][at[1]], DIGITS) for side in (a, b))
+                return Counterexample(world.steps, world.sizes, world.seed, env.get(t), at, x, y, world.points)
+        return None
 
     def _steps(self, left: MatrixExpr, right: MatrixExpr, steps: int) -> list[Env]:
         """The values of t, where the claim is about any step."""
@@ -220,11 +235,11 @@ class Agreement:
         return self._indices.of(left) | self._indices.of(right)
 
     def _confirmed(
-        self, left: MatrixExpr, right: MatrixExpr, truth: Truth, env: Mapping[Symbol, int], at: Entry, budget: Budget
+        self, left: MatrixExpr, right: MatrixExpr, truth: Truth, env: Mapping[Symbol, int], at: Entry
     ) -> bool:
         """Is the difference the same with three times the digits?  Rounding, where large numbers cancel, is not."""
         world, (i, j) = truth.world, at
-        fine = self._truth("fine", world.sizes, world.steps, world.seed, budget, world.positive)
+        fine = self._truth("fine", world.sizes, world.steps, world.seed, world.budget, world.points)
         context = fine.world.domain.context  # type: ignore[attr-defined]
         coarse = context.mpf(truth.value(left, env)[i][j]) - context.mpf(truth.value(right, env)[i][j])
         exact = fine.value(left, env)[i][j] - fine.value(right, env)[i][j]

@@ -9,7 +9,6 @@ from sympy import MatrixExpr, Transpose
 from derive.algebra.nodes import t
 from derive.algebra.text import unicode_text
 from derive.errors import UnsupportedError
-from derive.program import references
 from derive.proof.agreement import LARGER, LATEST, WORLDS, Agreement
 from derive.proof.automaton.equality import Found, decide
 from derive.proof.automaton.weighted import Different, Equal
@@ -17,6 +16,8 @@ from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.coverage import full_at
+from derive.proof.jumps import Found as Jump
+from derive.proof.jumps import at_jumps, restated
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
 from derive.proof.wellformed import is_delicate, is_far, may_be_undefined, reach
 from derive.proof.words.expand import first_difference
@@ -52,7 +53,7 @@ class Case:
 
     def verdict(self) -> Verdict:
         try:
-            return self._verdict()
+            return self._at_jumps(self._verdict())
         except OutOfBudget as limit:
             self.agreement.forget()
             return self._open(str(limit))
@@ -145,10 +146,12 @@ class Case:
         if UNDEFINED in self.tried:
             self.tried.remove(UNDEFINED)
             return self._open(UNDEFINED)
-        return self._open(
+        unknown = self._open(
             "the sides differ in the field, which knows functions by their listed relations only, and agree to "
             "50 digits in real numbers"
         )
+        jump = self._jumps()
+        return restated(unknown, jump) if jump.example is not None else unknown
 
     def _example(self, steps: int, shift: int) -> Counterexample | None:
         try:
@@ -183,6 +186,17 @@ class Case:
         found = self._proof(max(1, self.least))
         return found.word if isinstance(found, Found) else ""
 
+    def _at_jumps(self, verdict: Verdict) -> Verdict:
+        """The verdict on a claim that holds at random points, with what holds of it where functions jump."""
+        if verdict.status not in (Status.PROVED, Status.CHECKED):
+            return verdict
+        return restated(verdict, self._jumps(verdict.status is Status.PROVED))
+
+    def _jumps(self, proved: bool = False) -> Jump:
+        few, first = max(1, self.least), self.agreement.steps(WORLDS[0][0], self.left, self.right)
+        places = [(steps, self._sizes(0), None) for steps in dict.fromkeys((few, first))]
+        return at_jumps(self.agreement, self.left, self.right, places, self.budget, proved)
+
     # Proofs
 
     def _proof(self, least: int) -> Found | None:
@@ -201,7 +215,7 @@ class Case:
         yield Transpose(self.left), Transpose(self.right)
 
     def _proved(self, found: Found, proof: Equal, least: int) -> Verdict:
-        assumptions = (*sorted(found.assumptions), *self._meanings())
+        assumptions = tuple(sorted(found.assumptions))
         claim = {
             "model": self.subject.names.name,
             "left": unicode_text(self.left, self.subject.names),
@@ -237,7 +251,7 @@ class Case:
             return unlike
         if expands:
             reason = f"true for all sizes up to T = {EXPANDED}, by writing both sides out"
-            assumed = (*sorted(self.reader.letters.used), *self._meanings())
+            assumed = tuple(sorted(self.reader.letters.used))
             return Verdict(
                 Status.CHECKED,
                 reason,
@@ -250,18 +264,10 @@ class Case:
         places = "; ".join(map(str, self.instances))
         bits = min(i.bits for i in self.instances)
         reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
-        drawn = sorted(a.text for a in self.subject.names.assumptions)  # of the values that were drawn
-        stated = (*drawn, *self._meanings())
+        stated = tuple(sorted(a.text for a in self.subject.names.assumptions))  # of the values that were drawn
         return Verdict(
             Status.CHECKED, reason, least, tuple(self.instances), tried=tuple(self.tried), assumptions=stated
         )
-
-    def _meanings(self) -> Iterator[str]:
-        """What the cotangents in the claim leave out."""
-        names = {r.name for e in (self.left, self.right) for r in references(e)}
-        for name, new in self.subject.adjoint.cotangents.items():
-            if new in names and name in self.subject.passed_over:
-                yield f"d{self.subject.names.total}/d{name} without the loss that reads the argument of {name} directly"
 
     def _expands(self, least: int) -> bool:
         """Are the two sides the same words at every T up to EXPANDED?"""

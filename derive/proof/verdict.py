@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from derive.proof.field.points import ANY, Points
+
 
 class Status(StrEnum):
     """How much is known; the grounds that each needs are in docs/proof.md."""
@@ -26,6 +28,7 @@ class Counterexample:
         t: the step, where the claim is about any step.
         entry: (row, column) of the entry that differs most.
         left, right: its two values.
+        drawn: where the given arrays were drawn.
     """
 
     T: int
@@ -35,12 +38,16 @@ class Counterexample:
     entry: tuple[int, int]
     left: str
     right: str
+    drawn: Points = ANY
 
     def __str__(self) -> str:
         step = "" if self.t is None else f", t = {self.t}"
         sizes = ", ".join(f"{name} = {n}" for name, n in self.sizes.items())
         i, j = self.entry
-        return f"T = {self.T}{step}{', ' + sizes if sizes else ''}: entry ({i}, {j}) is {self.left} ≠ {self.right}"
+        where = f", where {self.drawn}" if str(self.drawn) else ""
+        return (
+            f"T = {self.T}{step}{', ' + sizes if sizes else ''}{where}: entry ({i}, {j}) is {self.left} ≠ {self.right}"
+        )
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -51,6 +58,7 @@ class Counterexample:
             "entry": list(self.entry),
             "lhs": self.left,
             "rhs": self.right,
+            "drawn": self.drawn.as_json(),
         }
 
 

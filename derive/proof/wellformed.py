@@ -173,7 +173,7 @@ def is_delicate(program: Program, *sides: MatrixExpr) -> bool:
     if not any(v.onehot for v in program.variables.values()):
         return False
     found = (x for e in (*sides, *program.equations.values()) for x in e.atoms(Apply))
-    return any(not x.function.smooth or x.name in (*PARTIAL, "power", "step", "sign") for x in found)
+    return any(not x.function.smooth or x.name in (*PARTIAL, "power") for x in found)
 
 
 def least_steps(e: MatrixExpr, program: Program) -> int:

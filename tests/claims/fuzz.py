@@ -21,6 +21,8 @@ INSERTED = [
     "{", "}", "(", ")", "^", "_", "^T", "_t", "+", "-", "=", "\\frac", "\\sum", "\\prod", "\\odot", "W", "h_t", "T",
     "'", "|", "\\|", ",", "&", "\\\\", "\\left", "\\right", "\\partial", "d",
     "1", "999999", "\\foo", "é", "∂", "$", "#1",
+    "+ \\cdots +", "\\ne", "..", "\\bf", "\\underbrace", "\\substack", ":=", "[W, U]", ";",
+    "\\begin{cases}", "\\end{cases}", "\\sum_{j \\ne i}",
 ]  # fmt: skip
 
 

@@ -200,7 +200,7 @@ def test_the_smallest_T_is_found() -> None:
 def test_a_counterexample_can_be_computed_again() -> None:
     example = refuted(b.scale(2, column(elman))).counterexample
     assert example is not None
-    world = Truth(elman.prover.subject, example.sizes, example.T, Reals(), example.seed, positive=example.seed % 2 == 0)
+    world = Truth(elman.prover.subject, example.sizes, example.T, Reals(), example.seed, example.drawn)
     i, n = example.entry
     left = world.value(elman.gradient("W").symbol)[i][n]
     right = world.value(b.scale(2, column(elman)))[i][n]

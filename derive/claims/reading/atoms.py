@@ -11,6 +11,7 @@ from derive.algebra.nodes import Blocks, Concat, Delta, Entry, Norm
 from derive.algebra.shapes import same
 from derive.claims.reading import values as v
 from derive.claims.reading.applications import Applications
+from derive.claims.reading.cases import by_cases
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.lengths import identity, ones
 from derive.claims.reading.meanings import ENTRY_LETTERS, Named, split_at, split_at_op
@@ -71,6 +72,8 @@ class Atoms(Applications):
                 return identity()
             case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:
                 return self._index(node, scope)
+            case Group("[", inner) if self.choices.resort and not any(_is_sign(x) for x in inner):
+                return self._side_by_side(inner, scope, node.at)
             case Group("(" | "[" | "{", inner):
                 return self._bracketed(inner, scope, node.at)
             case Group("<", inner):
@@ -79,6 +82,8 @@ class Atoms(Applications):
                 return v.divided(self.sum(top, scope), self.sum(bottom, scope), node.at)
             case Root(inner):
                 return v.applied("sqrt", self.sum(inner, scope), node.at)
+            case Matrix(rows, _, True):
+                return by_cases(self, rows, scope, node.at)
             case Matrix(rows):
                 cells = [[self.sum(cell, scope) for cell in row] for row in rows]
                 if any(len(row) > 1 for row in cells):
@@ -90,18 +95,63 @@ class Atoms(Applications):
                 raise LatexError("norms are compared, not equal to something that is known", node.at)
         raise self.unknown(node)
 
+    def primed(self, value: Value, count: int, node: Node) -> Value:
+        """W': a transpose, as some books write it.  It may be a name of its own: see `Choices.doubtful`."""
+        if not count:
+            return value
+        if count > 1 or v.is_single(value):
+            raise LatexError("a prime on what is no function", node.at, 1, "a `let` directive can say what it is")
+        self.choices.doubtful = "a prime on a matrix or a vector"
+        self.choices.made[f"{self.choices.doubtful} is"] = "a transpose"
+        return v.transposed(value)
+
     def _index(self, node: Node, scope: Scope) -> Expr:
         return self.clock.value((node,), scope)
 
     def _bracketed(self, row: Row, scope: Scope, at: int) -> Value:
-        parts = split_at(row, ",", ";")
+        parts = [p for lines in split_at(row, ";") for p in split_at(lines, ",")]
         equals = _around_equals(row)
         if len(equals) == 2:  # Iverson's [t = T]
             return Delta(b.ones(1), *(self.clock.value(p, scope) for p in equals))
         if len(parts) == 1:
             self.enclosed.extend(row[:1])
             return self.sum(row, scope)
-        return self._stacked([self.sum(p, scope) for p in parts], at)
+        cells = [[self.sum(p, scope) for p in split_at(line, ",")] for line in split_at(row, ";")]
+        flat = [x for line in cells for x in line]
+        if all(v.is_vector(x) or v.is_single(x) for x in flat):
+            return self._stacked(flat, at)
+        if len(cells) > 1:
+            return self._blocks(cells, at)
+        below = [[x] for x in flat]  # [W, U] of matrices: beside one another, or below, as their shapes allow
+        ways = {"beside one another": cells, "below one another": below}
+        fitting = {way: x for way, x in ways.items() if self._fit(x)}
+        if not fitting:
+            raise Misfit("matrices in brackets that fit neither beside nor below one another", at)
+        return self._blocks(self.choices.choose("matrices in brackets stand", fitting), at)
+
+    def _side_by_side(self, row: Row, scope: Scope, at: int) -> Value:
+        """[W U], with no more than a space between them: their product, or beside one another."""
+        parts, place = list[Value](), 0
+        while place < len(row):
+            value, place = self.factor(row, place, scope)
+            parts.append(value)
+        options = {"a product": False, "matrices beside one another": True} if len(parts) > 1 else {"": False}
+        if not self.choices.choose("[a b] is", options):
+            return self._bracketed(row, scope, at)
+        if all(v.is_vector(x) or v.is_single(x) for x in parts):
+            return self._stacked(parts, at)
+        blocks = list[Value]()
+        for x in parts:  # 2 W is one block
+            number = blocks and not v.is_array(blocks[-1])
+            blocks.append(b.scale(blocks.pop(), v.as_array(x)) if number else x)
+        return self._blocks([blocks], at)
+
+    @staticmethod
+    def _fit(cells: list[list[Value]]) -> bool:
+        """Have those of one row, or of one column, what it takes?"""
+        side = 0 if len(cells) == 1 else 1
+        lengths = [v.shape_of(x)[side] for line in cells for x in line]
+        return all((n - lengths[0]).expand() == 0 for n in lengths)
 
     @staticmethod
     def _blocks(cells: list[list[Value]], at: int) -> Value:
@@ -236,6 +286,10 @@ class Atoms(Applications):
         found = self.vocabulary.find(row, 0, scope)
         meaning = next(iter(found.meanings.values())) if found is not None and found.match.end == len(row) else None
         return meaning if isinstance(meaning, Named) and self.program[meaning.name].role == "target" else None
+
+
+def _is_sign(node: Node) -> bool:
+    return isinstance(node, Leaf) and node.kind in ("op", "rel", "sep")
 
 
 def _around_equals(row: Row) -> list[Row]:

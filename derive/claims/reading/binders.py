@@ -8,8 +8,9 @@ from sympy import Expr, Integer, MatAdd, MatrixExpr, Symbol
 
 from derive.algebra import build as b
 from derive.algebra.bound import MatrixSum, OrderedProduct
-from derive.algebra.nodes import Entry, Pad, T, t
+from derive.algebra.nodes import T, t
 from derive.claims.reading import values as v
+from derive.claims.reading.below import below, entries_of, strict, unbound, without
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.meanings import Components, Named
 from derive.claims.reading.outline import Outline
@@ -35,6 +36,7 @@ class Range:
     unknown: str = ""  # what stands as the last value and is no name: it can only be the number of entries
     falling: bool = False  # printed from the last value to the first
     arrow: str = ""  # what an arrow over the sign says of the order of factors
+    others: tuple[Row, ...] = ()  # values that are left out
 
 
 class Binders(Quantities):
@@ -59,7 +61,10 @@ class Binders(Quantities):
         shift = Integer(0) if entries and found.low == 0 else first  # entries may be counted from 0
         limits = (None if e is None else e - shift for e in (found.low, found.high))
         inner = scope.binding(found.letter, s + first).limiting(s, *limits)
-        value = self.sum(row[at + 1 : end], inner)
+        body = row[at + 1 : end]
+        if found.others:
+            return self._but(body, found, s, s + first, shift, inner, kind or "", node.at), end
+        value = self.sum(body, inner)
         if kind == "sum":
             return self._summed(v.as_array(value), found, s, shift, node.at), end
         low, high = self._bounds(found, s, shift, v.as_array(value), node.at)
@@ -67,10 +72,32 @@ class Binders(Quantities):
         found = replace(found, arrow=arrow or "")
         return self._product(v.as_array(value), s, low, high, found, node.at), end
 
+    def _but(
+        self, row: Row, found: Range, s: Symbol, index: Expr, shift: Expr, scope: Scope, kind: str, at: int
+    ) -> MatrixExpr:
+        r"""The sum over j \ne i, of all j but i; over both of them, where nothing says what i is."""
+        if kind != "sum":
+            raise LatexError("a product that leaves values out is not read", at)
+        loose = [x for x in (unbound(o, [*scope.letters, self.clock.letter]) for o in found.others) if x]
+        double = False
+        if len(loose) == 1 and len(found.others) == 1 and found.low is None and found.high is None:
+            options = {f"over {found.letter}": False, f"over {found.letter} and {loose[0]}": True}
+            known = loose[0] in self.left_letters or loose[0] == "t"
+            ask = self.choices.seldom if known else self.choices.choose
+            double = ask(f"the sum over {found.letter} ≠ {loose[0]} goes", options)
+        if not double:
+            body = without(v.as_array(self.sum(row, scope)), index, [self.clock.value(o, scope) for o in found.others])
+            return self._summed(body, found, s, shift, at)
+        other = self._fresh(loose[0])
+        scope = scope.binding(loose[0], other + (index - s)).limiting(other, None, None)
+        body = without(v.as_array(self.sum(row, scope)), index, [other + (index - s)])
+        inner = self._summed(body, found, s, shift, at)
+        return self._summed(inner, Range(loose[0]), other, shift, at)
+
     def _summed(self, body: MatrixExpr, found: Range, s: Symbol, shift: Expr, at: int) -> MatrixExpr:
         """A sum; where its terms are entries of vectors of several lengths, each goes over its own."""
         parts = body.args if isinstance(body, MatAdd) and (found.low is None or found.high is None) else (body,)
-        if len({_entries(part, s) for part in parts}) == 1:
+        if len({entries_of(part, s) for part in parts}) == 1:
             parts = (body,)
         return b.add(*(MatrixSum(part, s, *self._bounds(found, s, shift, part, at)) for part in parts))
 
@@ -165,6 +192,11 @@ class Binders(Quantities):
     def _read_range(self, sub: Row, sup: Row, scope: Scope, at: int) -> Range:
         if not sub:
             return Range("t")
+        parts = below(sub, at)
+        if parts.range != sub:
+            if parts.last and sup:
+                raise LatexError("a last value below and one above", sup[0].at)
+            return replace(self._read_range(parts.range, parts.last or sup, scope, at), others=parts.others)
         relations = [k for k, x in enumerate(sub) if isinstance(x, Leaf) and x.kind == "rel"]
         if not relations:
             return Range(self._letter(sub, at), high=self.clock.value(sup, scope) if sup else None)
@@ -180,15 +212,15 @@ class Binders(Quantities):
             second = sub[relations[1]]
             assert isinstance(second, Leaf)
             low, high = self.clock.value(left, scope), self.clock.value(far, scope)
-            low, high = low + _strict(first), high - _strict(second)
+            low, high = low + strict(first), high - strict(second)
             if first.text in GREATER:  # t ≥ k > 1
-                low, high = high + 2 * _strict(second), low - 2 * _strict(first)
+                low, high = high + 2 * strict(second), low - 2 * strict(first)
             return Range(self._letter(middle, at), low, high)
         letter, value = self._letter(left, at), self.clock.value(right, scope)
         if first.text in LESS:
-            return Range(letter, high=value - _strict(first))
+            return Range(letter, high=value - strict(first))
         if first.text in GREATER:
-            return Range(letter, value + _strict(first), self.clock.value(sup, self._sized(scope)) if sup else None)
+            return Range(letter, value + strict(first), self.clock.value(sup, self._sized(scope)) if sup else None)
         if first.text != "=":
             raise LatexError(f"{first.text} says no range", first.at)
         if not sup:
@@ -239,7 +271,7 @@ class Binders(Quantities):
             return Integer(0), found.size - 1
         if found.low is not None and found.high is not None:
             return (found.low - shift).expand(), (found.high - shift).expand()
-        size = _entries(body, s)
+        size = entries_of(body, s)
         if found.unknown and size is None:
             raise LatexError(f"what is {found.unknown}? nothing says which number it is", at)
         bounded = found.low is not None and found.high is not None
@@ -251,22 +283,3 @@ class Binders(Quantities):
         if size is not None and (low - first).is_negative:
             raise Misfit(f"a sum over {found.letter} that begins before the first entry", at)
         return low, high
-
-
-def _strict(sign: Leaf) -> int:
-    """1 for < and >, which leave the bound out."""
-    return 1 if sign.text in ("<", ">") else 0
-
-
-def _entries(body: MatrixExpr, s: Symbol) -> tuple[Expr, Expr] | None:
-    """The range of an index that counts entries."""
-    for e in body.atoms(Pad):
-        rest = (e.low - s).expand()
-        if rest.is_Integer:
-            return -rest, e.shape[0] - 1 - rest
-    for e in body.atoms(Entry):
-        for place, size in ((e.row, e.arg.shape[0]), (e.col, e.arg.shape[1])):
-            rest = (place - s).expand()
-            if rest.is_Integer:
-                return -rest, size - 1 - rest
-    return None

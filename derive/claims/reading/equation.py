@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from derive.claims.reading.clock import Scope
@@ -38,6 +38,7 @@ from derive.claims.text.tree import (
 )
 from derive.errors import DeriveError
 
+NAMES = (":=", "coloneqq", "triangleq")  # what is left of these is defined
 STATEMENTS = ("in", "propto", "sim", "approx", "simeq", "to", "rightarrow")
 
 
@@ -221,6 +222,17 @@ def _begins_with(right: Row, left: Row) -> bool:
     """X = X + e."""
     n = len(left)
     return right[:n] == left and len(right) > n + 1 and is_leaf(right[n], "op", "+")
+
+
+def named(vocabulary: Vocabulary, claim: Claim) -> Claim:
+    """Of a chain δ := a = b, whose δ nothing explains, the claim is a = b; δ is a name for a."""
+    first = claim.sides[0]
+    symbol = first.left[0] if len(first.left) == 1 else None
+    if len(claim.sides) < 2 or first.relation not in NAMES or symbol is None or not _is_symbol(symbol):
+        return claim
+    if vocabulary.find(first.left, 0, Scope()) is not None:
+        return claim
+    return replace(claim, sides=claim.sides[1:], definitions=(first, *claim.definitions))
 
 
 def defined(vocabulary: Vocabulary, claim: Claim) -> tuple[Vocabulary, tuple[Side, ...]]:

@@ -12,7 +12,6 @@ from derive.algebra.nodes import Kronecker
 from derive.algebra.shapes import same
 from derive.claims.reading import values as v
 from derive.claims.reading.atoms import Atoms
-from derive.claims.reading.binders import Binders
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.lengths import is_open, ones
 from derive.claims.reading.meanings import (
@@ -25,6 +24,7 @@ from derive.claims.reading.meanings import (
     Ratio,
     Size,
 )
+from derive.claims.reading.progression import Progressions
 from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
@@ -46,7 +46,7 @@ class Operand:
     at: int
 
 
-class Formula(Atoms, Binders):
+class Formula(Atoms, Progressions):
     """The values of rows in one run."""
 
     depth = 0
@@ -56,8 +56,9 @@ class Formula(Atoms, Binders):
         row = _trimmed(row)
         if not row:
             raise LatexError("something is missing here", 0)
-        total: Value | None = None
-        for sign, term in self.terms(row):
+        terms, dotted = self.progressions(self.terms(row), scope)
+        total: Value | None = dotted[0] if dotted else None
+        for sign, term in terms:
             if not term:
                 raise LatexError("a term is missing", row[-1].at)
             value = self.product(term, scope)
@@ -191,8 +192,7 @@ class Formula(Atoms, Binders):
                 return self.applied(meaning.name, row, found.match.end, found.match.sup, found.match.primes, scope)
             meaning, above = self._indexed(meaning, found.match.sup, scope)
             value, end = self.named(meaning, found.match.end, node)
-            if found.match.primes:
-                raise LatexError("a prime on what is no function", node.at)
+            value = self.primed(value, found.match.primes, node)
             value = self.scripted(value, above, scope, node.at)
             return self.sliced(value, row, end, scope) if is_slice(row, end) else (value, end)
         called = self.function(row, at, scope)

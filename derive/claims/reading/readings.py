@@ -29,12 +29,15 @@ class Choices:
         resort: are readings allowed that are tried only where no other makes sense?
         rare: are readings allowed that are tried only where all others are false?
         passed: was one of those passed over?
+        doubtful: what was read in the one way that is known, though it may be a name of the paper's own: an equation
+            that is not true so may be about something else.
     """
 
     planned: Sequence[int] = ()
     resort: bool = False
     rare: bool = False
     passed: bool = False
+    doubtful: str = ""
     asked: list[tuple[str, int, int]] = field(default_factory=list)  # question, answer, how many options
     made: dict[str, str] = field(default_factory=dict)
 
@@ -78,12 +81,14 @@ class Search(Generic[Result]):
         misfit: why the run that came furthest made no sense, if one did not.
         complete: False if there were more ways to choose than are tried.
         passed: were rare readings passed over?
+        doubtful: see `Choices`.
     """
 
     readings: list[Reading[Result]] = field(default_factory=list)
     misfit: Misfit | None = None
     complete: bool = True
     passed: bool = False
+    doubtful: str = ""
 
 
 def search(
@@ -120,6 +125,7 @@ def _search(
             continue
         finally:
             found.passed = found.passed or choices.passed
+            found.doubtful = found.doubtful or choices.doubtful
         key = same(result)
         if key not in seen:
             seen.add(key)

@@ -10,7 +10,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 
-from derive.claims.text.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted
+from derive.claims.text.tree import Accent, Font, Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 from derive.errors import DeriveError
 
 LONGEST, DEEPEST = 8_000, 40
@@ -24,6 +24,11 @@ SYMBOLS = frozenset(
     Omega ell hbar infty star partial nabla top intercal sum prod bigodot tanh sinh cosh exp log ln sin cos tan max
     min det sup inf ker dim lim arg deg tr diag star Re Im emptyset forall exists bot dagger prime""".split()
 )
+FONTS = {
+    "bf": "mathbf", "rm": "mathrm", "it": "mathit", "sf": "mathsf", "tt": "mathtt", "cal": "mathcal",
+    "bfseries": "mathbf", "itshape": "mathit",
+}  # fmt: skip
+BRACES = {"underbrace": "sub", "overbrace": "sup"}  # over or under a row, and where its caption stands
 CLOSES = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _BRACKETS = {
     r"\{": "{", r"\}": "}", r"\lbrace": "{", r"\rbrace": "}", r"\langle": "<", r"\rangle": ">",
@@ -110,6 +115,9 @@ class _Builder(Transformer[Token, Any]):
     def UNDERSCORE(self, t: Token) -> Leaf:
         return Leaf("letter", "_", t.start_pos or 0)
 
+    def SWITCH(self, t: Token) -> Leaf:
+        return Leaf("switch", FONTS[t[1:]], t.start_pos or 0)
+
     def OP(self, t: Token) -> Leaf:
         return Leaf("op", t.removeprefix("\\"), t.start_pos or 0)
 
@@ -136,6 +144,9 @@ class _Builder(Transformer[Token, Any]):
 
     def scripted(self, base: Node, *scripts: tuple[str, Any]) -> Node:
         found: dict[str, Any] = {}
+        if isinstance(base, Font) and base.name in BRACES:  # with what is written at the brace, it says nothing
+            scripts = tuple(s for s in scripts if s[0] != BRACES[base.name])
+            base = Group("(" if _is_sum(base.row) else "", base.row, base.at)
         for kind, value in scripts:
             if kind == "primes":
                 found[kind] = found.get(kind, 0) + value
@@ -149,7 +160,14 @@ class _Builder(Transformer[Token, Any]):
         return Scripted(base, **found) if found else base
 
     def group(self, row: Row) -> Group:
-        return Group("", row, row[0].at if row else 0)
+        return Group("", _switched(row), row[0].at if row else 0)
+
+    def conditions(self, head: Token, first: Row, *rest: Any) -> Group:
+        r"""\substack: one condition below the other, as if there were commas between them."""
+        row = list(first)
+        for mark, cell in zip(rest[::2], rest[1::2], strict=True):
+            row += [Leaf("sep", ",", mark.start_pos or 0), *cell]
+        return Group("", tuple(row), head.start_pos or 0)
 
     def paren(self, open_: Token, row: Row, close: Token) -> Group:
         left, right = _BRACKETS.get(open_, str(open_)), _BRACKETS.get(close, str(close))
@@ -165,7 +183,7 @@ class _Builder(Transformer[Token, Any]):
 
     def accent(self, head: Token, row: Any) -> Node:
         name = head[1:].removeprefix("wide").rstrip("*")
-        if head.type == "FONT":
+        if head.type in ("FONT", "BRACE"):
             return Font(name, _as_row(row), head.start_pos or 0)
         return Accent({"overline": "bar"}.get(name, name), _as_row(row), head.start_pos or 0)
 
@@ -178,7 +196,22 @@ class _Builder(Transformer[Token, Any]):
                 rows.append([cell])
         if len(rows) > 1 and rows[-1] == [()]:
             rows.pop()  # a last \\ opens no row
-        return Matrix(tuple(map(tuple, rows)), head.start_pos or 0)
+        return Matrix(tuple(map(tuple, rows)), head.start_pos or 0, "cases}" in head)
+
+
+def _is_sum(row: Row) -> bool:
+    """Does a brace hold several terms together?"""
+    return any(is_leaf(x, "op", "+", "-") for x in row[1:]) and not any(is_leaf(x, "rel") for x in row)
+
+
+def _switched(row: Row) -> Row:
+    r"""{\bf x}: what stands behind the command is in another alphabet."""
+    at = next((k for k, x in enumerate(row) if isinstance(x, Leaf) and x.kind == "switch"), None)
+    if at is None:
+        return row
+    switch = row[at]
+    assert isinstance(switch, Leaf)
+    return (*row[:at], Font(switch.text, _switched(row[at + 1 :]), switch.at))
 
 
 def _as_row(x: Any) -> Row:
@@ -211,6 +244,10 @@ def _numbers(nodes: Iterable[Node]) -> list[Node]:
                 kind = before.kind if digits else "letter"
                 whole = Leaf(kind, before.text + head.text, before.at)
                 found[-1] = Scripted(whole, node.sub, node.sup, node.primes) if isinstance(node, Scripted) else whole
+                continue
+            if before.text.endswith(".") and is_leaf(head, "sep", ".") and not isinstance(node, Scripted):  # 1..T
+                found[-1] = _without_point(before) if before.kind == "number" else Leaf("sep", ",", before.at)
+                found.append(Leaf("dots", "…", head.at))
                 continue
         found.append(node)
     return [_without_point(x) for x in found]

@@ -54,9 +54,10 @@ def _node(node: Node) -> str:
             return rf"\{name}{{{to_tex(row)}}}"
         case Font(name, row):
             return rf"\{name}{{{to_tex(row)}}}"
-        case Matrix(rows):
+        case Matrix(rows, _, cases):
             lines = r" \\ ".join(" & ".join(map(to_tex, cells)) for cells in rows)
-            return rf"\begin{{bmatrix}} {lines} \end{{bmatrix}}"
+            name = "cases" if cases else "bmatrix"
+            return rf"\begin{{{name}}} {lines} \end{{{name}}}"
     raise TypeError(type(node).__name__)
 
 

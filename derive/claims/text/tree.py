@@ -75,10 +75,11 @@ class Font:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows of cells."""
+    """Rows of cells; `cases` says that the second one of each is a condition."""
 
     rows: tuple[tuple[Row, ...], ...]
     at: int = field(default=0, compare=False)
+    cases: bool = False
 
 
 Node: TypeAlias = Leaf | Scripted | Group | Fraction | Root | Accent | Font | Matrix

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from derive.calculus.adjoint import of_outputs
-from derive.calculus.normal import normalise
+from derive.calculus.normal import derivable
 from derive.claims.reading.clock import Scope
 from derive.claims.reading.meanings import Named
 from derive.claims.reading.vocabulary import Vocabulary
@@ -48,7 +48,7 @@ def starting_at_zero(prover: Prover, *names: str) -> Prover:
     variables = {n: replace(v, initial=()) if n in names else v for n, v in program.variables.items() if n not in gone}
     kept = tuple(a for a in program.assumptions if not (a.name in names and a.lag))
     changed = replace(program, variables=MappingProxyType(variables), assumptions=kept)
-    normal = normalise(changed)
+    normal = derivable(changed)
     return Prover(Subject(changed, normal, of_outputs(normal)))
 
 

@@ -17,6 +17,7 @@ from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outco
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.coverage import full_at
+from derive.proof.jumps import at_jumps, restated
 from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
 
@@ -117,9 +118,12 @@ class Judge:
         if proof is not None:
             return proof
         places = "; ".join(map(str, instances))
-        bits = min(i.bits for i in instances)
+        bits, least = min(i.bits for i in instances), min(i.T for i in instances)
         reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
-        return Verdict(Status.CHECKED, reason, 1, tuple(instances))
+        checked = Verdict(Status.CHECKED, reason, 1, tuple(instances))
+        chosen = {i.T: i for i in sorted(instances, key=lambda i: i.T) if i.T in (least, instances[0].T)}
+        jumps = [(i.T, i.sizes, self._envs(left, right, i.T, i.sizes)) for i in chosen.values()]
+        return restated(checked, at_jumps(self.prover.agreement, left, right, jumps, budget))
 
     def _unlike(self, left: MatrixExpr, right: MatrixExpr, place: Instance, budget: Budget) -> Verdict | None:
         """Real numbers that tell the sides apart: the field does not know all that is special about one-hot vectors."""
@@ -172,7 +176,9 @@ class Judge:
             if example is not None:
                 reason = f"the sides differ at T = {steps}"
                 return Verdict(Status.REFUTED, reason, 1, counterexample=example)
-        return Verdict(Status.OPEN, "the field denies it, which knows functions by their listed relations only")
+        unknown = Verdict(Status.OPEN, "the field denies it, which knows functions by their listed relations only")
+        jump = at_jumps(agreement, left, right, [(last, sizes, self._envs(left, right, last, sizes))], budget)
+        return restated(unknown, jump) if jump.example is not None else unknown
 
     def _proof(self, left: MatrixExpr, right: MatrixExpr) -> Verdict | None:
         """A proof for every T, where the equation is about all steps and has no derivative that stands for itself."""

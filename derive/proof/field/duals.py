@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -32,6 +32,7 @@ class Matrices:
     def __init__(self, domain: Domain):
         self.domain = domain
         self.scalars = Arithmetic(domain)
+        self.at_kinks = set[Hashable]()  # functions that were asked where they, or their slopes, jump
 
     @staticmethod
     def check(rows: int, cols: int) -> None:
@@ -122,6 +123,13 @@ class Matrices:
             moving = any(x is not None for x in own)
             tangents.append(join([z if x is None else x for x, z in zip(own, zeros, strict=True)]) if moving else None)
         return Dual(join([a.rows for a in parts]), tuple(tangents))
+
+    def met(self, node: Hashable, args: Sequence[Dual]) -> None:
+        """Take note of a function that is not smooth where its argument is zero, or its two arguments are equal."""
+        if node not in self.at_kinks:
+            others = args[1].rows if len(args) > 1 else [[self.domain.zero] * len(row) for row in args[0].rows]
+            if any(map(self.domain.same, chain.from_iterable(args[0].rows), chain.from_iterable(others))):
+                self.at_kinks.add(node)
 
     def function(self, name: str, args: Sequence[Dual], numbers: list[Scalar]) -> Dual:
         """An elementwise function of arrays of one shape."""

@@ -134,7 +134,10 @@ def _(node: Transpose, run: Run, env: Env) -> Dual:
 @evaluate.register(Apply)
 def _(node: Apply, run: Run, env: Env) -> Dual:
     numbers = [run.integer(n) for n in node.numbers] if node.name == "power" else [run.number(n) for n in node.numbers]
-    return run.matrices.function(node.name, values(node, run, env), numbers)
+    args = values(node, run, env)
+    if not node.function.smooth:
+        run.matrices.met(node, args)
+    return run.matrices.function(node.name, args, numbers)
 
 
 def _softmax(z: Dual, m: Matrices) -> tuple[Dual, Dual]:

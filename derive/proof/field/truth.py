@@ -22,6 +22,7 @@ from derive.program import Program
 from derive.proof.field.domain import Domain, Rows
 from derive.proof.field.duals import Dual
 from derive.proof.field.indices import Indices
+from derive.proof.field.points import ANY, Points
 from derive.proof.field.rules import Env, Products, evaluate
 from derive.proof.field.world import Directions, Key, Sweep, World
 
@@ -70,11 +71,11 @@ class Truth:
         steps: int,
         domain: Domain,
         seed: int,
-        positive: bool = False,
+        points: Points = ANY,
         indices: Indices | None = None,
     ):
         self.subject, self.steps = subject, steps
-        self.world = World(subject.names, sizes, steps, domain, seed, positive)
+        self.world = World(subject.names, sizes, steps, domain, seed, points)
         self.matrices = self.world.matrices
         self.number, self.integer, self.time = self.world.number, self.world.integer, self.world.time
         self.spend = self.world.spend

@@ -15,6 +15,7 @@ from derive.program import Assumption, Program, Variable, operands
 from derive.proof.budget import Budget
 from derive.proof.field.domain import Domain, Rows, Scalar, coefficient
 from derive.proof.field.duals import Dual, Matrices
+from derive.proof.field.points import ANY, Points
 from derive.proof.field.rules import Env, Products, evaluate
 
 Key: TypeAlias = tuple[str, int | None]
@@ -26,16 +27,16 @@ class World:
 
     Args:
         program: knows every variable, size and constant; its equations are not used here.
-        positive: draw positive numbers only, for equations with logarithms and roots.
+        points: what numbers given arrays hold.
     """
 
     def __init__(
-        self, program: Program, sizes: Mapping[str, int], steps: int, domain: Domain, seed: int, positive: bool = False
+        self, program: Program, sizes: Mapping[str, int], steps: int, domain: Domain, seed: int, points: Points = ANY
     ):
         self.program, self.sizes, self.steps, self.domain, self.seed = program, dict(sizes), steps, domain, seed
         self.matrices = Matrices(domain)
         self.budget = Budget()
-        self.positive = positive
+        self.points = points
         self._sizes: dict[Symbol, Integer] = {s: Integer(self.sizes[s.name]) for s in program.sizes}
         self._numbers: dict[Symbol, Rational] = {**self._sizes, **program.numbers}
         self._coefficients: dict[Expr, Scalar] = {}
@@ -82,7 +83,7 @@ class World:
         self.matrices.check(rows, cols)
         if v.onehot:
             return [[a] for a in self.domain.onehot(rng, rows)]
-        drawn = [[self.domain.draw(rng, self.positive) for _ in range(cols)] for _ in range(rows)]
+        drawn = self.points.draw(self.domain, rng, rows, cols)
         stated = [a for a in self.program.assumptions if self._concerns(a, v)]
         made = self._assume(drawn, stated)
         if not all(self.domain.keeps(a.relation, self._measured(made, a), self._rational(a.value)) for a in stated):
