@@ -142,7 +142,7 @@ def test_without_a_fault_all_is_well() -> None:
 
 TEXT_FAULTS = [  # the same, in the generated text
     ("dh_carry[t + 1]", "0.0"),
-    ("np.matmul(dz_h[t], W, out=dh_carry[t])", "np.matmul(dz_h[t], W.T, out=dh_carry[t])"),
+    ("np.dot(dz_h[t], W, out=dh_carry[t])", "np.dot(dz_h[t], W.T, out=dh_carry[t])"),
     ("h[0:T].reshape", "h[1:T + 1].reshape"),
     ("h[0] = h_init1", "h[0] = 0.0"),
     ("out=dV)", "out=dV); dV *= 1 + 1e-9"),

@@ -116,7 +116,7 @@ def test_changing_a_template_changes_the_code(monkeypatch: pytest.MonkeyPatch) -
 
 def test_helpers_are_only_those_needed() -> None:
     text = source("elman")
-    assert "def _softmax(" in text
+    assert "def _softmax_with_loss(" in text
     assert "def _sigmoid(" not in text
     every = (derive.render.templates() / "numpy" / "helpers.py.j2").read_text("utf-8")
     assert all(f"def _{name}(" in every for name in HELPERS)

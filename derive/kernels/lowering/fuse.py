@@ -35,7 +35,7 @@ class Fuser:
     def fuse(self, statements: Sequence[Statement | Loop]) -> tuple[Statement | Loop, ...]:
         """The same work in fewer statements: each map joins the last one that it may join."""
         found: list[Statement | Loop | Group] = []
-        for s in _losses(statements):
+        for s in losses(statements):
             if isinstance(s, Loop):
                 found.append(Loop(s.direction, self.fuse(s.body), s.comment))  # type: ignore[arg-type]
             elif not isinstance(s, Map) or isinstance(s.value, Constant) or s.target.buffer.onehot:
@@ -81,7 +81,7 @@ class Fuser:
         return buffer.code
 
 
-def _losses(statements: Sequence[Statement | Loop]) -> Iterator[Statement | Loop]:
+def losses(statements: Iterable[Statement | Loop]) -> Iterator[Statement | Loop]:
     """A softmax goes together with the cross-entropy of the same logits that comes next."""
     waiting: RowWise | None = None
     for s in statements:

@@ -18,7 +18,7 @@ from derive.kernels.arrays import Array
 class Module:
     """The generated module, loaded from a private folder."""
 
-    def __init__(self, name: str, text: str, asked: tuple[str, ...], keeps: bool):
+    def __init__(self, name: str, text: str, asked: tuple[str, ...], keeps: bool = True):
         self.asked = asked  # the sizes that no array tells
         self.keeps = keeps  # whether its functions take a workspace
         with tempfile.TemporaryDirectory(prefix="derive-") as folder:

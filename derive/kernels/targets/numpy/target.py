@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derive.algebra.functions import FUNCTIONS
 from derive.kernels.entry import EntryPoint, entry_points
-from derive.kernels.lowering import statements as ir
 from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.schedule import Schedule, schedule
-from derive.kernels.lowering.statements import Loop, Statement, Tile
+from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.segments import SegmentPlan
-from derive.kernels.targets.numpy.inplace import Operation, operations
 from derive.kernels.targets.numpy.loaded import Module
+from derive.kernels.targets.numpy.prepare import prepare
 from derive.kernels.targets.signature import Argument, Result, Size, argument, arguments, cotangents, results, sizes
 from derive.program import Program
 from derive.render import render
@@ -29,40 +28,6 @@ RESERVED = frozenset(
     "except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield "
     "match case".split()
 )
-
-
-@dataclass(frozen=True)
-class InPlace(Statement):
-    """A map as operations on its target, without temporaries where that is possible."""
-
-    operations: tuple[Operation, ...]
-
-
-@dataclass(frozen=True)
-class InPlaceOnce(InPlace):
-    """A single operation: the target needs no name of its own."""
-
-
-@dataclass(frozen=True)
-class FlatGemm(ir.Gemm):
-    """A product over all steps and sequences at once: one call on [T·B, n] arrays."""
-
-
-def prepare(s: Statement | Loop | Tile) -> Statement | Loop:
-    """The statement as the templates print it."""
-    assert not isinstance(s, Tile), "this target has arrays of whole sequences"
-    return Loop(s.direction, tuple(map(_prepare, s.body)), s.comment) if isinstance(s, Loop) else _prepare(s)
-
-
-def _prepare(s: Statement) -> Statement:
-    if isinstance(s, ir.Map):
-        done = tuple(operations(s.value))
-        return (InPlaceOnce if len(done) == 1 else InPlace)(s.target, s.comment, done)
-    if not isinstance(s, ir.Gemm):
-        return s
-    whole = s.operand.buffer.steps and s.operand.where != "row"
-    flat = whole and s.target.buffer.view is None  # a view can not be flattened in place
-    return FlatGemm(s.target, s.comment, s.weight, s.operand, s.transposed) if flat else s
 
 
 @dataclass(frozen=True)
@@ -90,7 +55,8 @@ def functions(normal: Program, entries: Iterable[EntryPoint]) -> tuple[Function,
         plan = schedule(entry, normal, RESERVED)
         if entry.loss_cotangent:  # an argument even where no gradient depends on it
             plan.names.add(entry.loss_cotangent)
-        statements = tuple(prepare(s) for s in plan.statements)
+        statements, turned = prepare(plan.statements, plan.names)
+        plan = replace(plan, buffers=(*plan.buffers, *turned))
         made.append(Function(plan, cotangents(plan), results(plan), statements))
     return tuple(made)
 
@@ -123,6 +89,9 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "softmax_columns": (),
     "log_softmax": (),
     "log_softmax_columns": (),
+    "softmax_with_loss": ("softmax_parts",),
+    "softmax_with_loss_classes": ("softmax_parts",),
+    "softmax_parts": (),
     "softmax_cross_entropy": ("log_softmax",),
     "softmax_cross_entropy_classes": ("log_softmax",),
     "sigmoid_cross_entropy": ("softplus",),
