@@ -27,7 +27,7 @@
 
 #ifdef BIDIRECTIONAL_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double bidirectional_two_to(double shifted)
+static BIDIRECTIONAL_INLINE double bidirectional_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double bidirectional_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double bidirectional_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static BIDIRECTIONAL_INLINE double bidirectional_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef BIDIRECTIONAL_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double bidirectional_exp(double z)
+static BIDIRECTIONAL_INLINE double bidirectional_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -77,7 +74,7 @@ static double bidirectional_exp(double z)
 
 #ifdef BIDIRECTIONAL_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double bidirectional_tanh(double z)
+static BIDIRECTIONAL_INLINE double bidirectional_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -778,20 +775,21 @@ static void bidirectional_pack_turned(size_t rows, size_t cols, const double *a,
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void bidirectional_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef BIDIRECTIONAL_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        bidirectional_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        bidirectional_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -804,6 +802,12 @@ static void bidirectional_sums(size_t rows, size_t cols, size_t inner, const dou
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t bidirectional_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1088,58 +1092,68 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     /* U_hg_panels_t = U_hg.T, packed */
     bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
     bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
-    /* U_hg_x[t] = U_hg @ x[t] */
-    bidirectional_product(T * B, G + H, I, x, I, U_hg_panels_t, U_hg_x, G + H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h_h[t] = W_h @ h[t-1] */
-        bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
-        /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
-            }
-        }
-    }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* W_g_g[t] = W_g @ g[t+1] */
-        bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
-        /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < G; ++i) {
-                g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
-            }
-        }
-    }
-    /* V_h_h[t] = V_h @ h[t] */
-    bidirectional_product(T * B, O, H, &h[B * H], H, V_h_panels_t, V_h_h, O);
-    /* V_g_g[t] = V_g @ g[t] */
-    bidirectional_product(T * B, O, G, g, G, V_g_panels_t, V_g_g, O);
-    /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h_h[(t * B + b) * O + i] + V_g_g[(t * B + b) * O + i] + c[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    bidirectional_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += bidirectional_steps(B)) {
+        const size_t some = T - first < bidirectional_steps(B) ? T - first : bidirectional_steps(B);
+        /* U_hg_x[t] = U_hg @ x[t] */
+        bidirectional_product(some * B, G + H, I, &x[(first * B) * I], I, U_hg_panels_t, &U_hg_x[(first * B) * (G + H)], G + H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h_h[t] = W_h @ h[t-1] */
+            bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
+            /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h_h[t] = V_h @ h[t] */
+        bidirectional_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_h_panels_t, &V_h_h[(first * B) * O], O);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(L, 1);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < bidirectional_steps(B) ? first : bidirectional_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* W_g_g[t] = W_g @ g[t+1] */
+            bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
+            /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
+            /* g[t] = tanh(z_g[t]) */
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < G; ++i) {
+                    g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
+                }
+            }
+        }
+        /* V_g_g[t] = V_g @ g[t] */
+        bidirectional_product(some * B, O, G, &g[(first * B) * G], G, V_g_panels_t, &V_g_g[(first * B) * O], O);
+        /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h_h[((first + t) * B + b) * O + i] + V_g_g[((first + t) * B + b) * O + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        bidirectional_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first + some < T ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     BIDIRECTIONAL_APART
@@ -1319,58 +1333,96 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     /* U_hg_panels_t = U_hg.T, packed */
     bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
     bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
-    /* U_hg_x[t] = U_hg @ x[t] */
-    bidirectional_product(T * B, G + H, I, x, I, U_hg_panels_t, U_hg_x, G + H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h_h[t] = W_h @ h[t-1] */
-        bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
-        /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
-            }
-        }
-    }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* W_g_g[t] = W_g @ g[t+1] */
-        bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
-        /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < G; ++i) {
-                g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
-            }
-        }
-    }
-    /* V_h_h[t] = V_h @ h[t] */
-    bidirectional_product(T * B, O, H, &h[B * H], H, V_h_panels_t, V_h_h, O);
-    /* V_g_g[t] = V_g @ g[t] */
-    bidirectional_product(T * B, O, G, g, G, V_g_panels_t, V_g_g, O);
-    /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h_h[(t * B + b) * O + i] + V_g_g[(t * B + b) * O + i] + c[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    bidirectional_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += bidirectional_steps(B)) {
+        const size_t some = T - first < bidirectional_steps(B) ? T - first : bidirectional_steps(B);
+        /* U_hg_x[t] = U_hg @ x[t] */
+        bidirectional_product(some * B, G + H, I, &x[(first * B) * I], I, U_hg_panels_t, &U_hg_x[(first * B) * (G + H)], G + H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h_h[t] = W_h @ h[t-1] */
+            bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
+            /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h_h[t] = V_h @ h[t] */
+        bidirectional_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_h_panels_t, &V_h_h[(first * B) * O], O);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(L, 1);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dV_h, O * H);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dV_g, O * G);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < bidirectional_steps(B) ? first : bidirectional_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* W_g_g[t] = W_g @ g[t+1] */
+            bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
+            /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
+            /* g[t] = tanh(z_g[t]) */
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < G; ++i) {
+                    g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
+                }
+            }
+        }
+        /* V_g_g[t] = V_g @ g[t] */
+        bidirectional_product(some * B, O, G, &g[(first * B) * G], G, V_g_panels_t, &V_g_g[(first * B) * O], O);
+        /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h_h[((first + t) * B + b) * O + i] + V_g_g[((first + t) * B + b) * O + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        bidirectional_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first + some < T ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        BIDIRECTIONAL_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
+        bidirectional_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV_h, H, first + some < T);
+        /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
+        bidirectional_sums(O, G, some * B, &dz_yhat[(first * B) * O], O, &g[(first * B) * G], G, dV_g, G, first + some < T);
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     BIDIRECTIONAL_APART
@@ -1382,91 +1434,97 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
     for (size_t k = 0; k < B * G; ++k) {
         g_final1[k] = g[k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    BIDIRECTIONAL_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
-    }
     /* V_hg_panels_t = V_hg.T, packed */
     bidirectional_pack(O, H, V_h, O, G + H, 0, 0, V_hg_panels_t);
     bidirectional_pack(O, G, V_g, O, G + H, 0, H, V_hg_panels_t);
-    /* V_hg_dz_yhat[t] = V_hg @ dz_yhat[t] */
-    bidirectional_product(T * B, G + H, O, dz_yhat, O, V_hg_panels_t, V_hg_dz_yhat, G + H);
-    for (size_t t = 0; t < T; ++t) {
-        /* dg[t] = V_g.T @ dz_yhat[t] + dg_carry[t-1] */
-        /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < G; ++i) {
-                dz_g[(t * B + b) * (G + H) + i] = (1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i]) * (V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[b * G + i]);
-            }
-        }
-        /* dg_carry[t] = W_g.T @ dz_g[t] */
-        bidirectional_product(B, G, G, &dz_g[(t * B) * (G + H)], G + H, W_g_panels, dg_carry, G);
-    }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V_h.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * (G + H) + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[b * H + i]);
-            }
-        }
-        /* dh_carry[t] = W_h.T @ dz_h[t] */
-        bidirectional_product(B, H, H, &dz_h[(t * B) * (G + H)], G + H, W_h_panels, dh_carry, H);
-    }
-    /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
-    bidirectional_product(T * B, I, G, dz_g, G + H, U_g_panels, U_g_dz_g, I);
-    /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
-    bidirectional_product(T * B, I, H, dz_h, G + H, U_h_panels, U_h_dz_h, I);
-    /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
-    BIDIRECTIONAL_APART
-    for (size_t k = 0; k < T * B * I; ++k) {
-        dx[k] = U_g_dz_g[k] + U_h_dz_h[k];
-    }
-    /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
-    bidirectional_sums(H, I, T * B, dz_h, G + H, x, I, dU_h, I);
-    /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
-    bidirectional_sums(H, H, T * B, dz_h, G + H, h, H, dW_h, H);
-    /* db_h = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += bidirectional_steps(B)) {
+        const size_t some = T - first < bidirectional_steps(B) ? T - first : bidirectional_steps(B);
+        /* V_hg_dz_yhat[t] = V_hg @ dz_yhat[t] */
+        bidirectional_product(some * B, G + H, O, &dz_yhat[(first * B) * O], O, V_hg_panels_t, &V_hg_dz_yhat[(first * B) * (G + H)], G + H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* dg[t] = V_g.T @ dz_yhat[t] + dg_carry[t-1] */
+            /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_h[(t * B + b) * (G + H) + i];
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < G; ++i) {
+                    dz_g[(t * B + b) * (G + H) + i] = (1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i]) * (V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[b * G + i]);
+                }
             }
+            /* dg_carry[t] = W_g.T @ dz_g[t] */
+            bidirectional_product(B, G, G, &dz_g[(t * B) * (G + H)], G + H, W_g_panels, dg_carry, G);
         }
-        db_h[i] = total;
     }
-    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    bidirectional_sums(G, I, T * B, dz_g, G + H, x, I, dU_g, I);
-    /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
-    bidirectional_sums(G, G, T * B, dz_g, G + H, &g[B * G], G, dW_g, G);
-    /* db_g = sum_tb(dz_g[t]) */
-    for (size_t i = 0; i < G; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g[(t * B + b) * (G + H) + i];
-            }
-        }
-        db_g[i] = total;
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dU_h, H * I);
     }
-    /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
-    bidirectional_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV_h, H);
-    /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
-    bidirectional_sums(O, G, T * B, dz_yhat, O, g, G, dV_g, G);
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dW_h, H * H);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(db_h, H);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dU_g, G * I);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dW_g, G * G);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(db_g, G);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < bidirectional_steps(B) ? first : bidirectional_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V_h.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_h[(t * B + b) * (G + H) + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[b * H + i]);
+                }
             }
+            /* dh_carry[t] = W_h.T @ dz_h[t] */
+            bidirectional_product(B, H, H, &dz_h[(t * B) * (G + H)], G + H, W_h_panels, dh_carry, H);
         }
-        dc[i] = total;
+        /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
+        bidirectional_product(some * B, I, G, &dz_g[(first * B) * (G + H)], G + H, U_g_panels, &U_g_dz_g[(first * B) * I], I);
+        /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
+        bidirectional_product(some * B, I, H, &dz_h[(first * B) * (G + H)], G + H, U_h_panels, &U_h_dz_h[(first * B) * I], I);
+        /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
+        BIDIRECTIONAL_APART
+        for (size_t k = 0; k < some * B * I; ++k) {
+            dx[(first * B) * I + k] = U_g_dz_g[(first * B) * I + k] + U_h_dz_h[(first * B) * I + k];
+        }
+        /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
+        bidirectional_sums(H, I, some * B, &dz_h[(first * B) * (G + H)], G + H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
+        bidirectional_sums(H, H, some * B, &dz_h[(first * B) * (G + H)], G + H, &h[(first * B) * H], H, dW_h, H, first + some < T);
+        /* db_h = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_h[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_h[((first + t) * B + b) * (G + H) + i];
+                }
+            }
+            db_h[i] = total;
+        }
+        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
+        bidirectional_sums(G, I, some * B, &dz_g[(first * B) * (G + H)], G + H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
+        bidirectional_sums(G, G, some * B, &dz_g[(first * B) * (G + H)], G + H, &g[((first + 1) * B) * G], G, dW_g, G, first + some < T);
+        /* db_g = sum_tb(dz_g[t]) */
+        for (size_t i = 0; i < G; ++i) {
+            double total = first + some < T ? db_g[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g[((first + t) * B + b) * (G + H) + i];
+                }
+            }
+            db_g[i] = total;
+        }
     }
     /* dh_init1 = dh_carry[0] */
     BIDIRECTIONAL_APART
@@ -1679,60 +1737,80 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     /* U_hg_panels_t = U_hg.T, packed */
     bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
     bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
-    /* U_hg_x[t] = U_hg @ x[t] */
-    bidirectional_product(T * B, G + H, I, x, I, U_hg_panels_t, U_hg_x, G + H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h_h[t] = W_h @ h[t-1] */
-        bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
-        /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
-            }
-        }
-    }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* W_g_g[t] = W_g @ g[t+1] */
-        bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
-        /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < G; ++i) {
-                g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
-            }
-        }
-    }
-    /* V_h_h[t] = V_h @ h[t] */
-    bidirectional_product(T * B, O, H, &h[B * H], H, V_h_panels_t, V_h_h, O);
-    /* V_g_g[t] = V_g @ g[t] */
-    bidirectional_product(T * B, O, G, g, G, V_g_panels_t, V_g_g, O);
-    /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h_h[(t * B + b) * O + i] + V_g_g[(t * B + b) * O + i] + c[i];
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    bidirectional_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += bidirectional_steps(B)) {
+        const size_t some = T - first < bidirectional_steps(B) ? T - first : bidirectional_steps(B);
+        /* U_hg_x[t] = U_hg @ x[t] */
+        bidirectional_product(some * B, G + H, I, &x[(first * B) * I], I, U_hg_panels_t, &U_hg_x[(first * B) * (G + H)], G + H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h_h[t] = W_h @ h[t-1] */
+            bidirectional_product(B, H, H, &h[(t * B) * H], H, W_h_panels_t, W_h_h, H);
+            /* z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b) * H + i] = bidirectional_tanh(U_h_x[(t * B + b) * (G + H) + i] + b_h[i] + W_h_h[b * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h_h[t] = V_h @ h[t] */
+        bidirectional_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_h_panels_t, &V_h_h[(first * B) * O], O);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(L, 1);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < bidirectional_steps(B) ? first : bidirectional_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* W_g_g[t] = W_g @ g[t+1] */
+            bidirectional_product(B, G, G, &g[((t + 1) * B) * G], G, W_g_panels_t, W_g_g, G);
+            /* z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g */
+            /* g[t] = tanh(z_g[t]) */
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < G; ++i) {
+                    g[(t * B + b) * G + i] = bidirectional_tanh(U_g_x[(t * B + b) * (G + H) + i] + b_g[i] + W_g_g[b * G + i]);
+                }
+            }
+        }
+        /* V_g_g[t] = V_g @ g[t] */
+        bidirectional_product(some * B, O, G, &g[(first * B) * G], G, V_g_panels_t, &V_g_g[(first * B) * O], O);
+        /* z_yhat[t] = V_h @ h[t] + V_g @ g[t] + c */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h_h[((first + t) * B + b) * O + i] + V_g_g[((first + t) * B + b) * O + i] + c[i];
+                    dyhat[((first + t) * B + b) * O + i] = yhat_bar[((first + t) * B + b) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        bidirectional_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first + some < T ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b) * O + i] * dyhat[((first + t) * B + b) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1750,35 +1828,6 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        BIDIRECTIONAL_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b) * O + i] * dyhat[(t * B + b) * O + i];
-            }
-            p_m_dz_yhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dg[t] = (dg_final1 if t == 0 else 0) */
     bidirectional_clear(u_dg, T * B * G);
     if (T >= 1) {
@@ -1792,19 +1841,89 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
     /* V_hg_panels_t = V_hg.T, packed */
     bidirectional_pack(O, H, V_h, O, G + H, 0, 0, V_hg_panels_t);
     bidirectional_pack(O, G, V_g, O, G + H, 0, H, V_hg_panels_t);
-    /* V_hg_dz_yhat[t] = V_hg @ dz_yhat[t] */
-    bidirectional_product(T * B, G + H, O, dz_yhat, O, V_hg_panels_t, V_hg_dz_yhat, G + H);
-    for (size_t t = 0; t < T; ++t) {
-        /* dg[t] = (dg_final1 if t == 0 else 0) + V_g.T @ dz_yhat[t] + dg_carry[t-1] */
-        /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
-        for (size_t b = 0; b < B; ++b) {
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dU_g, G * I);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dW_g, G * G);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(db_g, G);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dV_h, O * H);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dV_g, O * G);
+    }
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dc, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += bidirectional_steps(B)) {
+        const size_t some = T - first < bidirectional_steps(B) ? T - first : bidirectional_steps(B);
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
             BIDIRECTIONAL_APART
-            for (size_t i = 0; i < G; ++i) {
-                dz_g[(t * B + b) * G + i] = (1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i]) * (u_dg[(t * B + b) * G + i] + V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[b * G + i]);
+            for (size_t b = 0; b < B; ++b) {
+                dloss[(first + t) * B + b] = dL[0];
             }
         }
-        /* dg_carry[t] = W_g.T @ dz_g[t] */
-        bidirectional_product(B, G, G, &dz_g[(t * B) * G], G, W_g_panels, dg_carry, G);
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b];
+                    dz_yhat[((first + t) * B + b) * O + i] = dloss[(first + t) * B + b] * (yhat[((first + t) * B + b) * O + i] - y[((first + t) * B + b) * O + i]) + yhat[((first + t) * B + b) * O + i] * (dyhat[((first + t) * B + b) * O + i] - sum_p_m_dz_yhat);
+                }
+            }
+        }
+        /* V_hg_dz_yhat[t] = V_hg @ dz_yhat[t] */
+        bidirectional_product(some * B, G + H, O, &dz_yhat[(first * B) * O], O, V_hg_panels_t, &V_hg_dz_yhat[(first * B) * (G + H)], G + H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* dg[t] = (dg_final1 if t == 0 else 0) + V_g.T @ dz_yhat[t] + dg_carry[t-1] */
+            /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
+            for (size_t b = 0; b < B; ++b) {
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < G; ++i) {
+                    dz_g[(t * B + b) * G + i] = (1.0 - g[(t * B + b) * G + i] * g[(t * B + b) * G + i]) * (u_dg[(t * B + b) * G + i] + V_g_dz_yhat[(t * B + b) * (G + H) + i] + dg_carry[b * G + i]);
+                }
+            }
+            /* dg_carry[t] = W_g.T @ dz_g[t] */
+            bidirectional_product(B, G, G, &dz_g[(t * B) * G], G, W_g_panels, dg_carry, G);
+        }
+        /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
+        bidirectional_product(some * B, I, G, &dz_g[(first * B) * G], G, U_g_panels, &U_g_dz_g[(first * B) * I], I);
+        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
+        bidirectional_sums(G, I, some * B, &dz_g[(first * B) * G], G, &x[(first * B) * I], I, dU_g, I, first > 0);
+        /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
+        bidirectional_sums(G, G, some * B, &dz_g[(first * B) * G], G, &g[((first + 1) * B) * G], G, dW_g, G, first > 0);
+        /* db_g = sum_tb(dz_g[t]) */
+        for (size_t i = 0; i < G; ++i) {
+            double total = first > 0 ? db_g[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g[((first + t) * B + b) * G + i];
+                }
+            }
+            db_g[i] = total;
+        }
+        /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
+        bidirectional_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV_h, H, first > 0);
+        /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
+        bidirectional_sums(O, G, some * B, &dz_yhat[(first * B) * O], O, &g[(first * B) * G], G, dV_g, G, first > 0);
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     bidirectional_clear(u_dh, T * B * H);
@@ -1816,69 +1935,52 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
             }
         }
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V_h.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            BIDIRECTIONAL_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (u_dh[(t * B + b) * H + i] + V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[b * H + i]);
-            }
-        }
-        /* dh_carry[t] = W_h.T @ dz_h[t] */
-        bidirectional_product(B, H, H, &dz_h[(t * B) * H], H, W_h_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dU_h, H * I);
     }
-    /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
-    bidirectional_product(T * B, I, G, dz_g, G, U_g_panels, U_g_dz_g, I);
-    /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
-    bidirectional_product(T * B, I, H, dz_h, H, U_h_panels, U_h_dz_h, I);
-    /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
-    BIDIRECTIONAL_APART
-    for (size_t k = 0; k < T * B * I; ++k) {
-        dx[k] = U_g_dz_g[k] + U_h_dz_h[k];
+    if (T == 0 || B == 0) {
+        bidirectional_clear(dW_h, H * H);
     }
-    /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
-    bidirectional_sums(H, I, T * B, dz_h, H, x, I, dU_h, I);
-    /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
-    bidirectional_sums(H, H, T * B, dz_h, H, h, H, dW_h, H);
-    /* db_h = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        bidirectional_clear(db_h, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < bidirectional_steps(B) ? first : bidirectional_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V_h.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_h[(t * B + b) * H + i];
+                BIDIRECTIONAL_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_h[(t * B + b) * H + i] = (1.0 - h[((t + 1) * B + b) * H + i] * h[((t + 1) * B + b) * H + i]) * (u_dh[(t * B + b) * H + i] + V_h_dz_yhat[(t * B + b) * (G + H) + i] + dh_carry[b * H + i]);
+                }
             }
+            /* dh_carry[t] = W_h.T @ dz_h[t] */
+            bidirectional_product(B, H, H, &dz_h[(t * B) * H], H, W_h_panels, dh_carry, H);
         }
-        db_h[i] = total;
-    }
-    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    bidirectional_sums(G, I, T * B, dz_g, G, x, I, dU_g, I);
-    /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
-    bidirectional_sums(G, G, T * B, dz_g, G, &g[B * G], G, dW_g, G);
-    /* db_g = sum_tb(dz_g[t]) */
-    for (size_t i = 0; i < G; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g[(t * B + b) * G + i];
+        /* U_h_dz_h[t] = U_h.T @ dz_h[t] */
+        bidirectional_product(some * B, I, H, &dz_h[(first * B) * H], H, U_h_panels, &U_h_dz_h[(first * B) * I], I);
+        /* dx[t] = U_g.T @ dz_g[t] + U_h.T @ dz_h[t] */
+        BIDIRECTIONAL_APART
+        for (size_t k = 0; k < some * B * I; ++k) {
+            dx[(first * B) * I + k] = U_g_dz_g[(first * B) * I + k] + U_h_dz_h[(first * B) * I + k];
+        }
+        /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
+        bidirectional_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
+        bidirectional_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW_h, H, first + some < T);
+        /* db_h = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_h[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_h[((first + t) * B + b) * H + i];
+                }
             }
+            db_h[i] = total;
         }
-        db_g[i] = total;
-    }
-    /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
-    bidirectional_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV_h, H);
-    /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
-    bidirectional_sums(O, G, T * B, dz_yhat, O, g, G, dV_g, G);
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
-            }
-        }
-        dc[i] = total;
     }
     /* at_dh_carry = dh_carry[0] */
     BIDIRECTIONAL_APART

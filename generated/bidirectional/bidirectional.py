@@ -62,9 +62,10 @@ def _arguments(params, inputs, initial):
     return U_h, W_h, b_h, U_g, W_g, b_g, V_h, V_g, c, x, y, h_init1, g_init1, T, B, I, H, G, O
 
 
-def forward(params, inputs, initial):
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -72,22 +73,24 @@ def forward(params, inputs, initial):
         final["g"]: (B, G)
     """
     U_h, W_h, b_h, U_g, W_g, b_g, V_h, V_g, c, x, y, h_init1, g_init1, T, B, I, H, G, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    g = np.empty((T + 1, B, G), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    g_final1 = np.empty((B, G), DTYPE)
-    W_h_h = np.empty((B, H), DTYPE)
-    W_g_g = np.empty((B, G), DTYPE)
-    V_h_h = np.empty((T, B, O), DTYPE)
-    V_g_g = np.empty((T, B, O), DTYPE)
-    pre_hg = np.empty((T, B, G + H), DTYPE)
-    U_hg = np.empty((G + H, I), DTYPE)
-    U_hg_x = np.empty((T, B, G + H), DTYPE)
-    b_hg = np.empty((G + H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    g = _buffer(workspace, "g", (T + 1, B, G))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    g_final1 = _buffer(workspace, "g_final1", (B, G))
+    W_h_h = _buffer(workspace, "W_h_h", (B, H))
+    W_g_g = _buffer(workspace, "W_g_g", (B, G))
+    V_h_h = _buffer(workspace, "V_h_h", (T, B, O))
+    V_g_g = _buffer(workspace, "V_g_g", (T, B, O))
+    pre_hg = _buffer(workspace, "pre_hg", (T, B, G + H))
+    U_hg = _buffer(workspace, "U_hg", (G + H, I))
+    U_hg_x = _buffer(workspace, "U_hg_x", (T, B, G + H))
+    b_hg = _buffer(workspace, "b_hg", (G + H,))
+    W_h_turned = _buffer(workspace, "W_h_turned", (H, H))
+    W_g_turned = _buffer(workspace, "W_g_turned", (G, G))
     pre_h = pre_hg[..., 0:H]
     pre_g = pre_hg[..., H:G + H]
     h[0] = h_init1
@@ -102,17 +105,21 @@ def forward(params, inputs, initial):
     b_hg[..., H:G + H] = b_g
     # pre_hg[t] = U_hg_x[t] + b_hg
     np.add(U_hg_x, b_hg, out=pre_hg)
+    # W_h_turned = W_h.T
+    W_h_turned[...] = W_h.T
     for t in range(T):
         # W_h_h[t] = W_h @ h[t-1]
-        np.matmul(h[t], W_h.T, out=W_h_h)
+        np.dot(h[t], W_h_turned, out=W_h_h)
         # z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h
         # h[t] = tanh(z_h[t])
         out = h[t + 1]
         np.add(pre_h[t], W_h_h, out=out)
         np.tanh(out, out=out)
+    # W_g_turned = W_g.T
+    W_g_turned[...] = W_g.T
     for t in range(T - 1, -1, -1):
         # W_g_g[t] = W_g @ g[t+1]
-        np.matmul(g[t + 1], W_g.T, out=W_g_g)
+        np.dot(g[t + 1], W_g_turned, out=W_g_g)
         # z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g
         # g[t] = tanh(z_g[t])
         out = g[t]
@@ -127,9 +134,8 @@ def forward(params, inputs, initial):
     np.add(V_h_h, V_g_g, out=out)
     out += c
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -143,9 +149,10 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -165,45 +172,47 @@ def value_and_grad(params, inputs, initial):
         final["g"]: (B, G)
     """
     U_h, W_h, b_h, U_g, W_g, b_g, V_h, V_g, c, x, y, h_init1, g_init1, T, B, I, H, G, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    g = np.empty((T + 1, B, G), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    g_final1 = np.empty((B, G), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dU_h = np.empty((H, I), DTYPE)
-    dW_h = np.empty((H, H), DTYPE)
-    db_h = np.empty((H,), DTYPE)
-    dU_g = np.empty((G, I), DTYPE)
-    dW_g = np.empty((G, G), DTYPE)
-    db_g = np.empty((G,), DTYPE)
-    dV_h = np.empty((O, H), DTYPE)
-    dV_g = np.empty((O, G), DTYPE)
-    dc = np.empty((O,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dg_init1 = np.empty((B, G), DTYPE)
-    dz_h = np.empty((T, B, H), DTYPE)
-    dz_g = np.empty((T, B, G), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dg_carry = np.empty((T + 1, B, G), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    W_h_h = np.empty((B, H), DTYPE)
-    W_g_g = np.empty((B, G), DTYPE)
-    V_h_h = np.empty((T, B, O), DTYPE)
-    V_g_g = np.empty((T, B, O), DTYPE)
-    V_hg_dz_yhat = np.empty((T, B, G + H), DTYPE)
-    U_g_dz_g = np.empty((T, B, I), DTYPE)
-    U_h_dz_h = np.empty((T, B, I), DTYPE)
-    pre_hg = np.empty((T, B, G + H), DTYPE)
-    pre_dz_g = np.empty((T, B, G), DTYPE)
-    pre_dz_h = np.empty((T, B, H), DTYPE)
-    U_hg = np.empty((G + H, I), DTYPE)
-    U_hg_x = np.empty((T, B, G + H), DTYPE)
-    V_hg = np.empty((G + H, O), DTYPE)
-    b_hg = np.empty((G + H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    g = _buffer(workspace, "g", (T + 1, B, G))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    g_final1 = _buffer(workspace, "g_final1", (B, G))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dU_h = _buffer(workspace, "dU_h", (H, I))
+    dW_h = _buffer(workspace, "dW_h", (H, H))
+    db_h = _buffer(workspace, "db_h", (H,))
+    dU_g = _buffer(workspace, "dU_g", (G, I))
+    dW_g = _buffer(workspace, "dW_g", (G, G))
+    db_g = _buffer(workspace, "db_g", (G,))
+    dV_h = _buffer(workspace, "dV_h", (O, H))
+    dV_g = _buffer(workspace, "dV_g", (O, G))
+    dc = _buffer(workspace, "dc", (O,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dg_init1 = _buffer(workspace, "dg_init1", (B, G))
+    dz_h = _buffer(workspace, "dz_h", (T, B, H))
+    dz_g = _buffer(workspace, "dz_g", (T, B, G))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dg_carry = _buffer(workspace, "dg_carry", (T + 1, B, G))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    W_h_h = _buffer(workspace, "W_h_h", (B, H))
+    W_g_g = _buffer(workspace, "W_g_g", (B, G))
+    V_h_h = _buffer(workspace, "V_h_h", (T, B, O))
+    V_g_g = _buffer(workspace, "V_g_g", (T, B, O))
+    V_hg_dz_yhat = _buffer(workspace, "V_hg_dz_yhat", (T, B, G + H))
+    U_g_dz_g = _buffer(workspace, "U_g_dz_g", (T, B, I))
+    U_h_dz_h = _buffer(workspace, "U_h_dz_h", (T, B, I))
+    pre_hg = _buffer(workspace, "pre_hg", (T, B, G + H))
+    pre_dz_g = _buffer(workspace, "pre_dz_g", (T, B, G))
+    pre_dz_h = _buffer(workspace, "pre_dz_h", (T, B, H))
+    U_hg = _buffer(workspace, "U_hg", (G + H, I))
+    U_hg_x = _buffer(workspace, "U_hg_x", (T, B, G + H))
+    V_hg = _buffer(workspace, "V_hg", (G + H, O))
+    b_hg = _buffer(workspace, "b_hg", (G + H,))
+    W_h_turned = _buffer(workspace, "W_h_turned", (H, H))
+    W_g_turned = _buffer(workspace, "W_g_turned", (G, G))
     V_g_dz_yhat = V_hg_dz_yhat[..., H:G + H]
     V_h_dz_yhat = V_hg_dz_yhat[..., 0:H]
     pre_h = pre_hg[..., 0:H]
@@ -222,17 +231,21 @@ def value_and_grad(params, inputs, initial):
     b_hg[..., H:G + H] = b_g
     # pre_hg[t] = U_hg_x[t] + b_hg
     np.add(U_hg_x, b_hg, out=pre_hg)
+    # W_h_turned = W_h.T
+    W_h_turned[...] = W_h.T
     for t in range(T):
         # W_h_h[t] = W_h @ h[t-1]
-        np.matmul(h[t], W_h.T, out=W_h_h)
+        np.dot(h[t], W_h_turned, out=W_h_h)
         # z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h
         # h[t] = tanh(z_h[t])
         out = h[t + 1]
         np.add(pre_h[t], W_h_h, out=out)
         np.tanh(out, out=out)
+    # W_g_turned = W_g.T
+    W_g_turned[...] = W_g.T
     for t in range(T - 1, -1, -1):
         # W_g_g[t] = W_g @ g[t+1]
-        np.matmul(g[t + 1], W_g.T, out=W_g_g)
+        np.dot(g[t + 1], W_g_turned, out=W_g_g)
         # z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g
         # g[t] = tanh(z_g[t])
         out = g[t]
@@ -247,9 +260,8 @@ def value_and_grad(params, inputs, initial):
     np.add(V_h_h, V_g_g, out=out)
     out += c
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -272,7 +284,7 @@ def value_and_grad(params, inputs, initial):
         np.add(V_g_dz_yhat[t], dg_carry[t], out=out)
         out *= pre_dz_g[t]
         # dg_carry[t] = W_g.T @ dz_g[t]
-        np.matmul(dz_g[t], W_g, out=dg_carry[t + 1])
+        np.dot(dz_g[t], W_g, out=dg_carry[t + 1])
     # pre_dz_h[t] = 1 - h[t] * h[t]
     np.subtract(1.0, h[1:T + 1] * h[1:T + 1], out=pre_dz_h)
     for t in range(T - 1, -1, -1):
@@ -282,7 +294,7 @@ def value_and_grad(params, inputs, initial):
         np.add(V_h_dz_yhat[t], dh_carry[t + 1], out=out)
         out *= pre_dz_h[t]
         # dh_carry[t] = W_h.T @ dz_h[t]
-        np.matmul(dz_h[t], W_h, out=dh_carry[t])
+        np.dot(dz_h[t], W_h, out=dh_carry[t])
     # U_g_dz_g[t] = U_g.T @ dz_g[t]
     np.matmul(dz_g.reshape(T * B, G), U_g, out=U_g_dz_g.reshape(T * B, I))
     # U_h_dz_h[t] = U_h.T @ dz_h[t]
@@ -321,9 +333,10 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["yhat"]: (T, B, O), zero if left out
     final_cotangents["h"]: (B, H), zero if left out
     final_cotangents["g"]: (B, G), zero if left out
@@ -353,60 +366,62 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     g_final1_bar = _optional(final_cotangents, "final_cotangents", "g", 0, (B, G))
     g_final1_bar = _shaped("g", g_final1_bar, (B, G), (B, G))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    h = np.empty((T + 1, B, H), DTYPE)
-    g = np.empty((T + 1, B, G), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    g_final1 = np.empty((B, G), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dU_h = np.empty((H, I), DTYPE)
-    dW_h = np.empty((H, H), DTYPE)
-    db_h = np.empty((H,), DTYPE)
-    dU_g = np.empty((G, I), DTYPE)
-    dW_g = np.empty((G, G), DTYPE)
-    db_g = np.empty((G,), DTYPE)
-    dV_h = np.empty((O, H), DTYPE)
-    dV_g = np.empty((O, G), DTYPE)
-    dc = np.empty((O,), DTYPE)
-    dyhat = np.empty((T, B, O), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dg_init1 = np.empty((B, G), DTYPE)
-    dz_h = np.empty((T, B, H), DTYPE)
-    dz_g = np.empty((T, B, G), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh_final1 = np.empty((B, H), DTYPE)
-    dg_final1 = np.empty((B, G), DTYPE)
-    dg_carry = np.empty((T + 1, B, G), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    at_dh_carry = np.empty((B, H), DTYPE)
-    at_dg_carry = np.empty((B, G), DTYPE)
-    W_h_h = np.empty((B, H), DTYPE)
-    W_g_g = np.empty((B, G), DTYPE)
-    V_h_h = np.empty((T, B, O), DTYPE)
-    V_g_g = np.empty((T, B, O), DTYPE)
-    p_m_dz_yhat = np.empty((T, B, 1), DTYPE)
-    sum_p_m_dz_yhat = np.empty((T, B, O), DTYPE)
-    u_dg = np.empty((T, B, G), DTYPE)
-    V_hg_dz_yhat = np.empty((T, B, G + H), DTYPE)
-    u_dh = np.empty((T, B, H), DTYPE)
-    U_g_dz_g = np.empty((T, B, I), DTYPE)
-    U_h_dz_h = np.empty((T, B, I), DTYPE)
-    u_dh_init1 = np.empty((B, H), DTYPE)
-    u_dg_init1 = np.empty((B, G), DTYPE)
-    pre_hg = np.empty((T, B, G + H), DTYPE)
-    pre_dz_g = np.empty((T, B, G), DTYPE)
-    pre_dz_g_2 = np.empty((T, B, G), DTYPE)
-    pre_dz_h = np.empty((T, B, H), DTYPE)
-    pre_dz_h_2 = np.empty((T, B, H), DTYPE)
-    U_hg = np.empty((G + H, I), DTYPE)
-    U_hg_x = np.empty((T, B, G + H), DTYPE)
-    V_hg = np.empty((G + H, O), DTYPE)
-    b_hg = np.empty((G + H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    g = _buffer(workspace, "g", (T + 1, B, G))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    g_final1 = _buffer(workspace, "g_final1", (B, G))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dU_h = _buffer(workspace, "dU_h", (H, I))
+    dW_h = _buffer(workspace, "dW_h", (H, H))
+    db_h = _buffer(workspace, "db_h", (H,))
+    dU_g = _buffer(workspace, "dU_g", (G, I))
+    dW_g = _buffer(workspace, "dW_g", (G, G))
+    db_g = _buffer(workspace, "db_g", (G,))
+    dV_h = _buffer(workspace, "dV_h", (O, H))
+    dV_g = _buffer(workspace, "dV_g", (O, G))
+    dc = _buffer(workspace, "dc", (O,))
+    dyhat = _buffer(workspace, "dyhat", (T, B, O))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dg_init1 = _buffer(workspace, "dg_init1", (B, G))
+    dz_h = _buffer(workspace, "dz_h", (T, B, H))
+    dz_g = _buffer(workspace, "dz_g", (T, B, G))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh_final1 = _buffer(workspace, "dh_final1", (B, H))
+    dg_final1 = _buffer(workspace, "dg_final1", (B, G))
+    dg_carry = _buffer(workspace, "dg_carry", (T + 1, B, G))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    at_dh_carry = _buffer(workspace, "at_dh_carry", (B, H))
+    at_dg_carry = _buffer(workspace, "at_dg_carry", (B, G))
+    W_h_h = _buffer(workspace, "W_h_h", (B, H))
+    W_g_g = _buffer(workspace, "W_g_g", (B, G))
+    V_h_h = _buffer(workspace, "V_h_h", (T, B, O))
+    V_g_g = _buffer(workspace, "V_g_g", (T, B, O))
+    p_m_dz_yhat = _buffer(workspace, "p_m_dz_yhat", (T, B, 1))
+    sum_p_m_dz_yhat = _buffer(workspace, "sum_p_m_dz_yhat", (T, B, O))
+    u_dg = _buffer(workspace, "u_dg", (T, B, G))
+    V_hg_dz_yhat = _buffer(workspace, "V_hg_dz_yhat", (T, B, G + H))
+    u_dh = _buffer(workspace, "u_dh", (T, B, H))
+    U_g_dz_g = _buffer(workspace, "U_g_dz_g", (T, B, I))
+    U_h_dz_h = _buffer(workspace, "U_h_dz_h", (T, B, I))
+    u_dh_init1 = _buffer(workspace, "u_dh_init1", (B, H))
+    u_dg_init1 = _buffer(workspace, "u_dg_init1", (B, G))
+    pre_hg = _buffer(workspace, "pre_hg", (T, B, G + H))
+    pre_dz_g = _buffer(workspace, "pre_dz_g", (T, B, G))
+    pre_dz_g_2 = _buffer(workspace, "pre_dz_g_2", (T, B, G))
+    pre_dz_h = _buffer(workspace, "pre_dz_h", (T, B, H))
+    pre_dz_h_2 = _buffer(workspace, "pre_dz_h_2", (T, B, H))
+    U_hg = _buffer(workspace, "U_hg", (G + H, I))
+    U_hg_x = _buffer(workspace, "U_hg_x", (T, B, G + H))
+    V_hg = _buffer(workspace, "V_hg", (G + H, O))
+    b_hg = _buffer(workspace, "b_hg", (G + H,))
+    W_h_turned = _buffer(workspace, "W_h_turned", (H, H))
+    W_g_turned = _buffer(workspace, "W_g_turned", (G, G))
     V_g_dz_yhat = V_hg_dz_yhat[..., H:G + H]
     V_h_dz_yhat = V_hg_dz_yhat[..., 0:H]
     pre_h = pre_hg[..., 0:H]
@@ -425,17 +440,21 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     b_hg[..., H:G + H] = b_g
     # pre_hg[t] = U_hg_x[t] + b_hg
     np.add(U_hg_x, b_hg, out=pre_hg)
+    # W_h_turned = W_h.T
+    W_h_turned[...] = W_h.T
     for t in range(T):
         # W_h_h[t] = W_h @ h[t-1]
-        np.matmul(h[t], W_h.T, out=W_h_h)
+        np.dot(h[t], W_h_turned, out=W_h_h)
         # z_h[t] = U_h @ x[t] + W_h @ h[t-1] + b_h
         # h[t] = tanh(z_h[t])
         out = h[t + 1]
         np.add(pre_h[t], W_h_h, out=out)
         np.tanh(out, out=out)
+    # W_g_turned = W_g.T
+    W_g_turned[...] = W_g.T
     for t in range(T - 1, -1, -1):
         # W_g_g[t] = W_g @ g[t+1]
-        np.matmul(g[t + 1], W_g.T, out=W_g_g)
+        np.dot(g[t + 1], W_g_turned, out=W_g_g)
         # z_g[t] = U_g @ x[t] + W_g @ g[t+1] + b_g
         # g[t] = tanh(z_g[t])
         out = g[t]
@@ -450,9 +469,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     np.add(V_h_h, V_g_g, out=out)
     out += c
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -498,7 +516,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         np.add(pre_dz_g_2[t], dg_carry[t], out=out)
         out *= pre_dz_g[t]
         # dg_carry[t] = W_g.T @ dz_g[t]
-        np.matmul(dz_g[t], W_g, out=dg_carry[t + 1])
+        np.dot(dz_g[t], W_g, out=dg_carry[t + 1])
     # u_dh[t] = (dh_final1 if t == T-1 else 0)
     u_dh[...] = 0.0
     if T >= 1:
@@ -514,7 +532,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         np.add(pre_dz_h_2[t], dh_carry[t + 1], out=out)
         out *= pre_dz_h[t]
         # dh_carry[t] = W_h.T @ dz_h[t]
-        np.matmul(dz_h[t], W_h, out=dh_carry[t])
+        np.dot(dz_h[t], W_h, out=dh_carry[t])
     # U_g_dz_g[t] = U_g.T @ dz_g[t]
     np.matmul(dz_g.reshape(T * B, G), U_g, out=U_g_dz_g.reshape(T * B, I))
     # U_h_dz_h[t] = U_h.T @ dz_h[t]
@@ -561,23 +579,20 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     }
 
 
-def _softmax(z, out=None):
-    """Along the last axis; shifted, so that it can not overflow."""
-    out = np.exp(z - z.max(axis=-1, keepdims=True), out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
 
 
-def _log_softmax(z, out=None):
-    """Along the last axis; finite where the softmax underflows."""
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
-    return out
-
-
-def _softmax_cross_entropy(y, z, out=None):
-    """-y . log softmax(z)."""
-    return np.negative((y * _log_softmax(z)).sum(axis=-1, keepdims=True), out=out)
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -596,6 +611,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):

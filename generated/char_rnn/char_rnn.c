@@ -27,7 +27,7 @@
 
 #ifdef CHAR_RNN_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double char_rnn_two_to(double shifted)
+static CHAR_RNN_INLINE double char_rnn_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double char_rnn_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double char_rnn_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static CHAR_RNN_INLINE double char_rnn_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef CHAR_RNN_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double char_rnn_exp(double z)
+static CHAR_RNN_INLINE double char_rnn_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -77,7 +74,7 @@ static double char_rnn_exp(double z)
 
 #ifdef CHAR_RNN_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double char_rnn_tanh(double z)
+static CHAR_RNN_INLINE double char_rnn_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -775,20 +772,21 @@ static void char_rnn_pack_turned(size_t rows, size_t cols, const double *a, size
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void char_rnn_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef CHAR_RNN_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        char_rnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        char_rnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -801,6 +799,12 @@ static void char_rnn_sums(size_t rows, size_t cols, size_t inner, const double *
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t char_rnn_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1008,51 +1012,57 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
     char_rnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     char_rnn_pack_turned(K, H, V, H, K, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const size_t label = (size_t)x[t * B + b_];
-                U_x[(t * B + b_) * H + i] = U[i * K + label];
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(L, 1);
     }
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
-    }
-    /* V_h[t] = V @ h[t] */
-    char_rnn_product(T * B, K, H, &h[B * H], H, V_panels_t, V_h, K);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < K; ++i) {
-                z_yhat[(t * B + b_) * K + i] = V_h[(t * B + b_) * K + i] + c[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    char_rnn_softmax_with_loss_classes(T * B, K, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += char_rnn_steps(B)) {
+        const size_t some = T - first < char_rnn_steps(B) ? T - first : char_rnn_steps(B);
+        /* U_x[t] = U @ x[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                CHAR_RNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const size_t label = (size_t)x[(first + t) * B + b_];
+                    U_x[((first + t) * B + b_) * H + i] = U[i * K + label];
+                }
             }
         }
-        L[0] = total;
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
+            }
+        }
+        /* V_h[t] = V @ h[t] */
+        char_rnn_product(some * B, K, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * K], K);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < K; ++i) {
+                    z_yhat[((first + t) * B + b_) * K + i] = V_h[((first + t) * B + b_) * K + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        char_rnn_softmax_with_loss_classes(some * B, K, &y[first * B], &z_yhat[(first * B) * K], &yhat[(first * B) * K], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     CHAR_RNN_APART
@@ -1153,114 +1163,136 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
     char_rnn_pack(K, H, V, K, H, 0, 0, V_panels);
     /* W_panels = W, packed */
     char_rnn_pack(H, H, W, H, H, 0, 0, W_panels);
-    /* U_x[t] = U @ x[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const size_t label = (size_t)x[t * B + b_];
-                U_x[(t * B + b_) * H + i] = U[i * K + label];
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(L, 1);
     }
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(dV, K * H);
     }
-    /* V_h[t] = V @ h[t] */
-    char_rnn_product(T * B, K, H, &h[B * H], H, V_panels_t, V_h, K);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < K; ++i) {
-                z_yhat[(t * B + b_) * K + i] = V_h[(t * B + b_) * K + i] + c[i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(dc, K);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    char_rnn_softmax_with_loss_classes(T * B, K, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += char_rnn_steps(B)) {
+        const size_t some = T - first < char_rnn_steps(B) ? T - first : char_rnn_steps(B);
+        /* U_x[t] = U @ x[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                CHAR_RNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const size_t label = (size_t)x[(first + t) * B + b_];
+                    U_x[((first + t) * B + b_) * H + i] = U[i * K + label];
+                }
             }
         }
-        L[0] = total;
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
+            }
+        }
+        /* V_h[t] = V @ h[t] */
+        char_rnn_product(some * B, K, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * K], K);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < K; ++i) {
+                    z_yhat[((first + t) * B + b_) * K + i] = V_h[((first + t) * B + b_) * K + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        char_rnn_softmax_with_loss_classes(some * B, K, &y[first * B], &z_yhat[(first * B) * K], &yhat[(first * B) * K], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        CHAR_RNN_APART
+        for (size_t k = 0; k < some * B * K; ++k) {
+            dz_yhat[(first * B) * K + k] = yhat[(first * B) * K + k];
+        }
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                const size_t label = (size_t)y[(first + t) * B + b_];
+                dz_yhat[((first + t) * B + b_) * K + label] += -1.0;
+            }
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        char_rnn_product(some * B, H, K, &dz_yhat[(first * B) * K], K, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first > 0 ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * K + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     CHAR_RNN_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    CHAR_RNN_APART
-    for (size_t k = 0; k < T * B * K; ++k) {
-        dz_yhat[k] = yhat[k];
-    }
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            const size_t label = (size_t)y[t * B + b_];
-            dz_yhat[(t * B + b_) * K + label] += -1.0;
-        }
-    }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    char_rnn_product(T * B, H, K, dz_yhat, K, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        CHAR_RNN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
-    }
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
     char_rnn_clear(dU, H * K);
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                const size_t label = (size_t)x[t * B + b_];
-                dU[i * K + label] += dz_h[(t * B + b_) * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(dW, H * H);
     }
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    char_rnn_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    char_rnn_sums(K, H, T * B, dz_yhat, K, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
-            }
-        }
-        db[i] = total;
+    if (T == 0 || B == 0) {
+        char_rnn_clear(db, H);
     }
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < char_rnn_steps(B) ? first : char_rnn_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            CHAR_RNN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
+            }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+        }
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * K + i];
+                for (size_t i = 0; i < H; ++i) {
+                    const size_t label = (size_t)x[(first + t) * B + b_];
+                    dU[i * K + label] += dz_h[((first + t) * B + b_) * H + i];
+                }
             }
         }
-        dc[i] = total;
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
     }
     /* dh_init1 = dh_carry[0] */
     CHAR_RNN_APART
@@ -1388,53 +1420,86 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     char_rnn_pack(K, H, V, K, H, 0, 0, V_panels);
     /* W_panels = W, packed */
     char_rnn_pack(H, H, W, H, H, 0, 0, W_panels);
-    /* U_x[t] = U @ x[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const size_t label = (size_t)x[t * B + b_];
-                U_x[(t * B + b_) * H + i] = U[i * K + label];
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(L, 1);
     }
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
-    }
-    /* V_h[t] = V @ h[t] */
-    char_rnn_product(T * B, K, H, &h[B * H], H, V_panels_t, V_h, K);
-    /* z_yhat[t] = V @ h[t] + c */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < K; ++i) {
-                z_yhat[(t * B + b_) * K + i] = V_h[(t * B + b_) * K + i] + c[i];
-                dyhat[(t * B + b_) * K + i] = yhat_bar[(t * B + b_) * K + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    char_rnn_softmax_with_loss_classes(T * B, K, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += char_rnn_steps(B)) {
+        const size_t some = T - first < char_rnn_steps(B) ? T - first : char_rnn_steps(B);
+        /* U_x[t] = U @ x[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                CHAR_RNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const size_t label = (size_t)x[(first + t) * B + b_];
+                    U_x[((first + t) * B + b_) * H + i] = U[i * K + label];
+                }
             }
         }
-        L[0] = total;
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            char_rnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = char_rnn_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
+            }
+        }
+        /* V_h[t] = V @ h[t] */
+        char_rnn_product(some * B, K, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * K], K);
+        /* z_yhat[t] = V @ h[t] + c */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < K; ++i) {
+                    z_yhat[((first + t) * B + b_) * K + i] = V_h[((first + t) * B + b_) * K + i] + c[i];
+                    dyhat[((first + t) * B + b_) * K + i] = yhat_bar[((first + t) * B + b_) * K + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        char_rnn_softmax_with_loss_classes(some * B, K, &y[first * B], &z_yhat[(first * B) * K], &yhat[(first * B) * K], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < K; ++i) {
+                    total += yhat[((first + t) * B + b_) * K + i] * dyhat[((first + t) * B + b_) * K + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b_] = total;
+            }
+        }
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < K; ++i) {
+                    sum_p_m_dz_yhat[((first + t) * B + b_) * K + i] = p_m_dz_yhat[(first + t) * B + b_];
+                }
+            }
+        }
+        /* y_dense[t] = y[t] */
+        char_rnn_clear(&y_dense[(first * B) * K], some * B * K);
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                const size_t label = (size_t)y[(first + t) * B + b_];
+                y_dense[((first + t) * B + b_) * K + label] += 1.0;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1445,50 +1510,6 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        CHAR_RNN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < K; ++i) {
-                total += yhat[(t * B + b_) * K + i] * dyhat[(t * B + b_) * K + i];
-            }
-            p_m_dz_yhat[t * B + b_] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < K; ++i) {
-                sum_p_m_dz_yhat[(t * B + b_) * K + i] = p_m_dz_yhat[t * B + b_];
-            }
-        }
-    }
-    /* y_dense[t] = y[t] */
-    char_rnn_clear(y_dense, T * B * K);
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            const size_t label = (size_t)y[t * B + b_];
-            y_dense[(t * B + b_) * K + label] += 1.0;
-        }
-    }
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            CHAR_RNN_APART
-            for (size_t i = 0; i < K; ++i) {
-                dz_yhat[(t * B + b_) * K + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * K + i] - y_dense[(t * B + b_) * K + i]) + yhat[(t * B + b_) * K + i] * (dyhat[(t * B + b_) * K + i] - sum_p_m_dz_yhat[(t * B + b_) * K + i]);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     char_rnn_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1499,52 +1520,85 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    char_rnn_product(T * B, H, K, dz_yhat, K, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        CHAR_RNN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
-    }
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
     char_rnn_clear(dU, H * K);
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            for (size_t i = 0; i < H; ++i) {
-                const size_t label = (size_t)x[t * B + b_];
-                dU[i * K + label] += dz_h[(t * B + b_) * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(dW, H * H);
     }
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    char_rnn_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    char_rnn_sums(K, H, T * B, dz_yhat, K, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
-            }
-        }
-        db[i] = total;
+    if (T == 0 || B == 0) {
+        char_rnn_clear(dV, K * H);
     }
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        char_rnn_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        char_rnn_clear(dc, K);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < char_rnn_steps(B) ? first : char_rnn_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            CHAR_RNN_APART
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * K + i];
+                dloss[(first + t) * B + b_] = dL[0];
             }
         }
-        dc[i] = total;
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                CHAR_RNN_APART
+                for (size_t i = 0; i < K; ++i) {
+                    dz_yhat[((first + t) * B + b_) * K + i] = dloss[(first + t) * B + b_] * (yhat[((first + t) * B + b_) * K + i] - y_dense[((first + t) * B + b_) * K + i]) + yhat[((first + t) * B + b_) * K + i] * (dyhat[((first + t) * B + b_) * K + i] - sum_p_m_dz_yhat[((first + t) * B + b_) * K + i]);
+                }
+            }
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        char_rnn_product(some * B, H, K, &dz_yhat[(first * B) * K], K, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            CHAR_RNN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
+            }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            char_rnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+        }
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                for (size_t i = 0; i < H; ++i) {
+                    const size_t label = (size_t)x[(first + t) * B + b_];
+                    dU[i * K + label] += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+        }
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * K + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     CHAR_RNN_APART

@@ -27,7 +27,7 @@
 
 #ifdef ELMAN_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double elman_two_to(double shifted)
+static ELMAN_INLINE double elman_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double elman_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double elman_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static ELMAN_INLINE double elman_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef ELMAN_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double elman_exp(double z)
+static ELMAN_INLINE double elman_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -77,7 +74,7 @@ static double elman_exp(double z)
 
 #ifdef ELMAN_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double elman_tanh(double z)
+static ELMAN_INLINE double elman_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -778,20 +775,21 @@ static void elman_pack_turned(size_t rows, size_t cols, const double *a, size_t 
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void elman_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef ELMAN_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        elman_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        elman_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -804,6 +802,12 @@ static void elman_sums(size_t rows, size_t cols, size_t inner, const double *a, 
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t elman_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -999,32 +1003,38 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
     elman_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     elman_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    elman_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] */
-        /* h[t] = tanh(z_h[t]) */
-        ELMAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
-        }
+    if (T == 0 || B == 0) {
+        elman_clear(L, 1);
     }
-    /* z_yhat[t] = V @ h[t] */
-    elman_product(T * B, O, H, &h[B * H], H, V_panels_t, z_yhat, O);
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    elman_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+    for (size_t first = 0; B > 0 && first < T; first += elman_steps(B)) {
+        const size_t some = T - first < elman_steps(B) ? T - first : elman_steps(B);
+        /* U_x[t] = U @ x[t] */
+        elman_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] */
+            /* h[t] = tanh(z_h[t]) */
+            ELMAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
             }
         }
-        L[0] = total;
+        /* z_yhat[t] = V @ h[t] */
+        elman_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &z_yhat[(first * B) * O], O);
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        elman_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     ELMAN_APART
@@ -1128,64 +1138,83 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
     elman_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     elman_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    elman_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] */
-        /* h[t] = tanh(z_h[t]) */
-        ELMAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
-        }
+    if (T == 0 || B == 0) {
+        elman_clear(L, 1);
     }
-    /* z_yhat[t] = V @ h[t] */
-    elman_product(T * B, O, H, &h[B * H], H, V_panels_t, z_yhat, O);
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    elman_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+    if (T == 0 || B == 0) {
+        elman_clear(dV, O * H);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += elman_steps(B)) {
+        const size_t some = T - first < elman_steps(B) ? T - first : elman_steps(B);
+        /* U_x[t] = U @ x[t] */
+        elman_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] */
+            /* h[t] = tanh(z_h[t]) */
+            ELMAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
             }
         }
-        L[0] = total;
+        /* z_yhat[t] = V @ h[t] */
+        elman_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &z_yhat[(first * B) * O], O);
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        elman_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        ELMAN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        elman_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
     }
     /* h_final1 = h[T-1] */
     ELMAN_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    ELMAN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        elman_clear(dU, H * I);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    elman_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        ELMAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
+    if (T == 0 || B == 0) {
+        elman_clear(dW, H * H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < elman_steps(B) ? first : elman_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            ELMAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
+            }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+        /* dx[t] = U.T @ dz_h[t] */
+        elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    elman_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    elman_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    elman_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    elman_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
     /* dh_init1 = dh_carry[0] */
     ELMAN_APART
     for (size_t k = 0; k < B * H; ++k) {
@@ -1311,32 +1340,53 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     elman_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     elman_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    elman_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] */
-        /* h[t] = tanh(z_h[t]) */
-        ELMAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
-        }
+    if (T == 0 || B == 0) {
+        elman_clear(L, 1);
     }
-    /* z_yhat[t] = V @ h[t] */
-    elman_product(T * B, O, H, &h[B * H], H, V_panels_t, z_yhat, O);
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    elman_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+    for (size_t first = 0; B > 0 && first < T; first += elman_steps(B)) {
+        const size_t some = T - first < elman_steps(B) ? T - first : elman_steps(B);
+        /* U_x[t] = U @ x[t] */
+        elman_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            elman_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] */
+            /* h[t] = tanh(z_h[t]) */
+            ELMAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                h[((t + 1) * B) * H + k] = elman_tanh(U_x[(t * B) * H + k] + W_h[k]);
             }
         }
-        L[0] = total;
+        /* z_yhat[t] = V @ h[t] */
+        elman_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &z_yhat[(first * B) * O], O);
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        elman_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dyhat[t] = yhat_bar[t] */
+        ELMAN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dyhat[(first * B) * O + k] = yhat_bar[(first * B) * O + k];
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b) * O + i] * dyhat[((first + t) * B + b) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1347,40 +1397,6 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        ELMAN_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] */
-    ELMAN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dyhat[k] = yhat_bar[k];
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b) * O + i] * dyhat[(t * B + b) * O + i];
-            }
-            p_m_dz_yhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            ELMAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     elman_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1391,27 +1407,59 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    elman_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        ELMAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        elman_clear(dU, H * I);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    elman_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    elman_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    elman_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    elman_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
+    if (T == 0 || B == 0) {
+        elman_clear(dW, H * H);
+    }
+    if (T == 0 || B == 0) {
+        elman_clear(dV, O * H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < elman_steps(B) ? first : elman_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            ELMAN_APART
+            for (size_t b = 0; b < B; ++b) {
+                dloss[(first + t) * B + b] = dL[0];
+            }
+        }
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                ELMAN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b];
+                    dz_yhat[((first + t) * B + b) * O + i] = dloss[(first + t) * B + b] * (yhat[((first + t) * B + b) * O + i] - y[((first + t) * B + b) * O + i]) + yhat[((first + t) * B + b) * O + i] * (dyhat[((first + t) * B + b) * O + i] - sum_p_m_dz_yhat);
+                }
+            }
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        elman_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            ELMAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
+            }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+        }
+        /* dx[t] = U.T @ dz_h[t] */
+        elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+    }
     /* at_dh_carry = dh_carry[0] */
     ELMAN_APART
     for (size_t k = 0; k < B * H; ++k) {

@@ -40,29 +40,33 @@ def _arguments(params, inputs, initial):
     return U, W, V, x, y, h_init1, T, B, I, H, O
 
 
-def forward(params, inputs, initial):
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
         final["h"]: (B, H)
     """
     U, W, V, x, y, h_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    U_x = np.empty((T, B, H), DTYPE)
-    W_h = np.empty((B, H), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    U_x = _buffer(workspace, "U_x", (T, B, H))
+    W_h = _buffer(workspace, "W_h", (B, H))
+    W_turned = _buffer(workspace, "W_turned", (H, H))
     h[0] = h_init1
     # U_x[t] = U @ x[t]
     np.matmul(x.reshape(T * B, I), U.T, out=U_x.reshape(T * B, H))
+    # W_turned = W.T
+    W_turned[...] = W.T
     for t in range(T):
         # W_h[t] = W @ h[t-1]
-        np.matmul(h[t], W.T, out=W_h)
+        np.dot(h[t], W_turned, out=W_h)
         # z_h[t] = U @ x[t] + W @ h[t-1]
         # h[t] = tanh(z_h[t])
         out = h[t + 1]
@@ -71,9 +75,8 @@ def forward(params, inputs, initial):
     # z_yhat[t] = V @ h[t]
     np.matmul(h[1:T + 1].reshape(T * B, H), V.T, out=z_yhat.reshape(T * B, O))
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -85,9 +88,10 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -99,31 +103,34 @@ def value_and_grad(params, inputs, initial):
         final["h"]: (B, H)
     """
     U, W, V, x, y, h_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dU = np.empty((H, I), DTYPE)
-    dW = np.empty((H, H), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dz_h = np.empty((T, B, H), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    U_x = np.empty((T, B, H), DTYPE)
-    W_h = np.empty((B, H), DTYPE)
-    V_dz_yhat = np.empty((T, B, H), DTYPE)
-    pre_dz_h = np.empty((T, B, H), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dU = _buffer(workspace, "dU", (H, I))
+    dW = _buffer(workspace, "dW", (H, H))
+    dV = _buffer(workspace, "dV", (O, H))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dz_h = _buffer(workspace, "dz_h", (T, B, H))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    U_x = _buffer(workspace, "U_x", (T, B, H))
+    W_h = _buffer(workspace, "W_h", (B, H))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, H))
+    pre_dz_h = _buffer(workspace, "pre_dz_h", (T, B, H))
+    W_turned = _buffer(workspace, "W_turned", (H, H))
     h[0] = h_init1
     dh_carry[T] = 0.0
     # U_x[t] = U @ x[t]
     np.matmul(x.reshape(T * B, I), U.T, out=U_x.reshape(T * B, H))
+    # W_turned = W.T
+    W_turned[...] = W.T
     for t in range(T):
         # W_h[t] = W @ h[t-1]
-        np.matmul(h[t], W.T, out=W_h)
+        np.dot(h[t], W_turned, out=W_h)
         # z_h[t] = U @ x[t] + W @ h[t-1]
         # h[t] = tanh(z_h[t])
         out = h[t + 1]
@@ -132,9 +139,8 @@ def value_and_grad(params, inputs, initial):
     # z_yhat[t] = V @ h[t]
     np.matmul(h[1:T + 1].reshape(T * B, H), V.T, out=z_yhat.reshape(T * B, O))
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -152,7 +158,7 @@ def value_and_grad(params, inputs, initial):
         np.add(V_dz_yhat[t], dh_carry[t + 1], out=out)
         out *= pre_dz_h[t]
         # dh_carry[t] = W.T @ dz_h[t]
-        np.matmul(dz_h[t], W, out=dh_carry[t])
+        np.dot(dz_h[t], W, out=dh_carry[t])
     # dx[t] = U.T @ dz_h[t]
     np.matmul(dz_h.reshape(T * B, H), U, out=dx.reshape(T * B, I))
     # dU = sum_tb(dz_h[t] @ x[t].T)
@@ -173,9 +179,10 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["yhat"]: (T, B, O), zero if left out
     final_cotangents["h"]: (B, H), zero if left out
     Returns a dictionary:
@@ -194,41 +201,44 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     h_final1_bar = _optional(final_cotangents, "final_cotangents", "h", 0, (B, H))
     h_final1_bar = _shaped("h", h_final1_bar, (B, H), (B, H))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    h = np.empty((T + 1, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dU = np.empty((H, I), DTYPE)
-    dW = np.empty((H, H), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    dyhat = np.empty((T, B, O), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dz_h = np.empty((T, B, H), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh_final1 = np.empty((B, H), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    at_dh_carry = np.empty((B, H), DTYPE)
-    U_x = np.empty((T, B, H), DTYPE)
-    W_h = np.empty((B, H), DTYPE)
-    p_m_dz_yhat = np.empty((T, B, 1), DTYPE)
-    sum_p_m_dz_yhat = np.empty((T, B, O), DTYPE)
-    u_dh = np.empty((T, B, H), DTYPE)
-    V_dz_yhat = np.empty((T, B, H), DTYPE)
-    u_dh_init1 = np.empty((B, H), DTYPE)
-    pre_dz_h = np.empty((T, B, H), DTYPE)
-    pre_dz_h_2 = np.empty((T, B, H), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dU = _buffer(workspace, "dU", (H, I))
+    dW = _buffer(workspace, "dW", (H, H))
+    dV = _buffer(workspace, "dV", (O, H))
+    dyhat = _buffer(workspace, "dyhat", (T, B, O))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dz_h = _buffer(workspace, "dz_h", (T, B, H))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh_final1 = _buffer(workspace, "dh_final1", (B, H))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    at_dh_carry = _buffer(workspace, "at_dh_carry", (B, H))
+    U_x = _buffer(workspace, "U_x", (T, B, H))
+    W_h = _buffer(workspace, "W_h", (B, H))
+    p_m_dz_yhat = _buffer(workspace, "p_m_dz_yhat", (T, B, 1))
+    sum_p_m_dz_yhat = _buffer(workspace, "sum_p_m_dz_yhat", (T, B, O))
+    u_dh = _buffer(workspace, "u_dh", (T, B, H))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, H))
+    u_dh_init1 = _buffer(workspace, "u_dh_init1", (B, H))
+    pre_dz_h = _buffer(workspace, "pre_dz_h", (T, B, H))
+    pre_dz_h_2 = _buffer(workspace, "pre_dz_h_2", (T, B, H))
+    W_turned = _buffer(workspace, "W_turned", (H, H))
     h[0] = h_init1
     dh_carry[T] = 0.0
     # U_x[t] = U @ x[t]
     np.matmul(x.reshape(T * B, I), U.T, out=U_x.reshape(T * B, H))
+    # W_turned = W.T
+    W_turned[...] = W.T
     for t in range(T):
         # W_h[t] = W @ h[t-1]
-        np.matmul(h[t], W.T, out=W_h)
+        np.dot(h[t], W_turned, out=W_h)
         # z_h[t] = U @ x[t] + W @ h[t-1]
         # h[t] = tanh(z_h[t])
         out = h[t + 1]
@@ -237,9 +247,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # z_yhat[t] = V @ h[t]
     np.matmul(h[1:T + 1].reshape(T * B, H), V.T, out=z_yhat.reshape(T * B, O))
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -278,7 +287,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         np.add(pre_dz_h_2[t], dh_carry[t + 1], out=out)
         out *= pre_dz_h[t]
         # dh_carry[t] = W.T @ dz_h[t]
-        np.matmul(dz_h[t], W, out=dh_carry[t])
+        np.dot(dz_h[t], W, out=dh_carry[t])
     # dx[t] = U.T @ dz_h[t]
     np.matmul(dz_h.reshape(T * B, H), U, out=dx.reshape(T * B, I))
     # dU = sum_tb(dz_h[t] @ x[t].T)
@@ -303,23 +312,20 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     }
 
 
-def _softmax(z, out=None):
-    """Along the last axis; shifted, so that it can not overflow."""
-    out = np.exp(z - z.max(axis=-1, keepdims=True), out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
 
 
-def _log_softmax(z, out=None):
-    """Along the last axis; finite where the softmax underflows."""
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
-    return out
-
-
-def _softmax_cross_entropy(y, z, out=None):
-    """-y . log softmax(z)."""
-    return np.negative((y * _log_softmax(z)).sum(axis=-1, keepdims=True), out=out)
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -338,6 +344,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):

@@ -27,7 +27,7 @@
 
 #ifdef ELMAN_BIAS_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double elman_bias_two_to(double shifted)
+static ELMAN_BIAS_INLINE double elman_bias_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double elman_bias_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double elman_bias_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static ELMAN_BIAS_INLINE double elman_bias_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef ELMAN_BIAS_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double elman_bias_exp(double z)
+static ELMAN_BIAS_INLINE double elman_bias_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -77,7 +74,7 @@ static double elman_bias_exp(double z)
 
 #ifdef ELMAN_BIAS_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double elman_bias_tanh(double z)
+static ELMAN_BIAS_INLINE double elman_bias_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -778,20 +775,21 @@ static void elman_bias_pack_turned(size_t rows, size_t cols, const double *a, si
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void elman_bias_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef ELMAN_BIAS_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        elman_bias_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        elman_bias_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -804,6 +802,12 @@ static void elman_bias_sums(size_t rows, size_t cols, size_t inner, const double
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t elman_bias_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1011,43 +1015,49 @@ int elman_bias_forward(const elman_bias_sizes *sizes, const elman_bias_params *p
     elman_bias_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     elman_bias_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    elman_bias_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        elman_bias_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* a[t] = b + W @ h[t-1] + U @ x[t] */
-        /* h[t] = tanh(a[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = elman_bias_tanh(b[i] + U_x[(t * B + b_) * H + i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    elman_bias_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* o[t] = c + V @ h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < O; ++i) {
-                o[(t * B + b_) * O + i] = c[i] + V_h[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(o[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], o[t]) */
-    elman_bias_softmax_with_loss(T * B, O, y, o, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += elman_bias_steps(B)) {
+        const size_t some = T - first < elman_bias_steps(B) ? T - first : elman_bias_steps(B);
+        /* U_x[t] = U @ x[t] */
+        elman_bias_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            elman_bias_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* a[t] = b + W @ h[t-1] + U @ x[t] */
+            /* h[t] = tanh(a[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = elman_bias_tanh(b[i] + U_x[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        elman_bias_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* o[t] = c + V @ h[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < O; ++i) {
+                    o[((first + t) * B + b_) * O + i] = c[i] + V_h[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(o[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], o[t]) */
+        elman_bias_softmax_with_loss(some * B, O, &y[(first * B) * O], &o[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     ELMAN_BIAS_APART
@@ -1160,94 +1170,119 @@ int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_pa
     elman_bias_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     elman_bias_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    elman_bias_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        elman_bias_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* a[t] = b + W @ h[t-1] + U @ x[t] */
-        /* h[t] = tanh(a[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = elman_bias_tanh(b[i] + U_x[(t * B + b_) * H + i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    elman_bias_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* o[t] = c + V @ h[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < O; ++i) {
-                o[(t * B + b_) * O + i] = c[i] + V_h[(t * B + b_) * O + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dV, O * H);
     }
-    /* yhat[t] = softmax(o[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], o[t]) */
-    elman_bias_softmax_with_loss(T * B, O, y, o, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dc, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += elman_bias_steps(B)) {
+        const size_t some = T - first < elman_bias_steps(B) ? T - first : elman_bias_steps(B);
+        /* U_x[t] = U @ x[t] */
+        elman_bias_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            elman_bias_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* a[t] = b + W @ h[t-1] + U @ x[t] */
+            /* h[t] = tanh(a[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = elman_bias_tanh(b[i] + U_x[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        elman_bias_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* o[t] = c + V @ h[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < O; ++i) {
+                    o[((first + t) * B + b_) * O + i] = c[i] + V_h[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(o[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], o[t]) */
+        elman_bias_softmax_with_loss(some * B, O, &y[(first * B) * O], &o[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* do[t] = yhat[t] - y[t] */
+        ELMAN_BIAS_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            do_[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_do[t] = V.T @ do[t] */
+        elman_bias_product(some * B, H, O, &do_[(first * B) * O], O, V_panels, &V_do[(first * B) * H], H);
+        /* dV = sum_tb(do[t] @ h[t].T) */
+        elman_bias_sums(O, H, some * B, &do_[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* dc = sum_tb(do[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += do_[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     ELMAN_BIAS_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* do[t] = yhat[t] - y[t] */
-    ELMAN_BIAS_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        do_[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dU, H * I);
     }
-    /* V_do[t] = V.T @ do[t] */
-    elman_bias_product(T * B, H, O, do_, O, V_panels, V_do, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ do[t] + dh_carry[t+1] */
-        /* da[t] = dh[t] * (1 - h[t] * h[t]) */
-        ELMAN_BIAS_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            da[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_do[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ da[t] */
-        elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dW, H * H);
     }
-    /* dx[t] = U.T @ da[t] */
-    elman_bias_product(T * B, I, H, da, H, U_panels, dx, I);
-    /* dU = sum_tb(da[t] @ x[t].T) */
-    elman_bias_sums(H, I, T * B, da, H, x, I, dU, I);
-    /* dW = sum_tb(da[t] @ h[t-1].T) */
-    elman_bias_sums(H, H, T * B, da, H, h, H, dW, H);
-    /* dV = sum_tb(do[t] @ h[t].T) */
-    elman_bias_sums(O, H, T * B, do_, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(da[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += da[(t * B + b_) * H + i];
+    if (T == 0 || B == 0) {
+        elman_bias_clear(db, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < elman_bias_steps(B) ? first : elman_bias_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ do[t] + dh_carry[t+1] */
+            /* da[t] = dh[t] * (1 - h[t] * h[t]) */
+            ELMAN_BIAS_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                da[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_do[(t * B) * H + k] + dh_carry[k]);
             }
+            /* dh_carry[t] = W.T @ da[t] */
+            elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(do[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += do_[(t * B + b_) * O + i];
+        /* dx[t] = U.T @ da[t] */
+        elman_bias_product(some * B, I, H, &da[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(da[t] @ x[t].T) */
+        elman_bias_sums(H, I, some * B, &da[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(da[t] @ h[t-1].T) */
+        elman_bias_sums(H, H, some * B, &da[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* db = sum_tb(da[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += da[((first + t) * B + b_) * H + i];
+                }
             }
+            db[i] = total;
         }
-        dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
     ELMAN_BIAS_APART
@@ -1384,45 +1419,61 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
     elman_bias_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     elman_bias_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    elman_bias_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        elman_bias_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* a[t] = b + W @ h[t-1] + U @ x[t] */
-        /* h[t] = tanh(a[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = elman_bias_tanh(b[i] + U_x[(t * B + b_) * H + i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    elman_bias_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* o[t] = c + V @ h[t] */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < O; ++i) {
-                o[(t * B + b_) * O + i] = c[i] + V_h[(t * B + b_) * O + i];
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(o[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], o[t]) */
-    elman_bias_softmax_with_loss(T * B, O, y, o, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += elman_bias_steps(B)) {
+        const size_t some = T - first < elman_bias_steps(B) ? T - first : elman_bias_steps(B);
+        /* U_x[t] = U @ x[t] */
+        elman_bias_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            elman_bias_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* a[t] = b + W @ h[t-1] + U @ x[t] */
+            /* h[t] = tanh(a[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = elman_bias_tanh(b[i] + U_x[(t * B + b_) * H + i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        elman_bias_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* o[t] = c + V @ h[t] */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < O; ++i) {
+                    o[((first + t) * B + b_) * O + i] = c[i] + V_h[((first + t) * B + b_) * O + i];
+                    dyhat[((first + t) * B + b_) * O + i] = yhat_bar[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(o[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], o[t]) */
+        elman_bias_softmax_with_loss(some * B, O, &y[(first * B) * O], &o[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_do[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b_) * O + i] * dyhat[((first + t) * B + b_) * O + i];
+                }
+                p_m_do[(first + t) * B + b_] = total;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1433,35 +1484,6 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        ELMAN_BIAS_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* p_m_do[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b_) * O + i] * dyhat[(t * B + b_) * O + i];
-            }
-            p_m_do[t * B + b_] = total;
-        }
-    }
-    /* sum_p_m_do[t] = p_m_do[t] */
-    /* m_do[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* do[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_do[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            ELMAN_BIAS_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_do = p_m_do[t * B + b_];
-                do_[(t * B + b_) * O + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_do);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     elman_bias_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1472,46 +1494,84 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
             }
         }
     }
-    /* V_do[t] = V.T @ do[t] */
-    elman_bias_product(T * B, H, O, do_, O, V_panels, V_do, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ do[t] + dh_carry[t+1] */
-        /* da[t] = dh[t] * (1 - h[t] * h[t]) */
-        ELMAN_BIAS_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            da[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_do[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ da[t] */
-        elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dU, H * I);
     }
-    /* dx[t] = U.T @ da[t] */
-    elman_bias_product(T * B, I, H, da, H, U_panels, dx, I);
-    /* dU = sum_tb(da[t] @ x[t].T) */
-    elman_bias_sums(H, I, T * B, da, H, x, I, dU, I);
-    /* dW = sum_tb(da[t] @ h[t-1].T) */
-    elman_bias_sums(H, H, T * B, da, H, h, H, dW, H);
-    /* dV = sum_tb(do[t] @ h[t].T) */
-    elman_bias_sums(O, H, T * B, do_, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(da[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dW, H * H);
+    }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        elman_bias_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < elman_bias_steps(B) ? first : elman_bias_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            ELMAN_BIAS_APART
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += da[(t * B + b_) * H + i];
+                dloss[(first + t) * B + b_] = dL[0];
             }
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(do[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* sum_p_m_do[t] = p_m_do[t] */
+        /* m_do[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* do[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_do[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += do_[(t * B + b_) * O + i];
+                ELMAN_BIAS_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_do = p_m_do[(first + t) * B + b_];
+                    do_[((first + t) * B + b_) * O + i] = dloss[(first + t) * B + b_] * (yhat[((first + t) * B + b_) * O + i] - y[((first + t) * B + b_) * O + i]) + yhat[((first + t) * B + b_) * O + i] * (dyhat[((first + t) * B + b_) * O + i] - sum_p_m_do);
+                }
             }
         }
-        dc[i] = total;
+        /* V_do[t] = V.T @ do[t] */
+        elman_bias_product(some * B, H, O, &do_[(first * B) * O], O, V_panels, &V_do[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ do[t] + dh_carry[t+1] */
+            /* da[t] = dh[t] * (1 - h[t] * h[t]) */
+            ELMAN_BIAS_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                da[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_do[(t * B) * H + k] + dh_carry[k]);
+            }
+            /* dh_carry[t] = W.T @ da[t] */
+            elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
+        }
+        /* dx[t] = U.T @ da[t] */
+        elman_bias_product(some * B, I, H, &da[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(da[t] @ x[t].T) */
+        elman_bias_sums(H, I, some * B, &da[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(da[t] @ h[t-1].T) */
+        elman_bias_sums(H, H, some * B, &da[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(do[t] @ h[t].T) */
+        elman_bias_sums(O, H, some * B, &do_[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(da[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += da[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dc = sum_tb(do[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += do_[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     ELMAN_BIAS_APART

@@ -27,7 +27,7 @@
 
 #ifdef GRU_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double gru_two_to(double shifted)
+static GRU_INLINE double gru_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double gru_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double gru_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static GRU_INLINE double gru_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef GRU_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double gru_exp(double z)
+static GRU_INLINE double gru_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -76,8 +73,27 @@ static double gru_exp(double z)
 #endif
 
 #ifdef GRU_VECTORS
+/* exp(z) for z <= 0, where 2^n does not overflow and so is one factor. */
+static GRU_INLINE double gru_exp_below(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    const double power = gru_two_to(half) * gru_two_to(rest);
+    return power * gru_near_zero(r) + power;
+}
+#else
+static double gru_exp_below(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef GRU_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double gru_tanh(double z)
+static GRU_INLINE double gru_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -106,9 +122,9 @@ static double gru_tanh(double z)
 #endif
 
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
-static double gru_sigmoid(double z)
+static GRU_INLINE double gru_sigmoid(double z)
 {
-    const double e = gru_exp(z < 0.0 ? z : -z);
+    const double e = gru_exp_below(z < 0.0 ? z : -z);
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
@@ -785,20 +801,21 @@ static void gru_pack_turned(size_t rows, size_t cols, const double *a, size_t in
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void gru_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef GRU_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        gru_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        gru_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -811,6 +828,12 @@ static void gru_sums(size_t rows, size_t cols, size_t inner, const double *a, si
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t gru_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1043,63 +1066,69 @@ int gru_forward(const gru_sizes *sizes, const gru_params *params, const gru_inpu
     gru_pack_turned(H, I, U_r, I, 3 * H, 0, 0, U_rzh_panels_t);
     gru_pack_turned(H, I, U_z, I, 3 * H, 0, H, U_rzh_panels_t);
     gru_pack_turned(H, I, U_h, I, 3 * H, 0, 2 * H, U_rzh_panels_t);
-    /* U_rzh_x[t] = U_rzh @ x[t] */
-    gru_product(T * B, 3 * H, I, x, I, U_rzh_panels_t, U_rzh_x, 3 * H);
     /* W_rz_panels_t = W_rz.T, packed */
     gru_pack_turned(H, H, W_r, H, 2 * H, 0, 0, W_rz_panels_t);
     gru_pack_turned(H, H, W_z, H, 2 * H, 0, H, W_rz_panels_t);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_rz_h[t] = W_rz @ h[t-1] */
-        gru_product(B, 2 * H, H, &h[(t * B) * H], H, W_rz_panels_t, W_rz_h, 2 * H);
-        /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
-        /* r[t] = sigmoid(z_r[t]) */
-        /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
-        /* z[t] = sigmoid(z_z[t]) */
-        /* m_z_htilde[t] = r[t] * h[t-1] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double r = gru_sigmoid(U_r_x[(t * B + b) * (3 * H) + i] + b_r[i] + W_r_h[b * (2 * H) + i]);
-                z[b * H + i] = gru_sigmoid(U_z_x[(t * B + b) * (3 * H) + i] + b_z[i] + W_z_h[b * (2 * H) + i]);
-                m_z_htilde[b * H + i] = r * h[(t * B + b) * H + i];
-            }
-        }
-        /* W_h_m_z_htilde[t] = W_h @ m_z_htilde[t] */
-        gru_product(B, H, H, m_z_htilde, H, W_h_panels_t, W_h_m_z_htilde, H);
-        /* z_htilde[t] = U_h @ x[t] + W_h @ m_z_htilde[t] + b_h */
-        /* htilde[t] = tanh(z_htilde[t]) */
-        /* h[t] = z[t] * h[t-1] + (1 - z[t]) * htilde[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double htilde = gru_tanh(U_h_x[(t * B + b) * (3 * H) + i] + b_h[i] + W_h_m_z_htilde[b * H + i]);
-                h[((t + 1) * B + b) * H + i] = z[b * H + i] * h[(t * B + b) * H + i] + (1.0 - z[b * H + i]) * htilde;
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    gru_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    gru_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += gru_steps(B)) {
+        const size_t some = T - first < gru_steps(B) ? T - first : gru_steps(B);
+        /* U_rzh_x[t] = U_rzh @ x[t] */
+        gru_product(some * B, 3 * H, I, &x[(first * B) * I], I, U_rzh_panels_t, &U_rzh_x[(first * B) * (3 * H)], 3 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_rz_h[t] = W_rz @ h[t-1] */
+            gru_product(B, 2 * H, H, &h[(t * B) * H], H, W_rz_panels_t, W_rz_h, 2 * H);
+            /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
+            /* r[t] = sigmoid(z_r[t]) */
+            /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
+            /* z[t] = sigmoid(z_z[t]) */
+            /* m_z_htilde[t] = r[t] * h[t-1] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double r = gru_sigmoid(U_r_x[(t * B + b) * (3 * H) + i] + b_r[i] + W_r_h[b * (2 * H) + i]);
+                    z[b * H + i] = gru_sigmoid(U_z_x[(t * B + b) * (3 * H) + i] + b_z[i] + W_z_h[b * (2 * H) + i]);
+                    m_z_htilde[b * H + i] = r * h[(t * B + b) * H + i];
+                }
+            }
+            /* W_h_m_z_htilde[t] = W_h @ m_z_htilde[t] */
+            gru_product(B, H, H, m_z_htilde, H, W_h_panels_t, W_h_m_z_htilde, H);
+            /* z_htilde[t] = U_h @ x[t] + W_h @ m_z_htilde[t] + b_h */
+            /* htilde[t] = tanh(z_htilde[t]) */
+            /* h[t] = z[t] * h[t-1] + (1 - z[t]) * htilde[t] */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double htilde = gru_tanh(U_h_x[(t * B + b) * (3 * H) + i] + b_h[i] + W_h_m_z_htilde[b * H + i]);
+                    h[((t + 1) * B + b) * H + i] = z[b * H + i] * h[(t * B + b) * H + i] + (1.0 - z[b * H + i]) * htilde;
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        gru_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h[((first + t) * B + b) * O + i] + b_y[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        gru_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     GRU_APART
@@ -1260,181 +1289,224 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
     gru_pack(H, I, U_r, 3 * H, I, 0, 0, U_rzh_panels);
     gru_pack(H, I, U_z, 3 * H, I, H, 0, U_rzh_panels);
     gru_pack(H, I, U_h, 3 * H, I, 2 * H, 0, U_rzh_panels);
-    /* U_rzh_x[t] = U_rzh @ x[t] */
-    gru_product(T * B, 3 * H, I, x, I, U_rzh_panels_t, U_rzh_x, 3 * H);
     /* W_rz_panels_t = W_rz.T, packed */
     gru_pack_turned(H, H, W_r, H, 2 * H, 0, 0, W_rz_panels_t);
     gru_pack_turned(H, H, W_z, H, 2 * H, 0, H, W_rz_panels_t);
     /* W_rz_panels = W_rz, packed */
     gru_pack(H, H, W_r, 2 * H, H, 0, 0, W_rz_panels);
     gru_pack(H, H, W_z, 2 * H, H, H, 0, W_rz_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_rz_h[t] = W_rz @ h[t-1] */
-        gru_product(B, 2 * H, H, &h[(t * B) * H], H, W_rz_panels_t, W_rz_h, 2 * H);
-        /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
-        /* r[t] = sigmoid(z_r[t]) */
-        /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
-        /* z[t] = sigmoid(z_z[t]) */
-        /* m_z_htilde[t] = r[t] * h[t-1] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
-                const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
-                const double r_here = gru_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (2 * H) + i]);
-                r[(t * B + b) * (3 * H) + i] = r_here;
-                z[(t * B + b) * (3 * H) + i] = gru_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (2 * H) + i]);
-                m_z_htilde[(t * B + b) * H + i] = r_here * h[(t * B + b) * H + i];
-            }
-        }
-        /* W_h_m_z_htilde[t] = W_h @ m_z_htilde[t] */
-        gru_product(B, H, H, &m_z_htilde[(t * B) * H], H, W_h_panels_t, W_h_m_z_htilde, H);
-        /* z_htilde[t] = U_h @ x[t] + W_h @ m_z_htilde[t] + b_h */
-        /* htilde[t] = tanh(z_htilde[t]) */
-        /* h[t] = z[t] * h[t-1] + (1 - z[t]) * htilde[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_h_x_here = U_h_x[(t * B + b) * (3 * H) + i];
-                const double htilde_here = gru_tanh(U_h_x_here + b_h[i] + W_h_m_z_htilde[b * H + i]);
-                htilde[(t * B + b) * (3 * H) + i] = htilde_here;
-                h[((t + 1) * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * h[(t * B + b) * H + i] + (1.0 - z[(t * B + b) * (3 * H) + i]) * htilde_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    gru_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_clear(dV, O * H);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    gru_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        gru_clear(db_y, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += gru_steps(B)) {
+        const size_t some = T - first < gru_steps(B) ? T - first : gru_steps(B);
+        /* U_rzh_x[t] = U_rzh @ x[t] */
+        gru_product(some * B, 3 * H, I, &x[(first * B) * I], I, U_rzh_panels_t, &U_rzh_x[(first * B) * (3 * H)], 3 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_rz_h[t] = W_rz @ h[t-1] */
+            gru_product(B, 2 * H, H, &h[(t * B) * H], H, W_rz_panels_t, W_rz_h, 2 * H);
+            /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
+            /* r[t] = sigmoid(z_r[t]) */
+            /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
+            /* z[t] = sigmoid(z_z[t]) */
+            /* m_z_htilde[t] = r[t] * h[t-1] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
+                    const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
+                    const double r_here = gru_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (2 * H) + i]);
+                    r[(t * B + b) * (3 * H) + i] = r_here;
+                    z[(t * B + b) * (3 * H) + i] = gru_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (2 * H) + i]);
+                    m_z_htilde[(t * B + b) * H + i] = r_here * h[(t * B + b) * H + i];
+                }
+            }
+            /* W_h_m_z_htilde[t] = W_h @ m_z_htilde[t] */
+            gru_product(B, H, H, &m_z_htilde[(t * B) * H], H, W_h_panels_t, W_h_m_z_htilde, H);
+            /* z_htilde[t] = U_h @ x[t] + W_h @ m_z_htilde[t] + b_h */
+            /* htilde[t] = tanh(z_htilde[t]) */
+            /* h[t] = z[t] * h[t-1] + (1 - z[t]) * htilde[t] */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_h_x_here = U_h_x[(t * B + b) * (3 * H) + i];
+                    const double htilde_here = gru_tanh(U_h_x_here + b_h[i] + W_h_m_z_htilde[b * H + i]);
+                    htilde[(t * B + b) * (3 * H) + i] = htilde_here;
+                    h[((t + 1) * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * h[(t * B + b) * H + i] + (1.0 - z[(t * B + b) * (3 * H) + i]) * htilde_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        gru_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h[((first + t) * B + b) * O + i] + b_y[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        gru_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        GRU_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        gru_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? db_y[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            db_y[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     GRU_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    GRU_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        gru_clear(dU_r, H * I);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    gru_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dhtilde[t] = dh[t] * (1 - z[t]) */
-        /* dz_htilde[t] = dhtilde[t] * (1 - htilde[t] * htilde[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double dh_here = V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
-                dh[b * H + i] = dh_here;
-                dz_htilde[(t * B + b) * (3 * H) + i] = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - htilde[(t * B + b) * (3 * H) + i] * htilde[(t * B + b) * (3 * H) + i]) * dh_here;
-            }
-        }
-        /* dm_z_htilde[t] = W_h.T @ dz_htilde[t] */
-        gru_product(B, H, H, &dz_htilde[(t * B) * (3 * H)], 3 * H, W_h_panels, dm_z_htilde, H);
-        /* dz[t] = dh[t] * h[t-1] - dh[t] * htilde[t] */
-        /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
-        /* dr[t] = dm_z_htilde[t] * h[t-1] */
-        /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_z[(t * B + b) * (3 * H) + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - htilde[(t * B + b) * (3 * H) + i]) * dh[b * H + i];
-                dz_r[(t * B + b) * (3 * H) + i] = h[(t * B + b) * H + i] * r[(t * B + b) * (3 * H) + i] * (1.0 - r[(t * B + b) * (3 * H) + i]) * dm_z_htilde[b * H + i];
-            }
-        }
-        /* W_rz_dz_rz[t] = W_rz.T @ dz_rz[t] */
-        gru_product(B, H, 2 * H, &dz_rz[(t * B) * (3 * H)], 3 * H, W_rz_panels, W_rz_dz_rz, H);
-        /* dh_carry[t] = dh[t] * z[t] + dm_z_htilde[t] * r[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + r[(t * B + b) * (3 * H) + i] * dm_z_htilde[b * H + i] + W_rz_dz_rz[b * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_clear(dU_z, H * I);
     }
-    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-    gru_sums(H, I, T * B, dz_r, 3 * H, x, I, dU_r, I);
-    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-    gru_sums(H, I, T * B, dz_z, 3 * H, x, I, dU_z, I);
-    /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
-    gru_sums(H, I, T * B, dz_htilde, 3 * H, x, I, dU_h, I);
-    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-    gru_sums(H, H, T * B, dz_r, 3 * H, h, H, dW_r, H);
-    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-    gru_sums(H, H, T * B, dz_z, 3 * H, h, H, dW_z, H);
-    /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
-    gru_sums(H, H, T * B, dz_htilde, 3 * H, m_z_htilde, H, dW_h, H);
-    /* db_r = sum_tb(dz_r[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        gru_clear(dU_h, H * I);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dW_r, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dW_z, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dW_h, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_r, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_z, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_h, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < gru_steps(B) ? first : gru_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dhtilde[t] = dh[t] * (1 - z[t]) */
+            /* dz_htilde[t] = dhtilde[t] * (1 - htilde[t] * htilde[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_r[(t * B + b) * (3 * H) + i];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double dh_here = V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
+                    dh[b * H + i] = dh_here;
+                    dz_htilde[(t * B + b) * (3 * H) + i] = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - htilde[(t * B + b) * (3 * H) + i] * htilde[(t * B + b) * (3 * H) + i]) * dh_here;
+                }
             }
-        }
-        db_r[i] = total;
-    }
-    /* db_z = sum_tb(dz_z[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* dm_z_htilde[t] = W_h.T @ dz_htilde[t] */
+            gru_product(B, H, H, &dz_htilde[(t * B) * (3 * H)], 3 * H, W_h_panels, dm_z_htilde, H);
+            /* dz[t] = dh[t] * h[t-1] - dh[t] * htilde[t] */
+            /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
+            /* dr[t] = dm_z_htilde[t] * h[t-1] */
+            /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_z[(t * B + b) * (3 * H) + i];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_z[(t * B + b) * (3 * H) + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - htilde[(t * B + b) * (3 * H) + i]) * dh[b * H + i];
+                    dz_r[(t * B + b) * (3 * H) + i] = h[(t * B + b) * H + i] * r[(t * B + b) * (3 * H) + i] * (1.0 - r[(t * B + b) * (3 * H) + i]) * dm_z_htilde[b * H + i];
+                }
             }
-        }
-        db_z[i] = total;
-    }
-    /* db_h = sum_tb(dz_htilde[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* W_rz_dz_rz[t] = W_rz.T @ dz_rz[t] */
+            gru_product(B, H, 2 * H, &dz_rz[(t * B) * (3 * H)], 3 * H, W_rz_panels, W_rz_dz_rz, H);
+            /* dh_carry[t] = dh[t] * z[t] + dm_z_htilde[t] * r[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_htilde[(t * B + b) * (3 * H) + i];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + r[(t * B + b) * (3 * H) + i] * dm_z_htilde[b * H + i] + W_rz_dz_rz[b * H + i];
+                }
             }
         }
-        db_h[i] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    gru_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
+        gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
+        gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
+        gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
+        gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
+        gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
+        gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
+        /* db_r = sum_tb(dz_r[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_r[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_r[((first + t) * B + b) * (3 * H) + i];
+                }
             }
+            db_r[i] = total;
         }
-        db_y[i] = total;
+        /* db_z = sum_tb(dz_z[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_z[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_z[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_z[i] = total;
+        }
+        /* db_h = sum_tb(dz_htilde[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_h[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_htilde[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_h[i] = total;
+        }
+        /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
+        gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
     }
     /* dh_init1 = dh_carry[0] */
     GRU_APART
     for (size_t k = 0; k < B * H; ++k) {
         dh_init1[k] = dh_carry[k];
     }
-    /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-    gru_product(T * B, I, 3 * H, dz_r_z_htilde, 3 * H, U_rzh_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }
@@ -1612,73 +1684,89 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
     gru_pack(H, I, U_r, 3 * H, I, 0, 0, U_rzh_panels);
     gru_pack(H, I, U_z, 3 * H, I, H, 0, U_rzh_panels);
     gru_pack(H, I, U_h, 3 * H, I, 2 * H, 0, U_rzh_panels);
-    /* U_rzh_x[t] = U_rzh @ x[t] */
-    gru_product(T * B, 3 * H, I, x, I, U_rzh_panels_t, U_rzh_x, 3 * H);
     /* W_rz_panels_t = W_rz.T, packed */
     gru_pack_turned(H, H, W_r, H, 2 * H, 0, 0, W_rz_panels_t);
     gru_pack_turned(H, H, W_z, H, 2 * H, 0, H, W_rz_panels_t);
     /* W_rz_panels = W_rz, packed */
     gru_pack(H, H, W_r, 2 * H, H, 0, 0, W_rz_panels);
     gru_pack(H, H, W_z, 2 * H, H, H, 0, W_rz_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_rz_h[t] = W_rz @ h[t-1] */
-        gru_product(B, 2 * H, H, &h[(t * B) * H], H, W_rz_panels_t, W_rz_h, 2 * H);
-        /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
-        /* r[t] = sigmoid(z_r[t]) */
-        /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
-        /* z[t] = sigmoid(z_z[t]) */
-        /* m_z_htilde[t] = r[t] * h[t-1] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
-                const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
-                const double r_here = gru_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (2 * H) + i]);
-                r[(t * B + b) * (3 * H) + i] = r_here;
-                z[(t * B + b) * (3 * H) + i] = gru_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (2 * H) + i]);
-                m_z_htilde[(t * B + b) * H + i] = r_here * h[(t * B + b) * H + i];
-            }
-        }
-        /* W_h_m_z_htilde[t] = W_h @ m_z_htilde[t] */
-        gru_product(B, H, H, &m_z_htilde[(t * B) * H], H, W_h_panels_t, W_h_m_z_htilde, H);
-        /* z_htilde[t] = U_h @ x[t] + W_h @ m_z_htilde[t] + b_h */
-        /* htilde[t] = tanh(z_htilde[t]) */
-        /* h[t] = z[t] * h[t-1] + (1 - z[t]) * htilde[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_h_x_here = U_h_x[(t * B + b) * (3 * H) + i];
-                const double htilde_here = gru_tanh(U_h_x_here + b_h[i] + W_h_m_z_htilde[b * H + i]);
-                htilde[(t * B + b) * (3 * H) + i] = htilde_here;
-                h[((t + 1) * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * h[(t * B + b) * H + i] + (1.0 - z[(t * B + b) * (3 * H) + i]) * htilde_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    gru_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    gru_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += gru_steps(B)) {
+        const size_t some = T - first < gru_steps(B) ? T - first : gru_steps(B);
+        /* U_rzh_x[t] = U_rzh @ x[t] */
+        gru_product(some * B, 3 * H, I, &x[(first * B) * I], I, U_rzh_panels_t, &U_rzh_x[(first * B) * (3 * H)], 3 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_rz_h[t] = W_rz @ h[t-1] */
+            gru_product(B, 2 * H, H, &h[(t * B) * H], H, W_rz_panels_t, W_rz_h, 2 * H);
+            /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
+            /* r[t] = sigmoid(z_r[t]) */
+            /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
+            /* z[t] = sigmoid(z_z[t]) */
+            /* m_z_htilde[t] = r[t] * h[t-1] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
+                    const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
+                    const double r_here = gru_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (2 * H) + i]);
+                    r[(t * B + b) * (3 * H) + i] = r_here;
+                    z[(t * B + b) * (3 * H) + i] = gru_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (2 * H) + i]);
+                    m_z_htilde[(t * B + b) * H + i] = r_here * h[(t * B + b) * H + i];
+                }
+            }
+            /* W_h_m_z_htilde[t] = W_h @ m_z_htilde[t] */
+            gru_product(B, H, H, &m_z_htilde[(t * B) * H], H, W_h_panels_t, W_h_m_z_htilde, H);
+            /* z_htilde[t] = U_h @ x[t] + W_h @ m_z_htilde[t] + b_h */
+            /* htilde[t] = tanh(z_htilde[t]) */
+            /* h[t] = z[t] * h[t-1] + (1 - z[t]) * htilde[t] */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_h_x_here = U_h_x[(t * B + b) * (3 * H) + i];
+                    const double htilde_here = gru_tanh(U_h_x_here + b_h[i] + W_h_m_z_htilde[b * H + i]);
+                    htilde[(t * B + b) * (3 * H) + i] = htilde_here;
+                    h[((t + 1) * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * h[(t * B + b) * H + i] + (1.0 - z[(t * B + b) * (3 * H) + i]) * htilde_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        gru_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h[((first + t) * B + b) * O + i] + b_y[i];
+                    dyhat[((first + t) * B + b) * O + i] = yhat_bar[((first + t) * B + b) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        gru_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b) * O + i] * dyhat[((first + t) * B + b) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1689,35 +1777,6 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        GRU_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b) * O + i] * dyhat[(t * B + b) * O + i];
-            }
-            p_m_dz_yhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     gru_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1728,97 +1787,155 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    gru_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dhtilde[t] = dh[t] * (1 - z[t]) */
-        /* dz_htilde[t] = dhtilde[t] * (1 - htilde[t] * htilde[t]) */
-        for (size_t b = 0; b < B; ++b) {
+    if (T == 0 || B == 0) {
+        gru_clear(dU_r, H * I);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dU_z, H * I);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dU_h, H * I);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dW_r, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dW_z, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dW_h, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_r, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_z, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_h, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_clear(db_y, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < gru_steps(B) ? first : gru_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
             GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double dh_here = u_dh[(t * B + b) * H + i] + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
-                dh[b * H + i] = dh_here;
-                dz_htilde[(t * B + b) * (3 * H) + i] = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - htilde[(t * B + b) * (3 * H) + i] * htilde[(t * B + b) * (3 * H) + i]) * dh_here;
-            }
-        }
-        /* dm_z_htilde[t] = W_h.T @ dz_htilde[t] */
-        gru_product(B, H, H, &dz_htilde[(t * B) * (3 * H)], 3 * H, W_h_panels, dm_z_htilde, H);
-        /* dz[t] = dh[t] * h[t-1] - dh[t] * htilde[t] */
-        /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
-        /* dr[t] = dm_z_htilde[t] * h[t-1] */
-        /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_z[(t * B + b) * (3 * H) + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - htilde[(t * B + b) * (3 * H) + i]) * dh[b * H + i];
-                dz_r[(t * B + b) * (3 * H) + i] = h[(t * B + b) * H + i] * r[(t * B + b) * (3 * H) + i] * (1.0 - r[(t * B + b) * (3 * H) + i]) * dm_z_htilde[b * H + i];
-            }
-        }
-        /* W_rz_dz_rz[t] = W_rz.T @ dz_rz[t] */
-        gru_product(B, H, 2 * H, &dz_rz[(t * B) * (3 * H)], 3 * H, W_rz_panels, W_rz_dz_rz, H);
-        /* dh_carry[t] = dh[t] * z[t] + dm_z_htilde[t] * r[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_APART
-            for (size_t i = 0; i < H; ++i) {
-                dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + r[(t * B + b) * (3 * H) + i] * dm_z_htilde[b * H + i] + W_rz_dz_rz[b * H + i];
-            }
-        }
-    }
-    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-    gru_sums(H, I, T * B, dz_r, 3 * H, x, I, dU_r, I);
-    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-    gru_sums(H, I, T * B, dz_z, 3 * H, x, I, dU_z, I);
-    /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
-    gru_sums(H, I, T * B, dz_htilde, 3 * H, x, I, dU_h, I);
-    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-    gru_sums(H, H, T * B, dz_r, 3 * H, h, H, dW_r, H);
-    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-    gru_sums(H, H, T * B, dz_z, 3 * H, h, H, dW_z, H);
-    /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
-    gru_sums(H, H, T * B, dz_htilde, 3 * H, m_z_htilde, H, dW_h, H);
-    /* db_r = sum_tb(dz_r[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_r[(t * B + b) * (3 * H) + i];
+                dloss[(first + t) * B + b] = dL[0];
             }
         }
-        db_r[i] = total;
-    }
-    /* db_z = sum_tb(dz_z[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_z[(t * B + b) * (3 * H) + i];
+                GRU_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b];
+                    dz_yhat[((first + t) * B + b) * O + i] = dloss[(first + t) * B + b] * (yhat[((first + t) * B + b) * O + i] - y[((first + t) * B + b) * O + i]) + yhat[((first + t) * B + b) * O + i] * (dyhat[((first + t) * B + b) * O + i] - sum_p_m_dz_yhat);
+                }
             }
         }
-        db_z[i] = total;
-    }
-    /* db_h = sum_tb(dz_htilde[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        gru_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dhtilde[t] = dh[t] * (1 - z[t]) */
+            /* dz_htilde[t] = dhtilde[t] * (1 - htilde[t] * htilde[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_htilde[(t * B + b) * (3 * H) + i];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double dh_here = u_dh[(t * B + b) * H + i] + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
+                    dh[b * H + i] = dh_here;
+                    dz_htilde[(t * B + b) * (3 * H) + i] = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - htilde[(t * B + b) * (3 * H) + i] * htilde[(t * B + b) * (3 * H) + i]) * dh_here;
+                }
             }
-        }
-        db_h[i] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    gru_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* dm_z_htilde[t] = W_h.T @ dz_htilde[t] */
+            gru_product(B, H, H, &dz_htilde[(t * B) * (3 * H)], 3 * H, W_h_panels, dm_z_htilde, H);
+            /* dz[t] = dh[t] * h[t-1] - dh[t] * htilde[t] */
+            /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
+            /* dr[t] = dm_z_htilde[t] * h[t-1] */
+            /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_z[(t * B + b) * (3 * H) + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - htilde[(t * B + b) * (3 * H) + i]) * dh[b * H + i];
+                    dz_r[(t * B + b) * (3 * H) + i] = h[(t * B + b) * H + i] * r[(t * B + b) * (3 * H) + i] * (1.0 - r[(t * B + b) * (3 * H) + i]) * dm_z_htilde[b * H + i];
+                }
+            }
+            /* W_rz_dz_rz[t] = W_rz.T @ dz_rz[t] */
+            gru_product(B, H, 2 * H, &dz_rz[(t * B) * (3 * H)], 3 * H, W_rz_panels, W_rz_dz_rz, H);
+            /* dh_carry[t] = dh[t] * z[t] + dm_z_htilde[t] * r[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + r[(t * B + b) * (3 * H) + i] * dm_z_htilde[b * H + i] + W_rz_dz_rz[b * H + i];
+                }
             }
         }
-        db_y[i] = total;
+        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
+        gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
+        gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
+        gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
+        gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
+        gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
+        gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
+        /* db_r = sum_tb(dz_r[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_r[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_r[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_r[i] = total;
+        }
+        /* db_z = sum_tb(dz_z[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_z[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_z[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_z[i] = total;
+        }
+        /* db_h = sum_tb(dz_htilde[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_h[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_htilde[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_h[i] = total;
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? db_y[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            db_y[i] = total;
+        }
+        /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
+        gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
     }
     /* at_dh_carry = dh_carry[0] */
     GRU_APART
@@ -1840,8 +1957,6 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
     for (size_t k = 0; k < B * H; ++k) {
         dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
-    /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-    gru_product(T * B, I, 3 * H, dz_r_z_htilde, 3 * H, U_rzh_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }

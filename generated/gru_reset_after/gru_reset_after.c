@@ -27,7 +27,7 @@
 
 #ifdef GRU_RESET_AFTER_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double gru_reset_after_two_to(double shifted)
+static GRU_RESET_AFTER_INLINE double gru_reset_after_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double gru_reset_after_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double gru_reset_after_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static GRU_RESET_AFTER_INLINE double gru_reset_after_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef GRU_RESET_AFTER_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double gru_reset_after_exp(double z)
+static GRU_RESET_AFTER_INLINE double gru_reset_after_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -76,8 +73,27 @@ static double gru_reset_after_exp(double z)
 #endif
 
 #ifdef GRU_RESET_AFTER_VECTORS
+/* exp(z) for z <= 0, where 2^n does not overflow and so is one factor. */
+static GRU_RESET_AFTER_INLINE double gru_reset_after_exp_below(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    const double power = gru_reset_after_two_to(half) * gru_reset_after_two_to(rest);
+    return power * gru_reset_after_near_zero(r) + power;
+}
+#else
+static double gru_reset_after_exp_below(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef GRU_RESET_AFTER_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double gru_reset_after_tanh(double z)
+static GRU_RESET_AFTER_INLINE double gru_reset_after_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -106,9 +122,9 @@ static double gru_reset_after_tanh(double z)
 #endif
 
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
-static double gru_reset_after_sigmoid(double z)
+static GRU_RESET_AFTER_INLINE double gru_reset_after_sigmoid(double z)
 {
-    const double e = gru_reset_after_exp(z < 0.0 ? z : -z);
+    const double e = gru_reset_after_exp_below(z < 0.0 ? z : -z);
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
@@ -785,20 +801,21 @@ static void gru_reset_after_pack_turned(size_t rows, size_t cols, const double *
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void gru_reset_after_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef GRU_RESET_AFTER_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        gru_reset_after_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        gru_reset_after_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -811,6 +828,12 @@ static void gru_reset_after_sums(size_t rows, size_t cols, size_t inner, const d
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t gru_reset_after_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1038,56 +1061,62 @@ int gru_reset_after_forward(const gru_reset_after_sizes *sizes, const gru_reset_
     gru_reset_after_pack_turned(H, I, U_r, I, 3 * H, 0, 0, U_rzn_panels_t);
     gru_reset_after_pack_turned(H, I, U_z, I, 3 * H, 0, H, U_rzn_panels_t);
     gru_reset_after_pack_turned(H, I, U_n, I, 3 * H, 0, 2 * H, U_rzn_panels_t);
-    /* U_rzn_x[t] = U_rzn @ x[t] */
-    gru_reset_after_product(T * B, 3 * H, I, x, I, U_rzn_panels_t, U_rzn_x, 3 * H);
     /* W_rzn_panels_t = W_rzn.T, packed */
     gru_reset_after_pack_turned(H, H, W_r, H, 3 * H, 0, 0, W_rzn_panels_t);
     gru_reset_after_pack_turned(H, H, W_z, H, 3 * H, 0, H, W_rzn_panels_t);
     gru_reset_after_pack_turned(H, H, W_n, H, 3 * H, 0, 2 * H, W_rzn_panels_t);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_rzn_h[t] = W_rzn @ h[t-1] */
-        gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
-        /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
-        /* r[t] = sigmoid(z_r[t]) */
-        /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
-        /* z[t] = sigmoid(z_z[t]) */
-        /* m_z_n[t] = W_n @ h[t-1] + c_n */
-        /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
-        /* n[t] = tanh(z_n[t]) */
-        /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double r = gru_reset_after_sigmoid(U_r_x[(t * B + b) * (3 * H) + i] + b_r[i] + W_r_h[b * (3 * H) + i]);
-                const double z = gru_reset_after_sigmoid(U_z_x[(t * B + b) * (3 * H) + i] + b_z[i] + W_z_h[b * (3 * H) + i]);
-                const double n = gru_reset_after_tanh(U_n_x[(t * B + b) * (3 * H) + i] + b_n[i] + r * (W_n_h[b * (3 * H) + i] + c_n[i]));
-                h[((t + 1) * B + b) * H + i] = (1.0 - z) * n + z * h[(t * B + b) * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    gru_reset_after_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    gru_reset_after_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += gru_reset_after_steps(B)) {
+        const size_t some = T - first < gru_reset_after_steps(B) ? T - first : gru_reset_after_steps(B);
+        /* U_rzn_x[t] = U_rzn @ x[t] */
+        gru_reset_after_product(some * B, 3 * H, I, &x[(first * B) * I], I, U_rzn_panels_t, &U_rzn_x[(first * B) * (3 * H)], 3 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_rzn_h[t] = W_rzn @ h[t-1] */
+            gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
+            /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
+            /* r[t] = sigmoid(z_r[t]) */
+            /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
+            /* z[t] = sigmoid(z_z[t]) */
+            /* m_z_n[t] = W_n @ h[t-1] + c_n */
+            /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
+            /* n[t] = tanh(z_n[t]) */
+            /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double r = gru_reset_after_sigmoid(U_r_x[(t * B + b) * (3 * H) + i] + b_r[i] + W_r_h[b * (3 * H) + i]);
+                    const double z = gru_reset_after_sigmoid(U_z_x[(t * B + b) * (3 * H) + i] + b_z[i] + W_z_h[b * (3 * H) + i]);
+                    const double n = gru_reset_after_tanh(U_n_x[(t * B + b) * (3 * H) + i] + b_n[i] + r * (W_n_h[b * (3 * H) + i] + c_n[i]));
+                    h[((t + 1) * B + b) * H + i] = (1.0 - z) * n + z * h[(t * B + b) * H + i];
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        gru_reset_after_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h[((first + t) * B + b) * O + i] + b_y[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        gru_reset_after_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     GRU_RESET_AFTER_APART
@@ -1243,8 +1272,6 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     gru_reset_after_pack(H, I, U_r, 3 * H, I, 0, 0, U_rzn_panels);
     gru_reset_after_pack(H, I, U_z, 3 * H, I, H, 0, U_rzn_panels);
     gru_reset_after_pack(H, I, U_n, 3 * H, I, 2 * H, 0, U_rzn_panels);
-    /* U_rzn_x[t] = U_rzn @ x[t] */
-    gru_reset_after_product(T * B, 3 * H, I, x, I, U_rzn_panels_t, U_rzn_x, 3 * H);
     /* W_rzn_panels_t = W_rzn.T, packed */
     gru_reset_after_pack_turned(H, H, W_r, H, 3 * H, 0, 0, W_rzn_panels_t);
     gru_reset_after_pack_turned(H, H, W_z, H, 3 * H, 0, H, W_rzn_panels_t);
@@ -1253,222 +1280,270 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
     gru_reset_after_pack(H, H, W_r, 3 * H, H, 0, 0, W_rzn_panels);
     gru_reset_after_pack(H, H, W_z, 3 * H, H, H, 0, W_rzn_panels);
     gru_reset_after_pack(H, H, W_n, 3 * H, H, 2 * H, 0, W_rzn_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_rzn_h[t] = W_rzn @ h[t-1] */
-        gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
-        /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
-        /* r[t] = sigmoid(z_r[t]) */
-        /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
-        /* z[t] = sigmoid(z_z[t]) */
-        /* m_z_n[t] = W_n @ h[t-1] + c_n */
-        /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
-        /* n[t] = tanh(z_n[t]) */
-        /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
-                const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
-                const double U_n_x_here = U_n_x[(t * B + b) * (3 * H) + i];
-                const double r_here = gru_reset_after_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (3 * H) + i]);
-                r[(t * B + b) * (3 * H) + i] = r_here;
-                const double z_here = gru_reset_after_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (3 * H) + i]);
-                z[(t * B + b) * (3 * H) + i] = z_here;
-                const double m_z_n_here = W_n_h[b * (3 * H) + i] + c_n[i];
-                m_z_n[(t * B + b) * (3 * H) + i] = m_z_n_here;
-                const double n_here = gru_reset_after_tanh(U_n_x_here + b_n[i] + r_here * m_z_n_here);
-                n[(t * B + b) * H + i] = n_here;
-                h[((t + 1) * B + b) * H + i] = (1.0 - z_here) * n_here + z_here * h[(t * B + b) * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    gru_reset_after_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dV, O * H);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    gru_reset_after_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_y, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += gru_reset_after_steps(B)) {
+        const size_t some = T - first < gru_reset_after_steps(B) ? T - first : gru_reset_after_steps(B);
+        /* U_rzn_x[t] = U_rzn @ x[t] */
+        gru_reset_after_product(some * B, 3 * H, I, &x[(first * B) * I], I, U_rzn_panels_t, &U_rzn_x[(first * B) * (3 * H)], 3 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_rzn_h[t] = W_rzn @ h[t-1] */
+            gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
+            /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
+            /* r[t] = sigmoid(z_r[t]) */
+            /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
+            /* z[t] = sigmoid(z_z[t]) */
+            /* m_z_n[t] = W_n @ h[t-1] + c_n */
+            /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
+            /* n[t] = tanh(z_n[t]) */
+            /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
+                    const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
+                    const double U_n_x_here = U_n_x[(t * B + b) * (3 * H) + i];
+                    const double r_here = gru_reset_after_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (3 * H) + i]);
+                    r[(t * B + b) * (3 * H) + i] = r_here;
+                    const double z_here = gru_reset_after_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (3 * H) + i]);
+                    z[(t * B + b) * (3 * H) + i] = z_here;
+                    const double m_z_n_here = W_n_h[b * (3 * H) + i] + c_n[i];
+                    m_z_n[(t * B + b) * (3 * H) + i] = m_z_n_here;
+                    const double n_here = gru_reset_after_tanh(U_n_x_here + b_n[i] + r_here * m_z_n_here);
+                    n[(t * B + b) * H + i] = n_here;
+                    h[((t + 1) * B + b) * H + i] = (1.0 - z_here) * n_here + z_here * h[(t * B + b) * H + i];
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        gru_reset_after_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h[((first + t) * B + b) * O + i] + b_y[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        gru_reset_after_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        GRU_RESET_AFTER_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        gru_reset_after_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        gru_reset_after_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? db_y[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            db_y[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     GRU_RESET_AFTER_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    GRU_RESET_AFTER_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dU_r, H * I);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    gru_reset_after_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dn[t] = dh[t] * (1 - z[t]) */
-        /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
-        /* dm_z_n[t] = dz_n[t] * r[t] */
-        /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
-        /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
-        /* dr[t] = dz_n[t] * m_z_n[t] */
-        /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double n_here_ = n[(t * B + b) * H + i];
-                const double r_here_ = r[(t * B + b) * (3 * H) + i];
-                const double V_dz_yhat_here = V_dz_yhat[(t * B + b) * H + i];
-                const double m_z_n_here_ = m_z_n[(t * B + b) * (3 * H) + i];
-                const double dh_here = V_dz_yhat_here + dh_carry[b * H + i];
-                dh[b * H + i] = dh_here;
-                const double dz_n_here = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - n_here_ * n_here_) * dh_here;
-                dz_n[(t * B + b) * H + i] = dz_n_here;
-                dm_z_n[(t * B + b) * (3 * H) + i] = r_here_ * dz_n_here;
-                dz_z[(t * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - n_here_) * dh_here;
-                dz_r[(t * B + b) * (3 * H) + i] = m_z_n_here_ * r_here_ * (1.0 - r_here_) * dz_n_here;
-            }
-        }
-        /* dz_r_dz_z_dm_z_n[t] = concat(dz_r[t], dz_z[t], dm_z_n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[b * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
-            }
-        }
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[b * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
-            }
-        }
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[b * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * (3 * H) + i];
-            }
-        }
-        /* W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t] */
-        gru_reset_after_product(B, H, 3 * H, dz_r_dz_z_dm_z_n, 3 * H, W_rzn_panels, W_rzn_dz_r_dz_z_dm_z_n, H);
-        /* dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dU_z, H * I);
     }
-    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-    gru_reset_after_sums(H, I, T * B, dz_r, 3 * H, x, I, dU_r, I);
-    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-    gru_reset_after_sums(H, I, T * B, dz_z, H, x, I, dU_z, I);
-    /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
-    gru_reset_after_sums(H, I, T * B, dz_n, H, x, I, dU_n, I);
-    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-    gru_reset_after_sums(H, H, T * B, dz_r, 3 * H, h, H, dW_r, H);
-    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-    gru_reset_after_sums(H, H, T * B, dz_z, H, h, H, dW_z, H);
-    /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
-    gru_reset_after_sums(H, H, T * B, dm_z_n, 3 * H, h, H, dW_n, H);
-    /* db_r = sum_tb(dz_r[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dU_n, H * I);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dW_r, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dW_z, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dW_n, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_r, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_z, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_n, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dc_n, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < gru_reset_after_steps(B) ? first : gru_reset_after_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dn[t] = dh[t] * (1 - z[t]) */
+            /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
+            /* dm_z_n[t] = dz_n[t] * r[t] */
+            /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
+            /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
+            /* dr[t] = dz_n[t] * m_z_n[t] */
+            /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_r[(t * B + b) * (3 * H) + i];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double n_here_ = n[(t * B + b) * H + i];
+                    const double r_here_ = r[(t * B + b) * (3 * H) + i];
+                    const double V_dz_yhat_here = V_dz_yhat[(t * B + b) * H + i];
+                    const double m_z_n_here_ = m_z_n[(t * B + b) * (3 * H) + i];
+                    const double dh_here = V_dz_yhat_here + dh_carry[b * H + i];
+                    dh[b * H + i] = dh_here;
+                    const double dz_n_here = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - n_here_ * n_here_) * dh_here;
+                    dz_n[(t * B + b) * H + i] = dz_n_here;
+                    dm_z_n[(t * B + b) * (3 * H) + i] = r_here_ * dz_n_here;
+                    dz_z[(t * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - n_here_) * dh_here;
+                    dz_r[(t * B + b) * (3 * H) + i] = m_z_n_here_ * r_here_ * (1.0 - r_here_) * dz_n_here;
+                }
             }
-        }
-        db_r[i] = total;
-    }
-    /* db_z = sum_tb(dz_z[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* dz_r_dz_z_dm_z_n[t] = concat(dz_r[t], dz_z[t], dm_z_n[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_z[(t * B + b) * H + i];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_r_dz_z_dm_z_n[b * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
+                }
             }
-        }
-        db_z[i] = total;
-    }
-    /* db_n = sum_tb(dz_n[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_n[(t * B + b) * H + i];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_r_dz_z_dm_z_n[b * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
+                }
             }
-        }
-        db_n[i] = total;
-    }
-    /* dc_n = sum_tb(dm_z_n[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dm_z_n[(t * B + b) * (3 * H) + i];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_r_dz_z_dm_z_n[b * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * (3 * H) + i];
+                }
             }
-        }
-        dc_n[i] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    gru_reset_after_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t] */
+            gru_reset_after_product(B, H, 3 * H, dz_r_dz_z_dm_z_n, 3 * H, W_rzn_panels, W_rzn_dz_r_dz_z_dm_z_n, H);
+            /* dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
+                }
             }
         }
-        db_y[i] = total;
+        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
+        gru_reset_after_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
+        gru_reset_after_sums(H, I, some * B, &dz_z[(first * B) * H], H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
+        gru_reset_after_sums(H, I, some * B, &dz_n[(first * B) * H], H, &x[(first * B) * I], I, dU_n, I, first + some < T);
+        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
+        gru_reset_after_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
+        gru_reset_after_sums(H, H, some * B, &dz_z[(first * B) * H], H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
+        gru_reset_after_sums(H, H, some * B, &dm_z_n[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_n, H, first + some < T);
+        /* db_r = sum_tb(dz_r[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_r[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_r[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_r[i] = total;
+        }
+        /* db_z = sum_tb(dz_z[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_z[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_z[((first + t) * B + b) * H + i];
+                }
+            }
+            db_z[i] = total;
+        }
+        /* db_n = sum_tb(dz_n[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_n[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_n[((first + t) * B + b) * H + i];
+                }
+            }
+            db_n[i] = total;
+        }
+        /* dc_n = sum_tb(dm_z_n[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? dc_n[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dm_z_n[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            dc_n[i] = total;
+        }
+        /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_rzn[((first + t) * B + b) * (3 * H) + i] = dz_r[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+        }
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_rzn[((first + t) * B + b) * (3 * H) + H + i] = dz_z[((first + t) * B + b) * H + i];
+                }
+            }
+        }
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_rzn[((first + t) * B + b) * (3 * H) + 2 * H + i] = dz_n[((first + t) * B + b) * H + i];
+                }
+            }
+        }
+        /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
+        gru_reset_after_product(some * B, I, 3 * H, &dz_rzn[(first * B) * (3 * H)], 3 * H, U_rzn_panels, &dx[(first * B) * I], I);
     }
     /* dh_init1 = dh_carry[0] */
     GRU_RESET_AFTER_APART
     for (size_t k = 0; k < B * H; ++k) {
         dh_init1[k] = dh_carry[k];
     }
-    /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
-            }
-        }
-    }
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
-            }
-        }
-    }
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + 2 * H + i] = dz_n[(t * B + b) * H + i];
-            }
-        }
-    }
-    /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-    gru_reset_after_product(T * B, I, 3 * H, dz_rzn, 3 * H, U_rzn_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }
@@ -1642,8 +1717,6 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     gru_reset_after_pack(H, I, U_r, 3 * H, I, 0, 0, U_rzn_panels);
     gru_reset_after_pack(H, I, U_z, 3 * H, I, H, 0, U_rzn_panels);
     gru_reset_after_pack(H, I, U_n, 3 * H, I, 2 * H, 0, U_rzn_panels);
-    /* U_rzn_x[t] = U_rzn @ x[t] */
-    gru_reset_after_product(T * B, 3 * H, I, x, I, U_rzn_panels_t, U_rzn_x, 3 * H);
     /* W_rzn_panels_t = W_rzn.T, packed */
     gru_reset_after_pack_turned(H, H, W_r, H, 3 * H, 0, 0, W_rzn_panels_t);
     gru_reset_after_pack_turned(H, H, W_z, H, 3 * H, 0, H, W_rzn_panels_t);
@@ -1652,60 +1725,78 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     gru_reset_after_pack(H, H, W_r, 3 * H, H, 0, 0, W_rzn_panels);
     gru_reset_after_pack(H, H, W_z, 3 * H, H, H, 0, W_rzn_panels);
     gru_reset_after_pack(H, H, W_n, 3 * H, H, 2 * H, 0, W_rzn_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_rzn_h[t] = W_rzn @ h[t-1] */
-        gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
-        /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
-        /* r[t] = sigmoid(z_r[t]) */
-        /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
-        /* z[t] = sigmoid(z_z[t]) */
-        /* m_z_n[t] = W_n @ h[t-1] + c_n */
-        /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
-        /* n[t] = tanh(z_n[t]) */
-        /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
-                const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
-                const double U_n_x_here = U_n_x[(t * B + b) * (3 * H) + i];
-                const double r_here = gru_reset_after_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (3 * H) + i]);
-                r[(t * B + b) * (3 * H) + i] = r_here;
-                const double z_here = gru_reset_after_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (3 * H) + i]);
-                z[(t * B + b) * (3 * H) + i] = z_here;
-                const double m_z_n_here = W_n_h[b * (3 * H) + i] + c_n[i];
-                m_z_n[(t * B + b) * (3 * H) + i] = m_z_n_here;
-                const double n_here = gru_reset_after_tanh(U_n_x_here + b_n[i] + r_here * m_z_n_here);
-                n[(t * B + b) * H + i] = n_here;
-                h[((t + 1) * B + b) * H + i] = (1.0 - z_here) * n_here + z_here * h[(t * B + b) * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    gru_reset_after_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h[(t * B + b) * O + i] + b_y[i];
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    gru_reset_after_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += gru_reset_after_steps(B)) {
+        const size_t some = T - first < gru_reset_after_steps(B) ? T - first : gru_reset_after_steps(B);
+        /* U_rzn_x[t] = U_rzn @ x[t] */
+        gru_reset_after_product(some * B, 3 * H, I, &x[(first * B) * I], I, U_rzn_panels_t, &U_rzn_x[(first * B) * (3 * H)], 3 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_rzn_h[t] = W_rzn @ h[t-1] */
+            gru_reset_after_product(B, 3 * H, H, &h[(t * B) * H], H, W_rzn_panels_t, W_rzn_h, 3 * H);
+            /* z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r */
+            /* r[t] = sigmoid(z_r[t]) */
+            /* z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z */
+            /* z[t] = sigmoid(z_z[t]) */
+            /* m_z_n[t] = W_n @ h[t-1] + c_n */
+            /* z_n[t] = U_n @ x[t] + b_n + r[t] * m_z_n[t] */
+            /* n[t] = tanh(z_n[t]) */
+            /* h[t] = (1 - z[t]) * n[t] + z[t] * h[t-1] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_r_x_here = U_r_x[(t * B + b) * (3 * H) + i];
+                    const double U_z_x_here = U_z_x[(t * B + b) * (3 * H) + i];
+                    const double U_n_x_here = U_n_x[(t * B + b) * (3 * H) + i];
+                    const double r_here = gru_reset_after_sigmoid(U_r_x_here + b_r[i] + W_r_h[b * (3 * H) + i]);
+                    r[(t * B + b) * (3 * H) + i] = r_here;
+                    const double z_here = gru_reset_after_sigmoid(U_z_x_here + b_z[i] + W_z_h[b * (3 * H) + i]);
+                    z[(t * B + b) * (3 * H) + i] = z_here;
+                    const double m_z_n_here = W_n_h[b * (3 * H) + i] + c_n[i];
+                    m_z_n[(t * B + b) * (3 * H) + i] = m_z_n_here;
+                    const double n_here = gru_reset_after_tanh(U_n_x_here + b_n[i] + r_here * m_z_n_here);
+                    n[(t * B + b) * H + i] = n_here;
+                    h[((t + 1) * B + b) * H + i] = (1.0 - z_here) * n_here + z_here * h[(t * B + b) * H + i];
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        gru_reset_after_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h[((first + t) * B + b) * O + i] + b_y[i];
+                    dyhat[((first + t) * B + b) * O + i] = yhat_bar[((first + t) * B + b) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        gru_reset_after_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b) * O + i] * dyhat[((first + t) * B + b) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1716,35 +1807,6 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        GRU_RESET_AFTER_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b) * O + i] * dyhat[(t * B + b) * O + i];
-            }
-            p_m_dz_yhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     gru_reset_after_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1755,126 +1817,212 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    gru_reset_after_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dn[t] = dh[t] * (1 - z[t]) */
-        /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
-        /* dm_z_n[t] = dz_n[t] * r[t] */
-        /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
-        /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
-        /* dr[t] = dz_n[t] * m_z_n[t] */
-        /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double n_here_ = n[(t * B + b) * H + i];
-                const double r_here_ = r[(t * B + b) * (3 * H) + i];
-                const double u_dh_here = u_dh[(t * B + b) * H + i];
-                const double m_z_n_here_ = m_z_n[(t * B + b) * (3 * H) + i];
-                const double dh_here = u_dh_here + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
-                dh[b * H + i] = dh_here;
-                const double dz_n_here = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - n_here_ * n_here_) * dh_here;
-                dz_n[(t * B + b) * H + i] = dz_n_here;
-                dm_z_n[(t * B + b) * (3 * H) + i] = r_here_ * dz_n_here;
-                dz_z[(t * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - n_here_) * dh_here;
-                dz_r[(t * B + b) * (3 * H) + i] = m_z_n_here_ * r_here_ * (1.0 - r_here_) * dz_n_here;
-            }
-        }
-        /* dz_r_dz_z_dm_z_n[t] = concat(dz_r[t], dz_z[t], dm_z_n[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[b * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
-            }
-        }
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[b * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
-            }
-        }
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_r_dz_z_dm_z_n[b * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * (3 * H) + i];
-            }
-        }
-        /* W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t] */
-        gru_reset_after_product(B, H, 3 * H, dz_r_dz_z_dm_z_n, 3 * H, W_rzn_panels, W_rzn_dz_r_dz_z_dm_z_n, H);
-        /* dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dU_r, H * I);
     }
-    /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-    gru_reset_after_sums(H, I, T * B, dz_r, 3 * H, x, I, dU_r, I);
-    /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-    gru_reset_after_sums(H, I, T * B, dz_z, H, x, I, dU_z, I);
-    /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
-    gru_reset_after_sums(H, I, T * B, dz_n, H, x, I, dU_n, I);
-    /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-    gru_reset_after_sums(H, H, T * B, dz_r, 3 * H, h, H, dW_r, H);
-    /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-    gru_reset_after_sums(H, H, T * B, dz_z, H, h, H, dW_z, H);
-    /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
-    gru_reset_after_sums(H, H, T * B, dm_z_n, 3 * H, h, H, dW_n, H);
-    /* db_r = sum_tb(dz_r[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_r[(t * B + b) * (3 * H) + i];
-            }
-        }
-        db_r[i] = total;
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dU_z, H * I);
     }
-    /* db_z = sum_tb(dz_z[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_z[(t * B + b) * H + i];
-            }
-        }
-        db_z[i] = total;
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dU_n, H * I);
     }
-    /* db_n = sum_tb(dz_n[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_n[(t * B + b) * H + i];
-            }
-        }
-        db_n[i] = total;
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dW_r, H * H);
     }
-    /* dc_n = sum_tb(dm_z_n[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dm_z_n[(t * B + b) * (3 * H) + i];
-            }
-        }
-        dc_n[i] = total;
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dW_z, H * H);
     }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    gru_reset_after_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dW_n, H * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_r, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_z, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_n, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dc_n, H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        gru_reset_after_clear(db_y, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < gru_reset_after_steps(B) ? first : gru_reset_after_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            GRU_RESET_AFTER_APART
             for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+                dloss[(first + t) * B + b] = dL[0];
             }
         }
-        db_y[i] = total;
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b];
+                    dz_yhat[((first + t) * B + b) * O + i] = dloss[(first + t) * B + b] * (yhat[((first + t) * B + b) * O + i] - y[((first + t) * B + b) * O + i]) + yhat[((first + t) * B + b) * O + i] * (dyhat[((first + t) * B + b) * O + i] - sum_p_m_dz_yhat);
+                }
+            }
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        gru_reset_after_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dn[t] = dh[t] * (1 - z[t]) */
+            /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
+            /* dm_z_n[t] = dz_n[t] * r[t] */
+            /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
+            /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
+            /* dr[t] = dz_n[t] * m_z_n[t] */
+            /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double n_here_ = n[(t * B + b) * H + i];
+                    const double r_here_ = r[(t * B + b) * (3 * H) + i];
+                    const double u_dh_here = u_dh[(t * B + b) * H + i];
+                    const double m_z_n_here_ = m_z_n[(t * B + b) * (3 * H) + i];
+                    const double dh_here = u_dh_here + V_dz_yhat[(t * B + b) * H + i] + dh_carry[b * H + i];
+                    dh[b * H + i] = dh_here;
+                    const double dz_n_here = (1.0 - z[(t * B + b) * (3 * H) + i]) * (1.0 - n_here_ * n_here_) * dh_here;
+                    dz_n[(t * B + b) * H + i] = dz_n_here;
+                    dm_z_n[(t * B + b) * (3 * H) + i] = r_here_ * dz_n_here;
+                    dz_z[(t * B + b) * H + i] = z[(t * B + b) * (3 * H) + i] * (1.0 - z[(t * B + b) * (3 * H) + i]) * (h[(t * B + b) * H + i] - n_here_) * dh_here;
+                    dz_r[(t * B + b) * (3 * H) + i] = m_z_n_here_ * r_here_ * (1.0 - r_here_) * dz_n_here;
+                }
+            }
+            /* dz_r_dz_z_dm_z_n[t] = concat(dz_r[t], dz_z[t], dm_z_n[t]) */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_r_dz_z_dm_z_n[b * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
+                }
+            }
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_r_dz_z_dm_z_n[b * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
+                }
+            }
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_r_dz_z_dm_z_n[b * (3 * H) + 2 * H + i] = dm_z_n[(t * B + b) * (3 * H) + i];
+                }
+            }
+            /* W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t] */
+            gru_reset_after_product(B, H, 3 * H, dz_r_dz_z_dm_z_n, 3 * H, W_rzn_panels, W_rzn_dz_r_dz_z_dm_z_n, H);
+            /* dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t] */
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dh_carry[b * H + i] = z[(t * B + b) * (3 * H) + i] * dh[b * H + i] + W_rzn_dz_r_dz_z_dm_z_n[b * H + i];
+                }
+            }
+        }
+        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
+        gru_reset_after_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
+        gru_reset_after_sums(H, I, some * B, &dz_z[(first * B) * H], H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
+        gru_reset_after_sums(H, I, some * B, &dz_n[(first * B) * H], H, &x[(first * B) * I], I, dU_n, I, first + some < T);
+        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
+        gru_reset_after_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
+        gru_reset_after_sums(H, H, some * B, &dz_z[(first * B) * H], H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
+        gru_reset_after_sums(H, H, some * B, &dm_z_n[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_n, H, first + some < T);
+        /* db_r = sum_tb(dz_r[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_r[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_r[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            db_r[i] = total;
+        }
+        /* db_z = sum_tb(dz_z[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_z[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_z[((first + t) * B + b) * H + i];
+                }
+            }
+            db_z[i] = total;
+        }
+        /* db_n = sum_tb(dz_n[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_n[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_n[((first + t) * B + b) * H + i];
+                }
+            }
+            db_n[i] = total;
+        }
+        /* dc_n = sum_tb(dm_z_n[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? dc_n[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dm_z_n[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+            dc_n[i] = total;
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        gru_reset_after_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? db_y[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            db_y[i] = total;
+        }
+        /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_rzn[((first + t) * B + b) * (3 * H) + i] = dz_r[((first + t) * B + b) * (3 * H) + i];
+                }
+            }
+        }
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_rzn[((first + t) * B + b) * (3 * H) + H + i] = dz_z[((first + t) * B + b) * H + i];
+                }
+            }
+        }
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                GRU_RESET_AFTER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    dz_rzn[((first + t) * B + b) * (3 * H) + 2 * H + i] = dz_n[((first + t) * B + b) * H + i];
+                }
+            }
+        }
+        /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
+        gru_reset_after_product(some * B, I, 3 * H, &dz_rzn[(first * B) * (3 * H)], 3 * H, U_rzn_panels, &dx[(first * B) * I], I);
     }
     /* at_dh_carry = dh_carry[0] */
     GRU_RESET_AFTER_APART
@@ -1896,33 +2044,6 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
     for (size_t k = 0; k < B * H; ++k) {
         dh_init1[k] = at_dh_carry[k] + u_dh_init1[k];
     }
-    /* dz_rzn[t] = concat(dz_r[t], dz_z[t], dz_n[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + i] = dz_r[(t * B + b) * (3 * H) + i];
-            }
-        }
-    }
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + H + i] = dz_z[(t * B + b) * H + i];
-            }
-        }
-    }
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            GRU_RESET_AFTER_APART
-            for (size_t i = 0; i < H; ++i) {
-                dz_rzn[(t * B + b) * (3 * H) + 2 * H + i] = dz_n[(t * B + b) * H + i];
-            }
-        }
-    }
-    /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-    gru_reset_after_product(T * B, I, 3 * H, dz_rzn, 3 * H, U_rzn_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }

@@ -67,30 +67,33 @@ def _arguments(params, inputs, initial):
     return U_r, U_z, U_n, W_r, W_z, W_n, b_r, b_z, b_n, c_n, V, b_y, x, y, h_init1, T, B, I, H, O
 
 
-def forward(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
         final["h"]: (B, H)
     """
     U_r, U_z, U_n, W_r, W_z, W_n, b_r, b_z, b_n, c_n, V, b_y, x, y, h_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    r_z = np.empty((B, 2 * H), DTYPE)
-    n = np.empty((B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    W_rzn_h = np.empty((B, 3 * H), DTYPE)
-    V_h = np.empty((T, B, O), DTYPE)
-    pre_rzn = np.empty((T, B, 3 * H), DTYPE)
-    U_rzn = np.empty((3 * H, I), DTYPE)
-    U_rzn_x = np.empty((T, B, 3 * H), DTYPE)
-    W_rzn = np.empty((3 * H, H), DTYPE)
-    b_rzn = np.empty((3 * H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    r_z = _buffer(workspace, "r_z", (B, 2 * H))
+    n = _buffer(workspace, "n", (B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    W_rzn_h = _buffer(workspace, "W_rzn_h", (B, 3 * H))
+    V_h = _buffer(workspace, "V_h", (T, B, O))
+    pre_rzn = _buffer(workspace, "pre_rzn", (T, B, 3 * H))
+    U_rzn = _buffer(workspace, "U_rzn", (3 * H, I))
+    U_rzn_x = _buffer(workspace, "U_rzn_x", (T, B, 3 * H))
+    W_rzn = _buffer(workspace, "W_rzn", (3 * H, H))
+    b_rzn = _buffer(workspace, "b_rzn", (3 * H,))
+    W_rzn_turned = _buffer(workspace, "W_rzn_turned", (H, 3 * H))
     r = r_z[..., 0:H]
     z = r_z[..., H:2 * H]
     W_n_h = W_rzn_h[..., 2 * H:3 * H]
@@ -114,9 +117,11 @@ def forward(params, inputs, initial):
     W_rzn[..., 0:H, :] = W_r
     W_rzn[..., H:2 * H, :] = W_z
     W_rzn[..., 2 * H:3 * H, :] = W_n
+    # W_rzn_turned = W_rzn.T
+    W_rzn_turned[...] = W_rzn.T
     for t in range(T):
         # W_rzn_h[t] = W_rzn @ h[t-1]
-        np.matmul(h[t], W_rzn.T, out=W_rzn_h)
+        np.dot(h[t], W_rzn_turned, out=W_rzn_h)
         # z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r
         # r[t] = sigmoid(z_r[t])
         # z_z[t] = U_z @ x[t] + W_z @ h[t-1] + b_z
@@ -140,9 +145,8 @@ def forward(params, inputs, initial):
     # z_yhat[t] = V @ h[t] + b_y
     np.add(V_h, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -154,9 +158,11 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -177,47 +183,48 @@ def value_and_grad(params, inputs, initial):
         final["h"]: (B, H)
     """
     U_r, U_z, U_n, W_r, W_z, W_n, b_r, b_z, b_n, c_n, V, b_y, x, y, h_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    r_z = np.empty((T, B, 2 * H), DTYPE)
-    n = np.empty((T, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    m_z_n = np.empty((T, B, H), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dh = np.empty((B, H), DTYPE)
-    dU_rz = np.empty((2 * H, I), DTYPE)
-    dU_n = np.empty((H, I), DTYPE)
-    dW_rz = np.empty((2 * H, H), DTYPE)
-    dW_n = np.empty((H, H), DTYPE)
-    db_rzn = np.empty((3 * H,), DTYPE)
-    dc_n = np.empty((H,), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dz_r = np.empty((T, B, H), DTYPE)
-    dz_z = np.empty((T, B, H), DTYPE)
-    dm_z_n = np.empty((T, B, H), DTYPE)
-    dz_n = np.empty((T, B, H), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    W_rzn_h = np.empty((B, 3 * H), DTYPE)
-    V_h = np.empty((T, B, O), DTYPE)
-    V_dz_yhat = np.empty((T, B, H), DTYPE)
-    pre_rzn = np.empty((T, B, 3 * H), DTYPE)
-    pre_dz_n = np.empty((T, B, H), DTYPE)
-    pre_dz_z = np.empty((T, B, H), DTYPE)
-    pre_dz_z_2 = np.empty((T, B, H), DTYPE)
-    pre_dz_r = np.empty((T, B, H), DTYPE)
-    U_rzn = np.empty((3 * H, I), DTYPE)
-    dz_rzn = np.empty((T, B, 3 * H), DTYPE)
-    W_rzn = np.empty((3 * H, H), DTYPE)
-    dz_r_dz_z_dm_z_n = np.empty((B, 3 * H), DTYPE)
-    W_rzn_dz_r_dz_z_dm_z_n = np.empty((B, H), DTYPE)
-    U_rzn_x = np.empty((T, B, 3 * H), DTYPE)
-    b_rzn = np.empty((3 * H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    r_z = _buffer(workspace, "r_z", (T, B, 2 * H))
+    n = _buffer(workspace, "n", (T, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    m_z_n = _buffer(workspace, "m_z_n", (T, B, H))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dh = _buffer(workspace, "dh", (B, H))
+    dU_rz = _buffer(workspace, "dU_rz", (2 * H, I))
+    dU_n = _buffer(workspace, "dU_n", (H, I))
+    dW_rz = _buffer(workspace, "dW_rz", (2 * H, H))
+    dW_n = _buffer(workspace, "dW_n", (H, H))
+    db_rzn = _buffer(workspace, "db_rzn", (3 * H,))
+    dc_n = _buffer(workspace, "dc_n", (H,))
+    dV = _buffer(workspace, "dV", (O, H))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dz_r = _buffer(workspace, "dz_r", (T, B, H))
+    dz_z = _buffer(workspace, "dz_z", (T, B, H))
+    dm_z_n = _buffer(workspace, "dm_z_n", (T, B, H))
+    dz_n = _buffer(workspace, "dz_n", (T, B, H))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    W_rzn_h = _buffer(workspace, "W_rzn_h", (B, 3 * H))
+    V_h = _buffer(workspace, "V_h", (T, B, O))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, H))
+    pre_rzn = _buffer(workspace, "pre_rzn", (T, B, 3 * H))
+    pre_dz_n = _buffer(workspace, "pre_dz_n", (T, B, H))
+    pre_dz_z = _buffer(workspace, "pre_dz_z", (T, B, H))
+    pre_dz_z_2 = _buffer(workspace, "pre_dz_z_2", (T, B, H))
+    pre_dz_r = _buffer(workspace, "pre_dz_r", (T, B, H))
+    U_rzn = _buffer(workspace, "U_rzn", (3 * H, I))
+    dz_rzn = _buffer(workspace, "dz_rzn", (T, B, 3 * H))
+    W_rzn = _buffer(workspace, "W_rzn", (3 * H, H))
+    dz_r_dz_z_dm_z_n = _buffer(workspace, "dz_r_dz_z_dm_z_n", (B, 3 * H))
+    W_rzn_dz_r_dz_z_dm_z_n = _buffer(workspace, "W_rzn_dz_r_dz_z_dm_z_n", (B, H))
+    U_rzn_x = _buffer(workspace, "U_rzn_x", (T, B, 3 * H))
+    b_rzn = _buffer(workspace, "b_rzn", (3 * H,))
+    W_rzn_turned = _buffer(workspace, "W_rzn_turned", (H, 3 * H))
     r = r_z[..., 0:H]
     z = r_z[..., H:2 * H]
     dU_r = dU_rz[..., 0:H, :]
@@ -250,9 +257,11 @@ def value_and_grad(params, inputs, initial):
     b_rzn[..., 2 * H:3 * H] = b_n
     # pre_rzn[t] = U_rzn_x[t] + b_rzn
     np.add(U_rzn_x, b_rzn, out=pre_rzn)
+    # W_rzn_turned = W_rzn.T
+    W_rzn_turned[...] = W_rzn.T
     for t in range(T):
         # W_rzn_h[t] = W_rzn @ h[t-1]
-        np.matmul(h[t], W_rzn.T, out=W_rzn_h)
+        np.dot(h[t], W_rzn_turned, out=W_rzn_h)
         # m_z_n[t] = W_n @ h[t-1] + c_n
         np.add(W_n_h, c_n, out=m_z_n[t])
         # z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r
@@ -277,9 +286,8 @@ def value_and_grad(params, inputs, initial):
     # z_yhat[t] = V @ h[t] + b_y
     np.add(V_h, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -321,7 +329,7 @@ def value_and_grad(params, inputs, initial):
         dz_r_dz_z_dm_z_n[..., H:2 * H] = dz_z[t]
         dz_r_dz_z_dm_z_n[..., 2 * H:3 * H] = dm_z_n[t]
         # W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t]
-        np.matmul(dz_r_dz_z_dm_z_n, W_rzn, out=W_rzn_dz_r_dz_z_dm_z_n)
+        np.dot(dz_r_dz_z_dm_z_n, W_rzn, out=W_rzn_dz_r_dz_z_dm_z_n)
         # dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t]
         out = dh_carry[t]
         np.multiply(dh, z[t], out=out)
@@ -364,9 +372,11 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["yhat"]: (T, B, O), zero if left out
     final_cotangents["h"]: (B, H), zero if left out
     Returns a dictionary:
@@ -394,57 +404,58 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     h_final1_bar = _optional(final_cotangents, "final_cotangents", "h", 0, (B, H))
     h_final1_bar = _shaped("h", h_final1_bar, (B, H), (B, H))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    h = np.empty((T + 1, B, H), DTYPE)
-    r_z = np.empty((T, B, 2 * H), DTYPE)
-    n = np.empty((T, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    m_z_n = np.empty((T, B, H), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dh = np.empty((B, H), DTYPE)
-    dU_rz = np.empty((2 * H, I), DTYPE)
-    dU_n = np.empty((H, I), DTYPE)
-    dW_rz = np.empty((2 * H, H), DTYPE)
-    dW_n = np.empty((H, H), DTYPE)
-    db_rzn = np.empty((3 * H,), DTYPE)
-    dc_n = np.empty((H,), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dyhat = np.empty((T, B, O), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dz_r = np.empty((T, B, H), DTYPE)
-    dz_z = np.empty((T, B, H), DTYPE)
-    dm_z_n = np.empty((T, B, H), DTYPE)
-    dz_n = np.empty((T, B, H), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh_final1 = np.empty((B, H), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    at_dh_carry = np.empty((B, H), DTYPE)
-    W_rzn_h = np.empty((B, 3 * H), DTYPE)
-    V_h = np.empty((T, B, O), DTYPE)
-    p_m_dz_yhat = np.empty((T, B, 1), DTYPE)
-    sum_p_m_dz_yhat = np.empty((T, B, O), DTYPE)
-    u_dh = np.empty((T, B, H), DTYPE)
-    V_dz_yhat = np.empty((T, B, H), DTYPE)
-    u_dh_init1 = np.empty((B, H), DTYPE)
-    pre_rzn = np.empty((T, B, 3 * H), DTYPE)
-    pre_dh = np.empty((T, B, H), DTYPE)
-    pre_dz_n = np.empty((T, B, H), DTYPE)
-    pre_dz_z = np.empty((T, B, H), DTYPE)
-    pre_dz_z_2 = np.empty((T, B, H), DTYPE)
-    pre_dz_r = np.empty((T, B, H), DTYPE)
-    U_rzn = np.empty((3 * H, I), DTYPE)
-    dz_rzn = np.empty((T, B, 3 * H), DTYPE)
-    W_rzn = np.empty((3 * H, H), DTYPE)
-    dz_r_dz_z_dm_z_n = np.empty((B, 3 * H), DTYPE)
-    W_rzn_dz_r_dz_z_dm_z_n = np.empty((B, H), DTYPE)
-    U_rzn_x = np.empty((T, B, 3 * H), DTYPE)
-    b_rzn = np.empty((3 * H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    r_z = _buffer(workspace, "r_z", (T, B, 2 * H))
+    n = _buffer(workspace, "n", (T, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    m_z_n = _buffer(workspace, "m_z_n", (T, B, H))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dh = _buffer(workspace, "dh", (B, H))
+    dU_rz = _buffer(workspace, "dU_rz", (2 * H, I))
+    dU_n = _buffer(workspace, "dU_n", (H, I))
+    dW_rz = _buffer(workspace, "dW_rz", (2 * H, H))
+    dW_n = _buffer(workspace, "dW_n", (H, H))
+    db_rzn = _buffer(workspace, "db_rzn", (3 * H,))
+    dc_n = _buffer(workspace, "dc_n", (H,))
+    dV = _buffer(workspace, "dV", (O, H))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dyhat = _buffer(workspace, "dyhat", (T, B, O))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dz_r = _buffer(workspace, "dz_r", (T, B, H))
+    dz_z = _buffer(workspace, "dz_z", (T, B, H))
+    dm_z_n = _buffer(workspace, "dm_z_n", (T, B, H))
+    dz_n = _buffer(workspace, "dz_n", (T, B, H))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh_final1 = _buffer(workspace, "dh_final1", (B, H))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    at_dh_carry = _buffer(workspace, "at_dh_carry", (B, H))
+    W_rzn_h = _buffer(workspace, "W_rzn_h", (B, 3 * H))
+    V_h = _buffer(workspace, "V_h", (T, B, O))
+    p_m_dz_yhat = _buffer(workspace, "p_m_dz_yhat", (T, B, 1))
+    sum_p_m_dz_yhat = _buffer(workspace, "sum_p_m_dz_yhat", (T, B, O))
+    u_dh = _buffer(workspace, "u_dh", (T, B, H))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, H))
+    u_dh_init1 = _buffer(workspace, "u_dh_init1", (B, H))
+    pre_rzn = _buffer(workspace, "pre_rzn", (T, B, 3 * H))
+    pre_dh = _buffer(workspace, "pre_dh", (T, B, H))
+    pre_dz_n = _buffer(workspace, "pre_dz_n", (T, B, H))
+    pre_dz_z = _buffer(workspace, "pre_dz_z", (T, B, H))
+    pre_dz_z_2 = _buffer(workspace, "pre_dz_z_2", (T, B, H))
+    pre_dz_r = _buffer(workspace, "pre_dz_r", (T, B, H))
+    U_rzn = _buffer(workspace, "U_rzn", (3 * H, I))
+    dz_rzn = _buffer(workspace, "dz_rzn", (T, B, 3 * H))
+    W_rzn = _buffer(workspace, "W_rzn", (3 * H, H))
+    dz_r_dz_z_dm_z_n = _buffer(workspace, "dz_r_dz_z_dm_z_n", (B, 3 * H))
+    W_rzn_dz_r_dz_z_dm_z_n = _buffer(workspace, "W_rzn_dz_r_dz_z_dm_z_n", (B, H))
+    U_rzn_x = _buffer(workspace, "U_rzn_x", (T, B, 3 * H))
+    b_rzn = _buffer(workspace, "b_rzn", (3 * H,))
+    W_rzn_turned = _buffer(workspace, "W_rzn_turned", (H, 3 * H))
     r = r_z[..., 0:H]
     z = r_z[..., H:2 * H]
     dU_r = dU_rz[..., 0:H, :]
@@ -477,9 +488,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     b_rzn[..., 2 * H:3 * H] = b_n
     # pre_rzn[t] = U_rzn_x[t] + b_rzn
     np.add(U_rzn_x, b_rzn, out=pre_rzn)
+    # W_rzn_turned = W_rzn.T
+    W_rzn_turned[...] = W_rzn.T
     for t in range(T):
         # W_rzn_h[t] = W_rzn @ h[t-1]
-        np.matmul(h[t], W_rzn.T, out=W_rzn_h)
+        np.dot(h[t], W_rzn_turned, out=W_rzn_h)
         # m_z_n[t] = W_n @ h[t-1] + c_n
         np.add(W_n_h, c_n, out=m_z_n[t])
         # z_r[t] = U_r @ x[t] + W_r @ h[t-1] + b_r
@@ -504,9 +517,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # z_yhat[t] = V @ h[t] + b_y
     np.add(V_h, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -569,7 +581,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         dz_r_dz_z_dm_z_n[..., H:2 * H] = dz_z[t]
         dz_r_dz_z_dm_z_n[..., 2 * H:3 * H] = dm_z_n[t]
         # W_rzn_dz_r_dz_z_dm_z_n[t] = W_rzn.T @ dz_r_dz_z_dm_z_n[t]
-        np.matmul(dz_r_dz_z_dm_z_n, W_rzn, out=W_rzn_dz_r_dz_z_dm_z_n)
+        np.dot(dz_r_dz_z_dm_z_n, W_rzn, out=W_rzn_dz_r_dz_z_dm_z_n)
         # dh_carry[t] = dh[t] * z[t] + W_n.T @ dm_z_n[t] + W_z.T @ dz_z[t] + W_r.T @ dz_r[t]
         out = dh_carry[t]
         np.multiply(dh, z[t], out=out)
@@ -617,28 +629,26 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
 
 
 def _sigmoid(z, out=None):
-    """1 / (1 + exp(-z)), without overflow and accurate on both sides."""
-    e = np.exp(-np.abs(z))
-    return np.divide(np.where(z >= 0, np.ones_like(e), e), 1.0 + e, out=out)
+    """1 / (1 + exp(-z)), accurate on both sides."""
+    out = np.exp(np.negative(z, out=out), out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
 
 
-def _softmax(z, out=None):
-    """Along the last axis; shifted, so that it can not overflow."""
-    out = np.exp(z - z.max(axis=-1, keepdims=True), out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
 
 
-def _log_softmax(z, out=None):
-    """Along the last axis; finite where the softmax underflows."""
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
-    return out
-
-
-def _softmax_cross_entropy(y, z, out=None):
-    """-y . log softmax(z)."""
-    return np.negative((y * _log_softmax(z)).sum(axis=-1, keepdims=True), out=out)
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -657,6 +667,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):

@@ -27,7 +27,7 @@
 
 #ifdef INDRNN_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double indrnn_two_to(double shifted)
+static INDRNN_INLINE double indrnn_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double indrnn_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double indrnn_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static INDRNN_INLINE double indrnn_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef INDRNN_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double indrnn_exp(double z)
+static INDRNN_INLINE double indrnn_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -75,13 +72,13 @@ static double indrnn_exp(double z)
 }
 #endif
 
-static double indrnn_relu(double z)
+static INDRNN_INLINE double indrnn_relu(double z)
 {
     return z <= 0.0 ? 0.0 : z;
 }
 
 /* 1 where z > 0, else 0. */
-static double indrnn_step(double z)
+static INDRNN_INLINE double indrnn_step(double z)
 {
     return z > 0.0 ? 1.0 : z <= 0.0 ? 0.0 : z;
 }
@@ -759,20 +756,21 @@ static void indrnn_pack_turned(size_t rows, size_t cols, const double *a, size_t
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void indrnn_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef INDRNN_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        indrnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        indrnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -785,6 +783,12 @@ static void indrnn_sums(size_t rows, size_t cols, size_t inner, const double *a,
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t indrnn_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -981,41 +985,47 @@ int indrnn_forward(const indrnn_sizes *sizes, const indrnn_params *params, const
     indrnn_pack_turned(H, I, W, I, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     indrnn_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* W_x[t] = W @ x[t] */
-    indrnn_product(T * B, H, I, x, I, W_panels_t, W_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* z_h[t] = W @ x[t] + u * h[t-1] + b */
-        /* h[t] = relu(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = indrnn_relu(W_x[(t * B + b_) * H + i] + b[i] + u[i] * h[(t * B + b_) * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        indrnn_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    indrnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    indrnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += indrnn_steps(B)) {
+        const size_t some = T - first < indrnn_steps(B) ? T - first : indrnn_steps(B);
+        /* W_x[t] = W @ x[t] */
+        indrnn_product(some * B, H, I, &x[(first * B) * I], I, W_panels_t, &W_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* z_h[t] = W @ x[t] + u * h[t-1] + b */
+            /* h[t] = relu(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                INDRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = indrnn_relu(W_x[(t * B + b_) * H + i] + b[i] + u[i] * h[(t * B + b_) * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        indrnn_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                INDRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        indrnn_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     INDRNN_APART
@@ -1122,117 +1132,142 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
     indrnn_pack(O, H, V, O, H, 0, 0, V_panels);
     /* W_panels = W, packed */
     indrnn_pack(H, I, W, H, I, 0, 0, W_panels);
-    /* W_x[t] = W @ x[t] */
-    indrnn_product(T * B, H, I, x, I, W_panels_t, W_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* z_h[t] = W @ x[t] + u * h[t-1] + b */
-        /* h[t] = relu(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double W_x_here = W_x[(t * B + b_) * H + i];
-                const double z_h_here = W_x_here + b[i] + u[i] * h[(t * B + b_) * H + i];
-                z_h[(t * B + b_) * H + i] = z_h_here;
-                h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h_here);
-            }
-        }
+    if (T == 0 || B == 0) {
+        indrnn_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    indrnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        indrnn_clear(dV, O * H);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    indrnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        indrnn_clear(dc, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += indrnn_steps(B)) {
+        const size_t some = T - first < indrnn_steps(B) ? T - first : indrnn_steps(B);
+        /* W_x[t] = W @ x[t] */
+        indrnn_product(some * B, H, I, &x[(first * B) * I], I, W_panels_t, &W_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* z_h[t] = W @ x[t] + u * h[t-1] + b */
+            /* h[t] = relu(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                INDRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double W_x_here = W_x[(t * B + b_) * H + i];
+                    const double z_h_here = W_x_here + b[i] + u[i] * h[(t * B + b_) * H + i];
+                    z_h[(t * B + b_) * H + i] = z_h_here;
+                    h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h_here);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        indrnn_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                INDRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        indrnn_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        INDRNN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        indrnn_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* step_dz_h[t] = step(z_h[t]) */
+        INDRNN_APART
+        for (size_t k = 0; k < some * B * H; ++k) {
+            step_dz_h[(first * B) * H + k] = indrnn_step(z_h[(first * B) * H + k]);
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     INDRNN_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    INDRNN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        indrnn_clear(dW, H * I);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    indrnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    /* step_dz_h[t] = step(z_h[t]) */
-    INDRNN_APART
-    for (size_t k = 0; k < T * B * H; ++k) {
-        step_dz_h[k] = indrnn_step(z_h[k]);
+    if (T == 0 || B == 0) {
+        indrnn_clear(du, H);
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * step_dz_h[t] */
-        /* dh_carry[t] = dz_h[t] * u */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double step_dz_h_here = step_dz_h[(t * B + b_) * H + i];
-                const double dz_h_here = step_dz_h_here * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-                dz_h[(t * B + b_) * H + i] = dz_h_here;
-                dh_carry[b_ * H + i] = u[i] * dz_h_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        indrnn_clear(db, H);
     }
-    /* dx[t] = W.T @ dz_h[t] */
-    indrnn_product(T * B, I, H, dz_h, H, W_panels, dx, I);
-    /* dW = sum_tb(dz_h[t] @ x[t].T) */
-    indrnn_sums(H, I, T * B, dz_h, H, x, I, dW, I);
-    /* u_du[t] = dz_h[t] * h[t-1] */
-    INDRNN_APART
-    for (size_t k = 0; k < T * B * H; ++k) {
-        u_du[k] = dz_h[k] * h[k];
-    }
-    /* du = sum_tb(dz_h[t] * h[t-1]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < indrnn_steps(B) ? first : indrnn_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * step_dz_h[t] */
+            /* dh_carry[t] = dz_h[t] * u */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += u_du[(t * B + b_) * H + i];
+                INDRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double step_dz_h_here = step_dz_h[(t * B + b_) * H + i];
+                    const double dz_h_here = step_dz_h_here * (V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
+                    dz_h[(t * B + b_) * H + i] = dz_h_here;
+                    dh_carry[b_ * H + i] = u[i] * dz_h_here;
+                }
             }
         }
-        du[i] = total;
-    }
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
-            }
+        /* dx[t] = W.T @ dz_h[t] */
+        indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
+        /* dW = sum_tb(dz_h[t] @ x[t].T) */
+        indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
+        /* u_du[t] = dz_h[t] * h[t-1] */
+        INDRNN_APART
+        for (size_t k = 0; k < some * B * H; ++k) {
+            u_du[(first * B) * H + k] = dz_h[(first * B) * H + k] * h[(first * B) * H + k];
         }
-        db[i] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    indrnn_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * O + i];
+        /* du = sum_tb(dz_h[t] * h[t-1]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? du[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += u_du[((first + t) * B + b_) * H + i];
+                }
             }
+            du[i] = total;
         }
-        dc[i] = total;
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
     }
     /* dh_init1 = dh_carry[0] */
     INDRNN_APART
@@ -1362,46 +1397,67 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     indrnn_pack(O, H, V, O, H, 0, 0, V_panels);
     /* W_panels = W, packed */
     indrnn_pack(H, I, W, H, I, 0, 0, W_panels);
-    /* W_x[t] = W @ x[t] */
-    indrnn_product(T * B, H, I, x, I, W_panels_t, W_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* z_h[t] = W @ x[t] + u * h[t-1] + b */
-        /* h[t] = relu(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double W_x_here = W_x[(t * B + b_) * H + i];
-                const double z_h_here = W_x_here + b[i] + u[i] * h[(t * B + b_) * H + i];
-                z_h[(t * B + b_) * H + i] = z_h_here;
-                h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h_here);
-            }
-        }
+    if (T == 0 || B == 0) {
+        indrnn_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    indrnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    indrnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += indrnn_steps(B)) {
+        const size_t some = T - first < indrnn_steps(B) ? T - first : indrnn_steps(B);
+        /* W_x[t] = W @ x[t] */
+        indrnn_product(some * B, H, I, &x[(first * B) * I], I, W_panels_t, &W_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* z_h[t] = W @ x[t] + u * h[t-1] + b */
+            /* h[t] = relu(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                INDRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double W_x_here = W_x[(t * B + b_) * H + i];
+                    const double z_h_here = W_x_here + b[i] + u[i] * h[(t * B + b_) * H + i];
+                    z_h[(t * B + b_) * H + i] = z_h_here;
+                    h[((t + 1) * B + b_) * H + i] = indrnn_relu(z_h_here);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        indrnn_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                INDRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                    dyhat[((first + t) * B + b_) * O + i] = yhat_bar[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        indrnn_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b_) * O + i] * dyhat[((first + t) * B + b_) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b_] = total;
+            }
+        }
+        /* step_dz_h[t] = step(z_h[t]) */
+        INDRNN_APART
+        for (size_t k = 0; k < some * B * H; ++k) {
+            step_dz_h[(first * B) * H + k] = indrnn_step(z_h[(first * B) * H + k]);
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1412,35 +1468,6 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        INDRNN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b_) * O + i] * dyhat[(t * B + b_) * O + i];
-            }
-            p_m_dz_yhat[t * B + b_] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            INDRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b_];
-                dz_yhat[(t * B + b_) * O + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     indrnn_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1451,68 +1478,101 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    indrnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    /* step_dz_h[t] = step(z_h[t]) */
-    INDRNN_APART
-    for (size_t k = 0; k < T * B * H; ++k) {
-        step_dz_h[k] = indrnn_step(z_h[k]);
+    if (T == 0 || B == 0) {
+        indrnn_clear(dW, H * I);
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * step_dz_h[t] */
-        /* dh_carry[t] = dz_h[t] * u */
-        for (size_t b_ = 0; b_ < B; ++b_) {
+    if (T == 0 || B == 0) {
+        indrnn_clear(du, H);
+    }
+    if (T == 0 || B == 0) {
+        indrnn_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        indrnn_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        indrnn_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < indrnn_steps(B) ? first : indrnn_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
             INDRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double step_dz_h_here = step_dz_h[(t * B + b_) * H + i];
-                const double dz_h_here = step_dz_h_here * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
-                dz_h[(t * B + b_) * H + i] = dz_h_here;
-                dh_carry[b_ * H + i] = u[i] * dz_h_here;
-            }
-        }
-    }
-    /* dx[t] = W.T @ dz_h[t] */
-    indrnn_product(T * B, I, H, dz_h, H, W_panels, dx, I);
-    /* dW = sum_tb(dz_h[t] @ x[t].T) */
-    indrnn_sums(H, I, T * B, dz_h, H, x, I, dW, I);
-    /* u_du[t] = dz_h[t] * h[t-1] */
-    INDRNN_APART
-    for (size_t k = 0; k < T * B * H; ++k) {
-        u_du[k] = dz_h[k] * h[k];
-    }
-    /* du = sum_tb(dz_h[t] * h[t-1]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += u_du[(t * B + b_) * H + i];
+                dloss[(first + t) * B + b_] = dL[0];
             }
         }
-        du[i] = total;
-    }
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+                INDRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b_];
+                    dz_yhat[((first + t) * B + b_) * O + i] = dloss[(first + t) * B + b_] * (yhat[((first + t) * B + b_) * O + i] - y[((first + t) * B + b_) * O + i]) + yhat[((first + t) * B + b_) * O + i] * (dyhat[((first + t) * B + b_) * O + i] - sum_p_m_dz_yhat);
+                }
             }
         }
-        db[i] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    indrnn_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        indrnn_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * step_dz_h[t] */
+            /* dh_carry[t] = dz_h[t] * u */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * O + i];
+                INDRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double step_dz_h_here = step_dz_h[(t * B + b_) * H + i];
+                    const double dz_h_here = step_dz_h_here * (u_dh[(t * B + b_) * H + i] + V_dz_yhat[(t * B + b_) * H + i] + dh_carry[b_ * H + i]);
+                    dz_h[(t * B + b_) * H + i] = dz_h_here;
+                    dh_carry[b_ * H + i] = u[i] * dz_h_here;
+                }
             }
         }
-        dc[i] = total;
+        /* dx[t] = W.T @ dz_h[t] */
+        indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
+        /* dW = sum_tb(dz_h[t] @ x[t].T) */
+        indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
+        /* u_du[t] = dz_h[t] * h[t-1] */
+        INDRNN_APART
+        for (size_t k = 0; k < some * B * H; ++k) {
+            u_du[(first * B) * H + k] = dz_h[(first * B) * H + k] * h[(first * B) * H + k];
+        }
+        /* du = sum_tb(dz_h[t] * h[t-1]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? du[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += u_du[((first + t) * B + b_) * H + i];
+                }
+            }
+            du[i] = total;
+        }
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     INDRNN_APART

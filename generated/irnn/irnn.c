@@ -27,7 +27,7 @@
 
 #ifdef IRNN_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double irnn_two_to(double shifted)
+static IRNN_INLINE double irnn_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double irnn_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double irnn_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static IRNN_INLINE double irnn_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef IRNN_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double irnn_exp(double z)
+static IRNN_INLINE double irnn_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -75,13 +72,13 @@ static double irnn_exp(double z)
 }
 #endif
 
-static double irnn_relu(double z)
+static IRNN_INLINE double irnn_relu(double z)
 {
     return z <= 0.0 ? 0.0 : z;
 }
 
 /* 1 where z > 0, else 0. */
-static double irnn_step(double z)
+static IRNN_INLINE double irnn_step(double z)
 {
     return z > 0.0 ? 1.0 : z <= 0.0 ? 0.0 : z;
 }
@@ -759,20 +756,21 @@ static void irnn_pack_turned(size_t rows, size_t cols, const double *a, size_t i
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void irnn_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef IRNN_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        irnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        irnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -785,6 +783,12 @@ static void irnn_sums(size_t rows, size_t cols, size_t inner, const double *a, s
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t irnn_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -990,43 +994,49 @@ int irnn_forward(const irnn_sizes *sizes, const irnn_params *params, const irnn_
     irnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     irnn_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    irnn_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        irnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = relu(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = irnn_relu(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        irnn_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    irnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    irnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += irnn_steps(B)) {
+        const size_t some = T - first < irnn_steps(B) ? T - first : irnn_steps(B);
+        /* U_x[t] = U @ x[t] */
+        irnn_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            irnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = relu(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                IRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = irnn_relu(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        irnn_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                IRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        irnn_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     IRNN_APART
@@ -1141,102 +1151,127 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
     irnn_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     irnn_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    irnn_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        irnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = relu(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_x_here = U_x[(t * B + b_) * H + i];
-                const double z_h_here = U_x_here + b[i] + W_h[b_ * H + i];
-                z_h[(t * B + b_) * H + i] = z_h_here;
-                h[((t + 1) * B + b_) * H + i] = irnn_relu(z_h_here);
-            }
-        }
+    if (T == 0 || B == 0) {
+        irnn_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    irnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        irnn_clear(dV, O * H);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    irnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        irnn_clear(dc, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += irnn_steps(B)) {
+        const size_t some = T - first < irnn_steps(B) ? T - first : irnn_steps(B);
+        /* U_x[t] = U @ x[t] */
+        irnn_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            irnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = relu(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                IRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_x_here = U_x[(t * B + b_) * H + i];
+                    const double z_h_here = U_x_here + b[i] + W_h[b_ * H + i];
+                    z_h[(t * B + b_) * H + i] = z_h_here;
+                    h[((t + 1) * B + b_) * H + i] = irnn_relu(z_h_here);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        irnn_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                IRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        irnn_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        IRNN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        irnn_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* step_dz_h[t] = step(z_h[t]) */
+        IRNN_APART
+        for (size_t k = 0; k < some * B * H; ++k) {
+            step_dz_h[(first * B) * H + k] = irnn_step(z_h[(first * B) * H + k]);
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     IRNN_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    IRNN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        irnn_clear(dU, H * I);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    irnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    /* step_dz_h[t] = step(z_h[t]) */
-    IRNN_APART
-    for (size_t k = 0; k < T * B * H; ++k) {
-        step_dz_h[k] = irnn_step(z_h[k]);
+    if (T == 0 || B == 0) {
+        irnn_clear(dW, H * H);
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * step_dz_h[t] */
-        IRNN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = step_dz_h[(t * B) * H + k] * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        irnn_clear(db, H);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    irnn_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    irnn_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    irnn_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    irnn_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < irnn_steps(B) ? first : irnn_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * step_dz_h[t] */
+            IRNN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = step_dz_h[(t * B) * H + k] * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
             }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * O + i];
+        /* dx[t] = U.T @ dz_h[t] */
+        irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
             }
+            db[i] = total;
         }
-        dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
     IRNN_APART
@@ -1374,48 +1409,69 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
     irnn_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     irnn_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    irnn_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        irnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = relu(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_x_here = U_x[(t * B + b_) * H + i];
-                const double z_h_here = U_x_here + b[i] + W_h[b_ * H + i];
-                z_h[(t * B + b_) * H + i] = z_h_here;
-                h[((t + 1) * B + b_) * H + i] = irnn_relu(z_h_here);
-            }
-        }
+    if (T == 0 || B == 0) {
+        irnn_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    irnn_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    irnn_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += irnn_steps(B)) {
+        const size_t some = T - first < irnn_steps(B) ? T - first : irnn_steps(B);
+        /* U_x[t] = U @ x[t] */
+        irnn_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            irnn_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = relu(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                IRNN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_x_here = U_x[(t * B + b_) * H + i];
+                    const double z_h_here = U_x_here + b[i] + W_h[b_ * H + i];
+                    z_h[(t * B + b_) * H + i] = z_h_here;
+                    h[((t + 1) * B + b_) * H + i] = irnn_relu(z_h_here);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        irnn_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                IRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                    dyhat[((first + t) * B + b_) * O + i] = yhat_bar[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        irnn_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b_) * O + i] * dyhat[((first + t) * B + b_) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b_] = total;
+            }
+        }
+        /* step_dz_h[t] = step(z_h[t]) */
+        IRNN_APART
+        for (size_t k = 0; k < some * B * H; ++k) {
+            step_dz_h[(first * B) * H + k] = irnn_step(z_h[(first * B) * H + k]);
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1426,35 +1482,6 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        IRNN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b_) * O + i] * dyhat[(t * B + b_) * O + i];
-            }
-            p_m_dz_yhat[t * B + b_] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            IRNN_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b_];
-                dz_yhat[(t * B + b_) * O + i] = dloss[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[(t * B + b_) * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     irnn_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1465,51 +1492,84 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    irnn_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    /* step_dz_h[t] = step(z_h[t]) */
-    IRNN_APART
-    for (size_t k = 0; k < T * B * H; ++k) {
-        step_dz_h[k] = irnn_step(z_h[k]);
+    if (T == 0 || B == 0) {
+        irnn_clear(dU, H * I);
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * step_dz_h[t] */
-        IRNN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = step_dz_h[(t * B) * H + k] * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        irnn_clear(dW, H * H);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    irnn_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    irnn_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    irnn_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    irnn_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        irnn_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        irnn_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        irnn_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < irnn_steps(B) ? first : irnn_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            IRNN_APART
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+                dloss[(first + t) * B + b_] = dL[0];
             }
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * O + i];
+                IRNN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b_];
+                    dz_yhat[((first + t) * B + b_) * O + i] = dloss[(first + t) * B + b_] * (yhat[((first + t) * B + b_) * O + i] - y[((first + t) * B + b_) * O + i]) + yhat[((first + t) * B + b_) * O + i] * (dyhat[((first + t) * B + b_) * O + i] - sum_p_m_dz_yhat);
+                }
             }
         }
-        dc[i] = total;
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        irnn_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * step_dz_h[t] */
+            IRNN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = step_dz_h[(t * B) * H + k] * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
+            }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+        }
+        /* dx[t] = U.T @ dz_h[t] */
+        irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     IRNN_APART

@@ -27,7 +27,7 @@
 
 #ifdef JORDAN_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double jordan_two_to(double shifted)
+static JORDAN_INLINE double jordan_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,39 +37,36 @@ static inline double jordan_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double jordan_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static JORDAN_INLINE double jordan_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef JORDAN_VECTORS
-/* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double jordan_exp(double z)
+/* exp(z) for z <= 0, where 2^n does not overflow and so is one factor. */
+static JORDAN_INLINE double jordan_exp_below(double z)
 {
     z = z < -746.0 ? -746.0 : z;
-    z = z > 710.0 ? 710.0 : z;
     const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
     const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
     const double half = n * 0.5 + 6755399441055744.0;
     const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
-    return (jordan_near_zero(r) + 1.0) * jordan_two_to(half) * jordan_two_to(rest);
+    const double power = jordan_two_to(half) * jordan_two_to(rest);
+    return power * jordan_near_zero(r) + power;
 }
 #else
-static double jordan_exp(double z)
+static double jordan_exp_below(double z)
 {
     return exp(z);
 }
@@ -77,7 +74,7 @@ static double jordan_exp(double z)
 
 #ifdef JORDAN_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double jordan_tanh(double z)
+static JORDAN_INLINE double jordan_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -106,9 +103,9 @@ static double jordan_tanh(double z)
 #endif
 
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
-static double jordan_sigmoid(double z)
+static JORDAN_INLINE double jordan_sigmoid(double z)
 {
-    const double e = jordan_exp(z < 0.0 ? z : -z);
+    const double e = jordan_exp_below(z < 0.0 ? z : -z);
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
@@ -705,20 +702,21 @@ static void jordan_pack_turned(size_t rows, size_t cols, const double *a, size_t
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void jordan_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef JORDAN_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        jordan_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        jordan_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -731,6 +729,12 @@ static void jordan_sums(size_t rows, size_t cols, size_t inner, const double *a,
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t jordan_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Rows of an array, `stride` apart, to the caller's, one after the other. */
@@ -948,59 +952,65 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     jordan_pack_turned(H, O, W, O, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     jordan_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    jordan_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_o[t] = W @ o[t-1] */
-        jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
-        /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[b_ * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
-            }
-        }
-        /* V_h[t] = V @ h[t] */
-        jordan_product(B, O, H, h, H, V_panels_t, V_h, O);
-        /* z_o[t] = V @ h[t] + c */
-        /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        jordan_clear(L, 1);
     }
-    /* m_loss[t] = o[t] - y[t] */
-    JORDAN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        m_loss[k] = o[B * O + k] - y[k];
-    }
-    /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += m_loss[(t * B + b_) * O + i] * m_loss[(t * B + b_) * O + i];
-            }
-            m_loss_m_loss[t * B + b_] = total;
-        }
-    }
-    /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    JORDAN_APART
-    for (size_t k = 0; k < T * B; ++k) {
-        loss_[k] = 0.5 * m_loss_m_loss[k];
-    }
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += jordan_steps(B)) {
+        const size_t some = T - first < jordan_steps(B) ? T - first : jordan_steps(B);
+        /* U_x[t] = U @ x[t] */
+        jordan_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_o[t] = W @ o[t-1] */
+            jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
+            /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                JORDAN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[b_ * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
+                }
+            }
+            /* V_h[t] = V @ h[t] */
+            jordan_product(B, O, H, h, H, V_panels_t, V_h, O);
+            /* z_o[t] = V @ h[t] + c */
+            /* o[t] = sigmoid(z_o[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                JORDAN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
+                }
             }
         }
-        L[0] = total;
+        /* m_loss[t] = o[t] - y[t] */
+        JORDAN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            m_loss[(first * B) * O + k] = o[((first + 1) * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += m_loss[((first + t) * B + b_) * O + i] * m_loss[((first + t) * B + b_) * O + i];
+                }
+                m_loss_m_loss[(first + t) * B + b_] = total;
+            }
+        }
+        /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
+        JORDAN_APART
+        for (size_t k = 0; k < some * B; ++k) {
+            loss_[first * B + k] = 0.5 * m_loss_m_loss[first * B + k];
+        }
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* o_final1 = o[T-1] */
     JORDAN_APART
@@ -1118,113 +1128,138 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
     jordan_pack(H, O, W, H, O, 0, 0, W_panels);
     /* U_panels = U, packed */
     jordan_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    jordan_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_o[t] = W @ o[t-1] */
-        jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
-        /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[(t * B + b_) * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
-            }
-        }
-        /* V_h[t] = V @ h[t] */
-        jordan_product(B, O, H, &h[(t * B) * H], H, V_panels_t, V_h, O);
-        /* z_o[t] = V @ h[t] + c */
-        /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        jordan_clear(L, 1);
     }
-    /* m_loss[t] = o[t] - y[t] */
-    /* dm_loss[t] = m_loss[t] */
-    JORDAN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        const double m_loss_here = o[B * O + k] - y[k];
-        m_loss[k] = m_loss_here;
-        dm_loss[k] = m_loss_here;
-    }
-    /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += m_loss[(t * B + b_) * O + i] * m_loss[(t * B + b_) * O + i];
-            }
-            m_loss_m_loss[t * B + b_] = total;
-        }
-    }
-    /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    JORDAN_APART
-    for (size_t k = 0; k < T * B; ++k) {
-        loss_[k] = 0.5 * m_loss_m_loss[k];
-    }
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += jordan_steps(B)) {
+        const size_t some = T - first < jordan_steps(B) ? T - first : jordan_steps(B);
+        /* U_x[t] = U @ x[t] */
+        jordan_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_o[t] = W @ o[t-1] */
+            jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
+            /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                JORDAN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[(t * B + b_) * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
+                }
+            }
+            /* V_h[t] = V @ h[t] */
+            jordan_product(B, O, H, &h[(t * B) * H], H, V_panels_t, V_h, O);
+            /* z_o[t] = V @ h[t] + c */
+            /* o[t] = sigmoid(z_o[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                JORDAN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
+                }
             }
         }
-        L[0] = total;
+        /* m_loss[t] = o[t] - y[t] */
+        /* dm_loss[t] = m_loss[t] */
+        JORDAN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            const double m_loss_here = o[((first + 1) * B) * O + k] - y[(first * B) * O + k];
+            m_loss[(first * B) * O + k] = m_loss_here;
+            dm_loss[(first * B) * O + k] = m_loss_here;
+        }
+        /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += m_loss[((first + t) * B + b_) * O + i] * m_loss[((first + t) * B + b_) * O + i];
+                }
+                m_loss_m_loss[(first + t) * B + b_] = total;
+            }
+        }
+        /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
+        JORDAN_APART
+        for (size_t k = 0; k < some * B; ++k) {
+            loss_[first * B + k] = 0.5 * m_loss_m_loss[first * B + k];
+        }
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* o_final1 = o[T-1] */
     JORDAN_APART
     for (size_t k = 0; k < B * O; ++k) {
         o_final1[k] = o[(T * B) * O + k];
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* do[t] = dm_loss[t] + do_carry[t+1] */
-        /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        JORDAN_APART
-        for (size_t k = 0; k < B * O; ++k) {
-            dz_o[(t * B) * O + k] = o[((t + 1) * B) * O + k] * (1.0 - o[((t + 1) * B) * O + k]) * (dm_loss[(t * B) * O + k] + do_carry[k]);
-        }
-        /* dh[t] = V.T @ dz_o[t] */
-        jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        JORDAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[(t * B) * H + k] * h[(t * B) * H + k]) * dh[k];
-        }
-        /* do_carry[t] = W.T @ dz_h[t] */
-        jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
+    if (T == 0 || B == 0) {
+        jordan_clear(dU, H * I);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    jordan_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    jordan_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
-    jordan_sums(H, O, T * B, dz_h, H, o, O, dW, O);
-    /* dV = sum_tb(dz_o[t] @ h[t].T) */
-    jordan_sums(O, H, T * B, dz_o, O, h, H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
-            }
-        }
-        db[i] = total;
+    if (T == 0 || B == 0) {
+        jordan_clear(dW, H * O);
     }
-    /* dc = sum_tb(dz_o[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_o[(t * B + b_) * O + i];
+    if (T == 0 || B == 0) {
+        jordan_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        jordan_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        jordan_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < jordan_steps(B) ? first : jordan_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* do[t] = dm_loss[t] + do_carry[t+1] */
+            /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
+            JORDAN_APART
+            for (size_t k = 0; k < B * O; ++k) {
+                dz_o[(t * B) * O + k] = o[((t + 1) * B) * O + k] * (1.0 - o[((t + 1) * B) * O + k]) * (dm_loss[(t * B) * O + k] + do_carry[k]);
             }
+            /* dh[t] = V.T @ dz_o[t] */
+            jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            JORDAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[(t * B) * H + k] * h[(t * B) * H + k]) * dh[k];
+            }
+            /* do_carry[t] = W.T @ dz_h[t] */
+            jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
         }
-        dc[i] = total;
+        /* dx[t] = U.T @ dz_h[t] */
+        jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
+        jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
+        /* dV = sum_tb(dz_o[t] @ h[t].T) */
+        jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dc = sum_tb(dz_o[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_o[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* do_init1 = do_carry[0] */
     JORDAN_APART
@@ -1361,59 +1396,65 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     jordan_pack(H, O, W, H, O, 0, 0, W_panels);
     /* U_panels = U, packed */
     jordan_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    jordan_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_o[t] = W @ o[t-1] */
-        jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
-        /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[(t * B + b_) * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
-            }
-        }
-        /* V_h[t] = V @ h[t] */
-        jordan_product(B, O, H, &h[(t * B) * H], H, V_panels_t, V_h, O);
-        /* z_o[t] = V @ h[t] + c */
-        /* o[t] = sigmoid(z_o[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        jordan_clear(L, 1);
     }
-    /* m_loss[t] = o[t] - y[t] */
-    JORDAN_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        m_loss[k] = o[B * O + k] - y[k];
-    }
-    /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += m_loss[(t * B + b_) * O + i] * m_loss[(t * B + b_) * O + i];
-            }
-            m_loss_m_loss[t * B + b_] = total;
-        }
-    }
-    /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    JORDAN_APART
-    for (size_t k = 0; k < T * B; ++k) {
-        loss_[k] = 0.5 * m_loss_m_loss[k];
-    }
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += jordan_steps(B)) {
+        const size_t some = T - first < jordan_steps(B) ? T - first : jordan_steps(B);
+        /* U_x[t] = U @ x[t] */
+        jordan_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_o[t] = W @ o[t-1] */
+            jordan_product(B, H, O, &o[(t * B) * O], O, W_panels_t, W_o, H);
+            /* z_h[t] = U @ x[t] + W @ o[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                JORDAN_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[(t * B + b_) * H + i] = jordan_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_o[b_ * H + i]);
+                }
+            }
+            /* V_h[t] = V @ h[t] */
+            jordan_product(B, O, H, &h[(t * B) * H], H, V_panels_t, V_h, O);
+            /* z_o[t] = V @ h[t] + c */
+            /* o[t] = sigmoid(z_o[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                JORDAN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    o[((t + 1) * B + b_) * O + i] = jordan_sigmoid(V_h[b_ * O + i] + c[i]);
+                }
             }
         }
-        L[0] = total;
+        /* m_loss[t] = o[t] - y[t] */
+        JORDAN_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            m_loss[(first * B) * O + k] = o[((first + 1) * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += m_loss[((first + t) * B + b_) * O + i] * m_loss[((first + t) * B + b_) * O + i];
+                }
+                m_loss_m_loss[(first + t) * B + b_] = total;
+            }
+        }
+        /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
+        JORDAN_APART
+        for (size_t k = 0; k < some * B; ++k) {
+            loss_[first * B + k] = 0.5 * m_loss_m_loss[first * B + k];
+        }
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* o_final1 = o[T-1] */
     /* do_final1 = o_final1_bar */
@@ -1424,22 +1465,6 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        JORDAN_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* dm_loss[t] = m_loss[t] @ dloss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            JORDAN_APART
-            for (size_t i = 0; i < O; ++i) {
-                dm_loss[(t * B + b_) * O + i] = m_loss[(t * B + b_) * O + i] * dloss[t * B + b_];
-            }
-        }
-    }
     /* u_do[t] = (do_final1 if t == T-1 else 0) */
     jordan_clear(u_do, T * B * O);
     if (T >= 1) {
@@ -1450,51 +1475,86 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
             }
         }
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* do[t] = o_bar[t] + (do_final1 if t == T-1 else 0) + dm_loss[t] + do_carry[t+1] */
-        /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        JORDAN_APART
-        for (size_t k = 0; k < B * O; ++k) {
-            dz_o[(t * B) * O + k] = o[((t + 1) * B) * O + k] * (1.0 - o[((t + 1) * B) * O + k]) * (o_bar[(t * B) * O + k] + u_do[(t * B) * O + k] + dm_loss[(t * B) * O + k] + do_carry[k]);
-        }
-        /* dh[t] = V.T @ dz_o[t] */
-        jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        JORDAN_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[(t * B) * H + k] * h[(t * B) * H + k]) * dh[k];
-        }
-        /* do_carry[t] = W.T @ dz_h[t] */
-        jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
+    if (T == 0 || B == 0) {
+        jordan_clear(dU, H * I);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    jordan_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    jordan_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
-    jordan_sums(H, O, T * B, dz_h, H, o, O, dW, O);
-    /* dV = sum_tb(dz_o[t] @ h[t].T) */
-    jordan_sums(O, H, T * B, dz_o, O, h, H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        jordan_clear(dW, H * O);
+    }
+    if (T == 0 || B == 0) {
+        jordan_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        jordan_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        jordan_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < jordan_steps(B) ? first : jordan_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            JORDAN_APART
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+                dloss[(first + t) * B + b_] = dL[0];
             }
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(dz_o[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* dm_loss[t] = m_loss[t] @ dloss[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_o[(t * B + b_) * O + i];
+                JORDAN_APART
+                for (size_t i = 0; i < O; ++i) {
+                    dm_loss[((first + t) * B + b_) * O + i] = m_loss[((first + t) * B + b_) * O + i] * dloss[(first + t) * B + b_];
+                }
             }
         }
-        dc[i] = total;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* do[t] = o_bar[t] + (do_final1 if t == T-1 else 0) + dm_loss[t] + do_carry[t+1] */
+            /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
+            JORDAN_APART
+            for (size_t k = 0; k < B * O; ++k) {
+                dz_o[(t * B) * O + k] = o[((t + 1) * B) * O + k] * (1.0 - o[((t + 1) * B) * O + k]) * (o_bar[(t * B) * O + k] + u_do[(t * B) * O + k] + dm_loss[(t * B) * O + k] + do_carry[k]);
+            }
+            /* dh[t] = V.T @ dz_o[t] */
+            jordan_product(B, H, O, &dz_o[(t * B) * O], O, V_panels, dh, H);
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            JORDAN_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[(t * B) * H + k] * h[(t * B) * H + k]) * dh[k];
+            }
+            /* do_carry[t] = W.T @ dz_h[t] */
+            jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
+        }
+        /* dx[t] = U.T @ dz_h[t] */
+        jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
+        jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
+        /* dV = sum_tb(dz_o[t] @ h[t].T) */
+        jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dc = sum_tb(dz_o[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_o[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_do_carry = do_carry[0] */
     JORDAN_APART

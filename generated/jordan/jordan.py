@@ -45,41 +45,49 @@ def _arguments(params, inputs, initial):
     return U, W, V, b, c, x, y, o_init1, T, B, I, H, O
 
 
-def forward(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["o"]: (T, B, O)
         final["o"]: (B, O)
     """
     U, W, V, b, c, x, y, o_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    o = np.empty((T + 1, B, O), DTYPE)
-    h = np.empty((B, H), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    m_loss = np.empty((T, B, O), DTYPE)
-    o_final1 = np.empty((B, O), DTYPE)
-    U_x = np.empty((T, B, H), DTYPE)
-    W_o = np.empty((B, H), DTYPE)
-    V_h = np.empty((B, O), DTYPE)
-    m_loss_m_loss = np.empty((T, B, 1), DTYPE)
-    pre_h = np.empty((T, B, H), DTYPE)
+    o = _buffer(workspace, "o", (T + 1, B, O))
+    h = _buffer(workspace, "h", (B, H))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    m_loss = _buffer(workspace, "m_loss", (T, B, O))
+    o_final1 = _buffer(workspace, "o_final1", (B, O))
+    U_x = _buffer(workspace, "U_x", (T, B, H))
+    W_o = _buffer(workspace, "W_o", (B, H))
+    V_h = _buffer(workspace, "V_h", (B, O))
+    m_loss_m_loss = _buffer(workspace, "m_loss_m_loss", (T, B, 1))
+    pre_h = _buffer(workspace, "pre_h", (T, B, H))
+    W_turned = _buffer(workspace, "W_turned", (O, H))
+    V_turned = _buffer(workspace, "V_turned", (H, O))
     o[0] = o_init1
     # U_x[t] = U @ x[t]
     np.matmul(x.reshape(T * B, I), U.T, out=U_x.reshape(T * B, H))
     # pre_h[t] = U_x[t] + b
     np.add(U_x, b, out=pre_h)
+    # W_turned = W.T
+    W_turned[...] = W.T
+    # V_turned = V.T
+    V_turned[...] = V.T
     for t in range(T):
         # W_o[t] = W @ o[t-1]
-        np.matmul(o[t], W.T, out=W_o)
+        np.dot(o[t], W_turned, out=W_o)
         # z_h[t] = U @ x[t] + W @ o[t-1] + b
         # h[t] = tanh(z_h[t])
         out = h
         np.add(pre_h[t], W_o, out=out)
         np.tanh(out, out=out)
         # V_h[t] = V @ h[t]
-        np.matmul(h, V.T, out=V_h)
+        np.dot(h, V_turned, out=V_h)
         # z_o[t] = V @ h[t] + c
         # o[t] = sigmoid(z_o[t])
         out = o[t + 1]
@@ -102,9 +110,11 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["o"]: (T, B, O)
@@ -118,47 +128,53 @@ def value_and_grad(params, inputs, initial):
         final["o"]: (B, O)
     """
     U, W, V, b, c, x, y, o_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    o = np.empty((T + 1, B, O), DTYPE)
-    h = np.empty((T, B, H), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    m_loss = np.empty((T, B, O), DTYPE)
-    o_final1 = np.empty((B, O), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dU = np.empty((H, I), DTYPE)
-    dW = np.empty((H, O), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db = np.empty((H,), DTYPE)
-    dc = np.empty((O,), DTYPE)
-    dh = np.empty((B, H), DTYPE)
-    do_init1 = np.empty((B, O), DTYPE)
-    dz_h = np.empty((T, B, H), DTYPE)
-    dz_o = np.empty((T, B, O), DTYPE)
-    dm_loss = np.empty((T, B, O), DTYPE)
-    do_carry = np.empty((T + 1, B, O), DTYPE)
-    U_x = np.empty((T, B, H), DTYPE)
-    W_o = np.empty((B, H), DTYPE)
-    V_h = np.empty((B, O), DTYPE)
-    m_loss_m_loss = np.empty((T, B, 1), DTYPE)
-    pre_h = np.empty((T, B, H), DTYPE)
-    pre_dz_o = np.empty((T, B, O), DTYPE)
-    pre_dz_h = np.empty((T, B, H), DTYPE)
+    o = _buffer(workspace, "o", (T + 1, B, O))
+    h = _buffer(workspace, "h", (T, B, H))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    m_loss = _buffer(workspace, "m_loss", (T, B, O))
+    o_final1 = _buffer(workspace, "o_final1", (B, O))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dU = _buffer(workspace, "dU", (H, I))
+    dW = _buffer(workspace, "dW", (H, O))
+    dV = _buffer(workspace, "dV", (O, H))
+    db = _buffer(workspace, "db", (H,))
+    dc = _buffer(workspace, "dc", (O,))
+    dh = _buffer(workspace, "dh", (B, H))
+    do_init1 = _buffer(workspace, "do_init1", (B, O))
+    dz_h = _buffer(workspace, "dz_h", (T, B, H))
+    dz_o = _buffer(workspace, "dz_o", (T, B, O))
+    dm_loss = _buffer(workspace, "dm_loss", (T, B, O))
+    do_carry = _buffer(workspace, "do_carry", (T + 1, B, O))
+    U_x = _buffer(workspace, "U_x", (T, B, H))
+    W_o = _buffer(workspace, "W_o", (B, H))
+    V_h = _buffer(workspace, "V_h", (B, O))
+    m_loss_m_loss = _buffer(workspace, "m_loss_m_loss", (T, B, 1))
+    pre_h = _buffer(workspace, "pre_h", (T, B, H))
+    pre_dz_o = _buffer(workspace, "pre_dz_o", (T, B, O))
+    pre_dz_h = _buffer(workspace, "pre_dz_h", (T, B, H))
+    W_turned = _buffer(workspace, "W_turned", (O, H))
+    V_turned = _buffer(workspace, "V_turned", (H, O))
     o[0] = o_init1
     do_carry[T] = 0.0
     # U_x[t] = U @ x[t]
     np.matmul(x.reshape(T * B, I), U.T, out=U_x.reshape(T * B, H))
     # pre_h[t] = U_x[t] + b
     np.add(U_x, b, out=pre_h)
+    # W_turned = W.T
+    W_turned[...] = W.T
+    # V_turned = V.T
+    V_turned[...] = V.T
     for t in range(T):
         # W_o[t] = W @ o[t-1]
-        np.matmul(o[t], W.T, out=W_o)
+        np.dot(o[t], W_turned, out=W_o)
         # z_h[t] = U @ x[t] + W @ o[t-1] + b
         # h[t] = tanh(z_h[t])
         out = h[t]
         np.add(pre_h[t], W_o, out=out)
         np.tanh(out, out=out)
         # V_h[t] = V @ h[t]
-        np.matmul(h[t], V.T, out=V_h)
+        np.dot(h[t], V_turned, out=V_h)
         # z_o[t] = V @ h[t] + c
         # o[t] = sigmoid(z_o[t])
         out = o[t + 1]
@@ -187,11 +203,11 @@ def value_and_grad(params, inputs, initial):
         np.add(dm_loss[t], do_carry[t + 1], out=out)
         out *= pre_dz_o[t]
         # dh[t] = V.T @ dz_o[t]
-        np.matmul(dz_o[t], V, out=dh)
+        np.dot(dz_o[t], V, out=dh)
         # dz_h[t] = dh[t] * (1 - h[t] * h[t])
         np.multiply(dh, pre_dz_h[t], out=dz_h[t])
         # do_carry[t] = W.T @ dz_h[t]
-        np.matmul(dz_h[t], W, out=do_carry[t])
+        np.dot(dz_h[t], W, out=do_carry[t])
     # dx[t] = U.T @ dz_h[t]
     np.matmul(dz_h.reshape(T * B, H), U, out=dx.reshape(T * B, I))
     # dU = sum_tb(dz_h[t] @ x[t].T)
@@ -216,9 +232,11 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["o"]: (T, B, O), zero if left out
     final_cotangents["o"]: (B, O), zero if left out
     Returns a dictionary:
@@ -239,54 +257,60 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     o_final1_bar = _optional(final_cotangents, "final_cotangents", "o", 0, (B, O))
     o_final1_bar = _shaped("o", o_final1_bar, (B, O), (B, O))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    o = np.empty((T + 1, B, O), DTYPE)
-    h = np.empty((T, B, H), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    m_loss = np.empty((T, B, O), DTYPE)
-    o_final1 = np.empty((B, O), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dU = np.empty((H, I), DTYPE)
-    dW = np.empty((H, O), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db = np.empty((H,), DTYPE)
-    dc = np.empty((O,), DTYPE)
-    dh = np.empty((B, H), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    do_init1 = np.empty((B, O), DTYPE)
-    dz_h = np.empty((T, B, H), DTYPE)
-    dz_o = np.empty((T, B, O), DTYPE)
-    dm_loss = np.empty((T, B, O), DTYPE)
-    do_final1 = np.empty((B, O), DTYPE)
-    do_carry = np.empty((T + 1, B, O), DTYPE)
-    at_do_carry = np.empty((B, O), DTYPE)
-    U_x = np.empty((T, B, H), DTYPE)
-    W_o = np.empty((B, H), DTYPE)
-    V_h = np.empty((B, O), DTYPE)
-    m_loss_m_loss = np.empty((T, B, 1), DTYPE)
-    u_do = np.empty((T, B, O), DTYPE)
-    u_do_init1 = np.empty((B, O), DTYPE)
-    pre_h = np.empty((T, B, H), DTYPE)
-    pre_dz_o = np.empty((T, B, O), DTYPE)
-    pre_dz_o_2 = np.empty((T, B, O), DTYPE)
-    pre_dz_h = np.empty((T, B, H), DTYPE)
+    o = _buffer(workspace, "o", (T + 1, B, O))
+    h = _buffer(workspace, "h", (T, B, H))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    m_loss = _buffer(workspace, "m_loss", (T, B, O))
+    o_final1 = _buffer(workspace, "o_final1", (B, O))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dU = _buffer(workspace, "dU", (H, I))
+    dW = _buffer(workspace, "dW", (H, O))
+    dV = _buffer(workspace, "dV", (O, H))
+    db = _buffer(workspace, "db", (H,))
+    dc = _buffer(workspace, "dc", (O,))
+    dh = _buffer(workspace, "dh", (B, H))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    do_init1 = _buffer(workspace, "do_init1", (B, O))
+    dz_h = _buffer(workspace, "dz_h", (T, B, H))
+    dz_o = _buffer(workspace, "dz_o", (T, B, O))
+    dm_loss = _buffer(workspace, "dm_loss", (T, B, O))
+    do_final1 = _buffer(workspace, "do_final1", (B, O))
+    do_carry = _buffer(workspace, "do_carry", (T + 1, B, O))
+    at_do_carry = _buffer(workspace, "at_do_carry", (B, O))
+    U_x = _buffer(workspace, "U_x", (T, B, H))
+    W_o = _buffer(workspace, "W_o", (B, H))
+    V_h = _buffer(workspace, "V_h", (B, O))
+    m_loss_m_loss = _buffer(workspace, "m_loss_m_loss", (T, B, 1))
+    u_do = _buffer(workspace, "u_do", (T, B, O))
+    u_do_init1 = _buffer(workspace, "u_do_init1", (B, O))
+    pre_h = _buffer(workspace, "pre_h", (T, B, H))
+    pre_dz_o = _buffer(workspace, "pre_dz_o", (T, B, O))
+    pre_dz_o_2 = _buffer(workspace, "pre_dz_o_2", (T, B, O))
+    pre_dz_h = _buffer(workspace, "pre_dz_h", (T, B, H))
+    W_turned = _buffer(workspace, "W_turned", (O, H))
+    V_turned = _buffer(workspace, "V_turned", (H, O))
     o[0] = o_init1
     do_carry[T] = 0.0
     # U_x[t] = U @ x[t]
     np.matmul(x.reshape(T * B, I), U.T, out=U_x.reshape(T * B, H))
     # pre_h[t] = U_x[t] + b
     np.add(U_x, b, out=pre_h)
+    # W_turned = W.T
+    W_turned[...] = W.T
+    # V_turned = V.T
+    V_turned[...] = V.T
     for t in range(T):
         # W_o[t] = W @ o[t-1]
-        np.matmul(o[t], W.T, out=W_o)
+        np.dot(o[t], W_turned, out=W_o)
         # z_h[t] = U @ x[t] + W @ o[t-1] + b
         # h[t] = tanh(z_h[t])
         out = h[t]
         np.add(pre_h[t], W_o, out=out)
         np.tanh(out, out=out)
         # V_h[t] = V @ h[t]
-        np.matmul(h[t], V.T, out=V_h)
+        np.dot(h[t], V_turned, out=V_h)
         # z_o[t] = V @ h[t] + c
         # o[t] = sigmoid(z_o[t])
         out = o[t + 1]
@@ -329,11 +353,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         np.add(pre_dz_o_2[t], do_carry[t + 1], out=out)
         out *= pre_dz_o[t]
         # dh[t] = V.T @ dz_o[t]
-        np.matmul(dz_o[t], V, out=dh)
+        np.dot(dz_o[t], V, out=dh)
         # dz_h[t] = dh[t] * (1 - h[t] * h[t])
         np.multiply(dh, pre_dz_h[t], out=dz_h[t])
         # do_carry[t] = W.T @ dz_h[t]
-        np.matmul(dz_h[t], W, out=do_carry[t])
+        np.dot(dz_h[t], W, out=do_carry[t])
     # dx[t] = U.T @ dz_h[t]
     np.matmul(dz_h.reshape(T * B, H), U, out=dx.reshape(T * B, I))
     # dU = sum_tb(dz_h[t] @ x[t].T)
@@ -363,9 +387,10 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
 
 
 def _sigmoid(z, out=None):
-    """1 / (1 + exp(-z)), without overflow and accurate on both sides."""
-    e = np.exp(-np.abs(z))
-    return np.divide(np.where(z >= 0, np.ones_like(e), e), 1.0 + e, out=out)
+    """1 / (1 + exp(-z)), accurate on both sides."""
+    out = np.exp(np.negative(z, out=out), out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -384,6 +409,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):

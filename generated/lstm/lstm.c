@@ -27,7 +27,7 @@
 
 #ifdef LSTM_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double lstm_two_to(double shifted)
+static LSTM_INLINE double lstm_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double lstm_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double lstm_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static LSTM_INLINE double lstm_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef LSTM_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double lstm_exp(double z)
+static LSTM_INLINE double lstm_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -76,8 +73,27 @@ static double lstm_exp(double z)
 #endif
 
 #ifdef LSTM_VECTORS
+/* exp(z) for z <= 0, where 2^n does not overflow and so is one factor. */
+static LSTM_INLINE double lstm_exp_below(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    const double power = lstm_two_to(half) * lstm_two_to(rest);
+    return power * lstm_near_zero(r) + power;
+}
+#else
+static double lstm_exp_below(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef LSTM_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double lstm_tanh(double z)
+static LSTM_INLINE double lstm_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -106,9 +122,9 @@ static double lstm_tanh(double z)
 #endif
 
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
-static double lstm_sigmoid(double z)
+static LSTM_INLINE double lstm_sigmoid(double z)
 {
-    const double e = lstm_exp(z < 0.0 ? z : -z);
+    const double e = lstm_exp_below(z < 0.0 ? z : -z);
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
@@ -785,20 +801,21 @@ static void lstm_pack_turned(size_t rows, size_t cols, const double *a, size_t i
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void lstm_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef LSTM_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        lstm_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        lstm_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -811,6 +828,12 @@ static void lstm_sums(size_t rows, size_t cols, size_t inner, const double *a, s
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t lstm_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1055,64 +1078,70 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
     lstm_pack_turned(H, I, U_f, I, 4 * H, 0, H, U_ifog_panels_t);
     lstm_pack_turned(H, I, U_o, I, 4 * H, 0, 2 * H, U_ifog_panels_t);
     lstm_pack_turned(H, I, U_g, I, 4 * H, 0, 3 * H, U_ifog_panels_t);
-    /* U_ifog_x[t] = U_ifog @ x[t] */
-    lstm_product(T * B, 4 * H, I, x, I, U_ifog_panels_t, U_ifog_x, 4 * H);
     /* W_ifog_panels_t = W_ifog.T, packed */
     lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
     lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
     lstm_pack_turned(H, H, W_o, H, 4 * H, 0, 2 * H, W_ifog_panels_t);
     lstm_pack_turned(H, H, W_g, H, 4 * H, 0, 3 * H, W_ifog_panels_t);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_ifog_h[t] = W_ifog @ h[t-1] */
-        lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
-        /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
-        /* i[t] = sigmoid(z_i[t]) */
-        /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
-        /* f[t] = sigmoid(z_f[t]) */
-        /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
-        /* o[t] = sigmoid(z_o[t]) */
-        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
-        /* tanh_h[t] = tanh(c[t]) */
-        /* h[t] = o[t] * tanh_h[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double i = lstm_sigmoid(U_i_x[(t * B + b) * (4 * H) + i_] + b_i[i_] + W_i_h[b * (4 * H) + i_]);
-                const double f = lstm_sigmoid(U_f_x[(t * B + b) * (4 * H) + i_] + b_f[i_] + W_f_h[b * (4 * H) + i_]);
-                const double o = lstm_sigmoid(U_o_x[(t * B + b) * (4 * H) + i_] + b_o[i_] + W_o_h[b * (4 * H) + i_]);
-                const double g = lstm_tanh(U_g_x[(t * B + b) * (4 * H) + i_] + b_g[i_] + W_g_h[b * (4 * H) + i_]);
-                const double c_here = f * c[(t * B + b) * H + i_] + i * g;
-                c[((t + 1) * B + b) * H + i_] = c_here;
-                const double tanh_h = lstm_tanh(c_here);
-                h[((t + 1) * B + b) * H + i_] = o * tanh_h;
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    lstm_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                z_yhat[(t * B + b) * O + i_] = V_h[(t * B + b) * O + i_] + b_y[i_];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    lstm_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += lstm_steps(B)) {
+        const size_t some = T - first < lstm_steps(B) ? T - first : lstm_steps(B);
+        /* U_ifog_x[t] = U_ifog @ x[t] */
+        lstm_product(some * B, 4 * H, I, &x[(first * B) * I], I, U_ifog_panels_t, &U_ifog_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_ifog_h[t] = W_ifog @ h[t-1] */
+            lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
+            /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
+            /* i[t] = sigmoid(z_i[t]) */
+            /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
+            /* f[t] = sigmoid(z_f[t]) */
+            /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
+            /* o[t] = sigmoid(z_o[t]) */
+            /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
+            /* g[t] = tanh(z_g[t]) */
+            /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
+            /* tanh_h[t] = tanh(c[t]) */
+            /* h[t] = o[t] * tanh_h[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                LSTM_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double i = lstm_sigmoid(U_i_x[(t * B + b) * (4 * H) + i_] + b_i[i_] + W_i_h[b * (4 * H) + i_]);
+                    const double f = lstm_sigmoid(U_f_x[(t * B + b) * (4 * H) + i_] + b_f[i_] + W_f_h[b * (4 * H) + i_]);
+                    const double o = lstm_sigmoid(U_o_x[(t * B + b) * (4 * H) + i_] + b_o[i_] + W_o_h[b * (4 * H) + i_]);
+                    const double g = lstm_tanh(U_g_x[(t * B + b) * (4 * H) + i_] + b_g[i_] + W_g_h[b * (4 * H) + i_]);
+                    const double c_here = f * c[(t * B + b) * H + i_] + i * g;
+                    c[((t + 1) * B + b) * H + i_] = c_here;
+                    const double tanh_h = lstm_tanh(c_here);
+                    h[((t + 1) * B + b) * H + i_] = o * tanh_h;
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        lstm_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                LSTM_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    z_yhat[((first + t) * B + b) * O + i_] = V_h[((first + t) * B + b) * O + i_] + b_y[i_];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        lstm_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     /* c_final1 = c[T-1] */
@@ -1294,8 +1323,6 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     lstm_pack(H, I, U_f, 4 * H, I, H, 0, U_ifog_panels);
     lstm_pack(H, I, U_o, 4 * H, I, 2 * H, 0, U_ifog_panels);
     lstm_pack(H, I, U_g, 4 * H, I, 3 * H, 0, U_ifog_panels);
-    /* U_ifog_x[t] = U_ifog @ x[t] */
-    lstm_product(T * B, 4 * H, I, x, I, U_ifog_panels_t, U_ifog_x, 4 * H);
     /* W_ifog_panels_t = W_ifog.T, packed */
     lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
     lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
@@ -1306,66 +1333,99 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
     lstm_pack(H, H, W_f, 4 * H, H, H, 0, W_ifog_panels);
     lstm_pack(H, H, W_o, 4 * H, H, 2 * H, 0, W_ifog_panels);
     lstm_pack(H, H, W_g, 4 * H, H, 3 * H, 0, W_ifog_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_ifog_h[t] = W_ifog @ h[t-1] */
-        lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
-        /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
-        /* i[t] = sigmoid(z_i[t]) */
-        /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
-        /* f[t] = sigmoid(z_f[t]) */
-        /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
-        /* o[t] = sigmoid(z_o[t]) */
-        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
-        /* tanh_h[t] = tanh(c[t]) */
-        /* h[t] = o[t] * tanh_h[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double U_i_x_here = U_i_x[(t * B + b) * (4 * H) + i_];
-                const double U_f_x_here = U_f_x[(t * B + b) * (4 * H) + i_];
-                const double U_o_x_here = U_o_x[(t * B + b) * (4 * H) + i_];
-                const double U_g_x_here = U_g_x[(t * B + b) * (4 * H) + i_];
-                const double i_here = lstm_sigmoid(U_i_x_here + b_i[i_] + W_i_h[b * (4 * H) + i_]);
-                i[(t * B + b) * (4 * H) + i_] = i_here;
-                const double f_here = lstm_sigmoid(U_f_x_here + b_f[i_] + W_f_h[b * (4 * H) + i_]);
-                f[(t * B + b) * (4 * H) + i_] = f_here;
-                const double o_here = lstm_sigmoid(U_o_x_here + b_o[i_] + W_o_h[b * (4 * H) + i_]);
-                o[(t * B + b) * (4 * H) + i_] = o_here;
-                const double g_here = lstm_tanh(U_g_x_here + b_g[i_] + W_g_h[b * (4 * H) + i_]);
-                g[(t * B + b) * (4 * H) + i_] = g_here;
-                const double c_here = f_here * c[(t * B + b) * H + i_] + i_here * g_here;
-                c[((t + 1) * B + b) * H + i_] = c_here;
-                const double tanh_h_here = lstm_tanh(c_here);
-                tanh_h[(t * B + b) * H + i_] = tanh_h_here;
-                h[((t + 1) * B + b) * H + i_] = o_here * tanh_h_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    lstm_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                z_yhat[(t * B + b) * O + i_] = V_h[(t * B + b) * O + i_] + b_y[i_];
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_clear(dV, O * H);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    lstm_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        lstm_clear(db_y, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += lstm_steps(B)) {
+        const size_t some = T - first < lstm_steps(B) ? T - first : lstm_steps(B);
+        /* U_ifog_x[t] = U_ifog @ x[t] */
+        lstm_product(some * B, 4 * H, I, &x[(first * B) * I], I, U_ifog_panels_t, &U_ifog_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_ifog_h[t] = W_ifog @ h[t-1] */
+            lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
+            /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
+            /* i[t] = sigmoid(z_i[t]) */
+            /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
+            /* f[t] = sigmoid(z_f[t]) */
+            /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
+            /* o[t] = sigmoid(z_o[t]) */
+            /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
+            /* g[t] = tanh(z_g[t]) */
+            /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
+            /* tanh_h[t] = tanh(c[t]) */
+            /* h[t] = o[t] * tanh_h[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                LSTM_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double U_i_x_here = U_i_x[(t * B + b) * (4 * H) + i_];
+                    const double U_f_x_here = U_f_x[(t * B + b) * (4 * H) + i_];
+                    const double U_o_x_here = U_o_x[(t * B + b) * (4 * H) + i_];
+                    const double U_g_x_here = U_g_x[(t * B + b) * (4 * H) + i_];
+                    const double i_here = lstm_sigmoid(U_i_x_here + b_i[i_] + W_i_h[b * (4 * H) + i_]);
+                    i[(t * B + b) * (4 * H) + i_] = i_here;
+                    const double f_here = lstm_sigmoid(U_f_x_here + b_f[i_] + W_f_h[b * (4 * H) + i_]);
+                    f[(t * B + b) * (4 * H) + i_] = f_here;
+                    const double o_here = lstm_sigmoid(U_o_x_here + b_o[i_] + W_o_h[b * (4 * H) + i_]);
+                    o[(t * B + b) * (4 * H) + i_] = o_here;
+                    const double g_here = lstm_tanh(U_g_x_here + b_g[i_] + W_g_h[b * (4 * H) + i_]);
+                    g[(t * B + b) * (4 * H) + i_] = g_here;
+                    const double c_here = f_here * c[(t * B + b) * H + i_] + i_here * g_here;
+                    c[((t + 1) * B + b) * H + i_] = c_here;
+                    const double tanh_h_here = lstm_tanh(c_here);
+                    tanh_h[(t * B + b) * H + i_] = tanh_h_here;
+                    h[((t + 1) * B + b) * H + i_] = o_here * tanh_h_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        lstm_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                LSTM_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    z_yhat[((first + t) * B + b) * O + i_] = V_h[((first + t) * B + b) * O + i_] + b_y[i_];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        lstm_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        LSTM_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        lstm_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i_ = 0; i_ < O; ++i_) {
+            double total = first > 0 ? db_y[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i_];
+                }
+            }
+            db_y[i_] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     /* c_final1 = c[T-1] */
@@ -1374,113 +1434,136 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
         h_final1[k] = h[(T * B) * H + k];
         c_final1[k] = c[(T * B) * H + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    LSTM_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_i, H * I);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    lstm_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dtanh_h[t] = dh[t] * o[t] */
-        /* dc[t] = dtanh_h[t] * (1 - tanh_h[t] * tanh_h[t]) + dc_carry[t+1] */
-        /* dg[t] = dc[t] * i[t] */
-        /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
-        /* do[t] = dh[t] * tanh_h[t] */
-        /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        /* df[t] = dc[t] * c[t-1] */
-        /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        /* di[t] = dc[t] * g[t] */
-        /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        /* dc_carry[t] = dc[t] * f[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double g_here_ = g[(t * B + b) * (4 * H) + i_];
-                const double o_here_ = o[(t * B + b) * (4 * H) + i_];
-                const double f_here_ = f[(t * B + b) * (4 * H) + i_];
-                const double i_here_ = i[(t * B + b) * (4 * H) + i_];
-                const double dh = V_dz_yhat[(t * B + b) * H + i_] + dh_carry[b * H + i_];
-                const double dc = o_here_ * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]) * dh + dc_carry[b * H + i_];
-                dz_g[(t * B + b) * (4 * H) + i_] = i_here_ * (1.0 - g_here_ * g_here_) * dc;
-                dz_o[(t * B + b) * (4 * H) + i_] = tanh_h[(t * B + b) * H + i_] * o_here_ * (1.0 - o_here_) * dh;
-                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f_here_ * (1.0 - f_here_) * dc;
-                dz_i[(t * B + b) * (4 * H) + i_] = g_here_ * i_here_ * (1.0 - i_here_) * dc;
-                dc_carry[b * H + i_] = f_here_ * dc;
-            }
-        }
-        /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
-        lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_f, H * I);
     }
-    /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_i, 4 * H, x, I, dU_i, I);
-    /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_f, 4 * H, x, I, dU_f, I);
-    /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_o, 4 * H, x, I, dU_o, I);
-    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_g, 4 * H, x, I, dU_g, I);
-    /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_i, 4 * H, h, H, dW_i, H);
-    /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_f, 4 * H, h, H, dW_f, H);
-    /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_o, 4 * H, h, H, dW_o, H);
-    /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_g, 4 * H, h, H, dW_g, H);
-    /* db_i = sum_tb(dz_i[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_o, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_g, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_i, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_f, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_o, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_g, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_i, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_f, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_o, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_g, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < lstm_steps(B) ? first : lstm_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dtanh_h[t] = dh[t] * o[t] */
+            /* dc[t] = dtanh_h[t] * (1 - tanh_h[t] * tanh_h[t]) + dc_carry[t+1] */
+            /* dg[t] = dc[t] * i[t] */
+            /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
+            /* do[t] = dh[t] * tanh_h[t] */
+            /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
+            /* df[t] = dc[t] * c[t-1] */
+            /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
+            /* di[t] = dc[t] * g[t] */
+            /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
+            /* dc_carry[t] = dc[t] * f[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_i[(t * B + b) * (4 * H) + i_];
+                LSTM_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double g_here_ = g[(t * B + b) * (4 * H) + i_];
+                    const double o_here_ = o[(t * B + b) * (4 * H) + i_];
+                    const double f_here_ = f[(t * B + b) * (4 * H) + i_];
+                    const double i_here_ = i[(t * B + b) * (4 * H) + i_];
+                    const double dh = V_dz_yhat[(t * B + b) * H + i_] + dh_carry[b * H + i_];
+                    const double dc = o_here_ * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]) * dh + dc_carry[b * H + i_];
+                    dz_g[(t * B + b) * (4 * H) + i_] = i_here_ * (1.0 - g_here_ * g_here_) * dc;
+                    dz_o[(t * B + b) * (4 * H) + i_] = tanh_h[(t * B + b) * H + i_] * o_here_ * (1.0 - o_here_) * dh;
+                    dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f_here_ * (1.0 - f_here_) * dc;
+                    dz_i[(t * B + b) * (4 * H) + i_] = g_here_ * i_here_ * (1.0 - i_here_) * dc;
+                    dc_carry[b * H + i_] = f_here_ * dc;
+                }
             }
+            /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
+            lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
         }
-        db_i[i_] = total;
-    }
-    /* db_f = sum_tb(dz_f[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_f[(t * B + b) * (4 * H) + i_];
+        /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
+        /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
+        /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
+        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
+        /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
+        /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
+        /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
+        /* db_i = sum_tb(dz_i[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_i[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_i[i_] = total;
         }
-        db_f[i_] = total;
-    }
-    /* db_o = sum_tb(dz_o[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o[(t * B + b) * (4 * H) + i_];
+        /* db_f = sum_tb(dz_f[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_f[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_f[i_] = total;
         }
-        db_o[i_] = total;
-    }
-    /* db_g = sum_tb(dz_g[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g[(t * B + b) * (4 * H) + i_];
+        /* db_o = sum_tb(dz_o[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_o[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_o[i_] = total;
         }
-        db_g[i_] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    lstm_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i_ = 0; i_ < O; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i_];
+        /* db_g = sum_tb(dz_g[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_g[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_g[i_] = total;
         }
-        db_y[i_] = total;
+        /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
+        lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
     }
     /* dh_init1 = dh_carry[0] */
     /* dc_init1 = dc_carry[0] */
@@ -1489,8 +1572,6 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
         dh_init1[k] = dh_carry[k];
         dc_init1[k] = dc_carry[k];
     }
-    /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
-    lstm_product(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }
@@ -1696,8 +1777,6 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     lstm_pack(H, I, U_f, 4 * H, I, H, 0, U_ifog_panels);
     lstm_pack(H, I, U_o, 4 * H, I, 2 * H, 0, U_ifog_panels);
     lstm_pack(H, I, U_g, 4 * H, I, 3 * H, 0, U_ifog_panels);
-    /* U_ifog_x[t] = U_ifog @ x[t] */
-    lstm_product(T * B, 4 * H, I, x, I, U_ifog_panels_t, U_ifog_x, 4 * H);
     /* W_ifog_panels_t = W_ifog.T, packed */
     lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
     lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
@@ -1708,68 +1787,86 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     lstm_pack(H, H, W_f, 4 * H, H, H, 0, W_ifog_panels);
     lstm_pack(H, H, W_o, 4 * H, H, 2 * H, 0, W_ifog_panels);
     lstm_pack(H, H, W_g, 4 * H, H, 3 * H, 0, W_ifog_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_ifog_h[t] = W_ifog @ h[t-1] */
-        lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
-        /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
-        /* i[t] = sigmoid(z_i[t]) */
-        /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
-        /* f[t] = sigmoid(z_f[t]) */
-        /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
-        /* o[t] = sigmoid(z_o[t]) */
-        /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
-        /* g[t] = tanh(z_g[t]) */
-        /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
-        /* tanh_h[t] = tanh(c[t]) */
-        /* h[t] = o[t] * tanh_h[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double U_i_x_here = U_i_x[(t * B + b) * (4 * H) + i_];
-                const double U_f_x_here = U_f_x[(t * B + b) * (4 * H) + i_];
-                const double U_o_x_here = U_o_x[(t * B + b) * (4 * H) + i_];
-                const double U_g_x_here = U_g_x[(t * B + b) * (4 * H) + i_];
-                const double i_here = lstm_sigmoid(U_i_x_here + b_i[i_] + W_i_h[b * (4 * H) + i_]);
-                i[(t * B + b) * (4 * H) + i_] = i_here;
-                const double f_here = lstm_sigmoid(U_f_x_here + b_f[i_] + W_f_h[b * (4 * H) + i_]);
-                f[(t * B + b) * (4 * H) + i_] = f_here;
-                const double o_here = lstm_sigmoid(U_o_x_here + b_o[i_] + W_o_h[b * (4 * H) + i_]);
-                o[(t * B + b) * (4 * H) + i_] = o_here;
-                const double g_here = lstm_tanh(U_g_x_here + b_g[i_] + W_g_h[b * (4 * H) + i_]);
-                g[(t * B + b) * (4 * H) + i_] = g_here;
-                const double c_here = f_here * c[(t * B + b) * H + i_] + i_here * g_here;
-                c[((t + 1) * B + b) * H + i_] = c_here;
-                const double tanh_h_here = lstm_tanh(c_here);
-                tanh_h[(t * B + b) * H + i_] = tanh_h_here;
-                h[((t + 1) * B + b) * H + i_] = o_here * tanh_h_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    lstm_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + b_y */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                z_yhat[(t * B + b) * O + i_] = V_h[(t * B + b) * O + i_] + b_y[i_];
-                dyhat[(t * B + b) * O + i_] = yhat_bar[(t * B + b) * O + i_];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    lstm_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += lstm_steps(B)) {
+        const size_t some = T - first < lstm_steps(B) ? T - first : lstm_steps(B);
+        /* U_ifog_x[t] = U_ifog @ x[t] */
+        lstm_product(some * B, 4 * H, I, &x[(first * B) * I], I, U_ifog_panels_t, &U_ifog_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_ifog_h[t] = W_ifog @ h[t-1] */
+            lstm_product(B, 4 * H, H, &h[(t * B) * H], H, W_ifog_panels_t, W_ifog_h, 4 * H);
+            /* z_i[t] = U_i @ x[t] + W_i @ h[t-1] + b_i */
+            /* i[t] = sigmoid(z_i[t]) */
+            /* z_f[t] = U_f @ x[t] + W_f @ h[t-1] + b_f */
+            /* f[t] = sigmoid(z_f[t]) */
+            /* z_o[t] = U_o @ x[t] + W_o @ h[t-1] + b_o */
+            /* o[t] = sigmoid(z_o[t]) */
+            /* z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g */
+            /* g[t] = tanh(z_g[t]) */
+            /* c[t] = f[t] * c[t-1] + i[t] * g[t] */
+            /* tanh_h[t] = tanh(c[t]) */
+            /* h[t] = o[t] * tanh_h[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                LSTM_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double U_i_x_here = U_i_x[(t * B + b) * (4 * H) + i_];
+                    const double U_f_x_here = U_f_x[(t * B + b) * (4 * H) + i_];
+                    const double U_o_x_here = U_o_x[(t * B + b) * (4 * H) + i_];
+                    const double U_g_x_here = U_g_x[(t * B + b) * (4 * H) + i_];
+                    const double i_here = lstm_sigmoid(U_i_x_here + b_i[i_] + W_i_h[b * (4 * H) + i_]);
+                    i[(t * B + b) * (4 * H) + i_] = i_here;
+                    const double f_here = lstm_sigmoid(U_f_x_here + b_f[i_] + W_f_h[b * (4 * H) + i_]);
+                    f[(t * B + b) * (4 * H) + i_] = f_here;
+                    const double o_here = lstm_sigmoid(U_o_x_here + b_o[i_] + W_o_h[b * (4 * H) + i_]);
+                    o[(t * B + b) * (4 * H) + i_] = o_here;
+                    const double g_here = lstm_tanh(U_g_x_here + b_g[i_] + W_g_h[b * (4 * H) + i_]);
+                    g[(t * B + b) * (4 * H) + i_] = g_here;
+                    const double c_here = f_here * c[(t * B + b) * H + i_] + i_here * g_here;
+                    c[((t + 1) * B + b) * H + i_] = c_here;
+                    const double tanh_h_here = lstm_tanh(c_here);
+                    tanh_h[(t * B + b) * H + i_] = tanh_h_here;
+                    h[((t + 1) * B + b) * H + i_] = o_here * tanh_h_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        lstm_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + b_y */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                LSTM_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    z_yhat[((first + t) * B + b) * O + i_] = V_h[((first + t) * B + b) * O + i_] + b_y[i_];
+                    dyhat[((first + t) * B + b) * O + i_] = yhat_bar[((first + t) * B + b) * O + i_];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        lstm_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    total += yhat[((first + t) * B + b) * O + i_] * dyhat[((first + t) * B + b) * O + i_];
+                }
+                p_m_dz_yhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* h_final1 = h[T-1] */
     /* c_final1 = c[T-1] */
@@ -1784,35 +1881,6 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        LSTM_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                total += yhat[(t * B + b) * O + i_] * dyhat[(t * B + b) * O + i_];
-            }
-            p_m_dz_yhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
-                dz_yhat[(t * B + b) * O + i_] = dloss[t * B + b] * (yhat[(t * B + b) * O + i_] - y[(t * B + b) * O + i_]) + yhat[(t * B + b) * O + i_] * (dyhat[(t * B + b) * O + i_] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     lstm_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1823,8 +1891,6 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    lstm_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
     /* u_dc[t] = (dc_final1 if t == T-1 else 0) */
     lstm_clear(u_dc, T * B * H);
     if (T >= 1) {
@@ -1835,106 +1901,175 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             }
         }
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dtanh_h[t] = dh[t] * o[t] */
-        /* dc[t] = (dc_final1 if t == T-1 else 0) + dtanh_h[t] * (1 - tanh_h[t] * tanh_h[t]) + dc_carry[t+1] */
-        /* dg[t] = dc[t] * i[t] */
-        /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
-        /* do[t] = dh[t] * tanh_h[t] */
-        /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        /* df[t] = dc[t] * c[t-1] */
-        /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        /* di[t] = dc[t] * g[t] */
-        /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        /* dc_carry[t] = dc[t] * f[t] */
-        for (size_t b = 0; b < B; ++b) {
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_i, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_f, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_o, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dU_g, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_i, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_f, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_o, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dW_g, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_i, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_f, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_o, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_g, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_clear(db_y, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < lstm_steps(B) ? first : lstm_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
             LSTM_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double g_here_ = g[(t * B + b) * (4 * H) + i_];
-                const double o_here_ = o[(t * B + b) * (4 * H) + i_];
-                const double f_here_ = f[(t * B + b) * (4 * H) + i_];
-                const double i_here_ = i[(t * B + b) * (4 * H) + i_];
-                const double dh = u_dh[(t * B + b) * H + i_] + V_dz_yhat[(t * B + b) * H + i_] + dh_carry[b * H + i_];
-                const double dc = u_dc[(t * B + b) * H + i_] + o_here_ * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]) * dh + dc_carry[b * H + i_];
-                dz_g[(t * B + b) * (4 * H) + i_] = i_here_ * (1.0 - g_here_ * g_here_) * dc;
-                dz_o[(t * B + b) * (4 * H) + i_] = tanh_h[(t * B + b) * H + i_] * o_here_ * (1.0 - o_here_) * dh;
-                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f_here_ * (1.0 - f_here_) * dc;
-                dz_i[(t * B + b) * (4 * H) + i_] = g_here_ * i_here_ * (1.0 - i_here_) * dc;
-                dc_carry[b * H + i_] = f_here_ * dc;
-            }
-        }
-        /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
-        lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
-    }
-    /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_i, 4 * H, x, I, dU_i, I);
-    /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_f, 4 * H, x, I, dU_f, I);
-    /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_o, 4 * H, x, I, dU_o, I);
-    /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-    lstm_sums(H, I, T * B, dz_g, 4 * H, x, I, dU_g, I);
-    /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_i, 4 * H, h, H, dW_i, H);
-    /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_f, 4 * H, h, H, dW_f, H);
-    /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_o, 4 * H, h, H, dW_o, H);
-    /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
-    lstm_sums(H, H, T * B, dz_g, 4 * H, h, H, dW_g, H);
-    /* db_i = sum_tb(dz_i[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_i[(t * B + b) * (4 * H) + i_];
+                dloss[(first + t) * B + b] = dL[0];
             }
         }
-        db_i[i_] = total;
-    }
-    /* db_f = sum_tb(dz_f[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_f[(t * B + b) * (4 * H) + i_];
+                LSTM_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b];
+                    dz_yhat[((first + t) * B + b) * O + i_] = dloss[(first + t) * B + b] * (yhat[((first + t) * B + b) * O + i_] - y[((first + t) * B + b) * O + i_]) + yhat[((first + t) * B + b) * O + i_] * (dyhat[((first + t) * B + b) * O + i_] - sum_p_m_dz_yhat);
+                }
             }
         }
-        db_f[i_] = total;
-    }
-    /* db_o = sum_tb(dz_o[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        lstm_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dtanh_h[t] = dh[t] * o[t] */
+            /* dc[t] = (dc_final1 if t == T-1 else 0) + dtanh_h[t] * (1 - tanh_h[t] * tanh_h[t]) + dc_carry[t+1] */
+            /* dg[t] = dc[t] * i[t] */
+            /* dz_g[t] = dg[t] * (1 - g[t] * g[t]) */
+            /* do[t] = dh[t] * tanh_h[t] */
+            /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
+            /* df[t] = dc[t] * c[t-1] */
+            /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
+            /* di[t] = dc[t] * g[t] */
+            /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
+            /* dc_carry[t] = dc[t] * f[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_o[(t * B + b) * (4 * H) + i_];
+                LSTM_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double g_here_ = g[(t * B + b) * (4 * H) + i_];
+                    const double o_here_ = o[(t * B + b) * (4 * H) + i_];
+                    const double f_here_ = f[(t * B + b) * (4 * H) + i_];
+                    const double i_here_ = i[(t * B + b) * (4 * H) + i_];
+                    const double dh = u_dh[(t * B + b) * H + i_] + V_dz_yhat[(t * B + b) * H + i_] + dh_carry[b * H + i_];
+                    const double dc = u_dc[(t * B + b) * H + i_] + o_here_ * (1.0 - tanh_h[(t * B + b) * H + i_] * tanh_h[(t * B + b) * H + i_]) * dh + dc_carry[b * H + i_];
+                    dz_g[(t * B + b) * (4 * H) + i_] = i_here_ * (1.0 - g_here_ * g_here_) * dc;
+                    dz_o[(t * B + b) * (4 * H) + i_] = tanh_h[(t * B + b) * H + i_] * o_here_ * (1.0 - o_here_) * dh;
+                    dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f_here_ * (1.0 - f_here_) * dc;
+                    dz_i[(t * B + b) * (4 * H) + i_] = g_here_ * i_here_ * (1.0 - i_here_) * dc;
+                    dc_carry[b * H + i_] = f_here_ * dc;
+                }
             }
+            /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
+            lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
         }
-        db_o[i_] = total;
-    }
-    /* db_g = sum_tb(dz_g[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g[(t * B + b) * (4 * H) + i_];
+        /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
+        /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
+        /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
+        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
+        lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
+        /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
+        /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
+        /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
+        lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
+        /* db_i = sum_tb(dz_i[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_i[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_i[i_] = total;
         }
-        db_g[i_] = total;
-    }
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    lstm_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i_ = 0; i_ < O; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i_];
+        /* db_f = sum_tb(dz_f[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_f[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_f[i_] = total;
         }
-        db_y[i_] = total;
+        /* db_o = sum_tb(dz_o[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_o[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_o[i_] = total;
+        }
+        /* db_g = sum_tb(dz_g[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_g[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_g[i_] = total;
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i_ = 0; i_ < O; ++i_) {
+            double total = first + some < T ? db_y[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i_];
+                }
+            }
+            db_y[i_] = total;
+        }
+        /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
+        lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
     }
     /* at_dh_carry = dh_carry[0] */
     LSTM_APART
@@ -1973,8 +2108,6 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
     for (size_t k = 0; k < B * H; ++k) {
         dc_init1[k] = at_dc_carry[k] + u_dc_init1[k];
     }
-    /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
-    lstm_product(T * B, I, 4 * H, dz_ifog, 4 * H, U_ifog_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }

@@ -76,9 +76,11 @@ def _arguments(params, inputs, initial):
     return U_i, U_f, U_o, U_g, W_i, W_f, W_o, W_g, b_i, b_f, b_o, b_g, V, b_y, x, y, h_init1, c_init1, T, B, I, H, O
 
 
-def forward(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -86,24 +88,25 @@ def forward(params, inputs, initial):
         final["c"]: (B, H)
     """
     U_i, U_f, U_o, U_g, W_i, W_f, W_o, W_g, b_i, b_f, b_o, b_g, V, b_y, x, y, h_init1, c_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    c = np.empty((T + 1, B, H), DTYPE)
-    i_f_o = np.empty((B, 3 * H), DTYPE)
-    g = np.empty((B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_h = np.empty((B, H), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    c_final1 = np.empty((B, H), DTYPE)
-    W_ifog_h = np.empty((B, 4 * H), DTYPE)
-    V_h = np.empty((T, B, O), DTYPE)
-    pre_ifog = np.empty((T, B, 4 * H), DTYPE)
-    U_ifog = np.empty((4 * H, I), DTYPE)
-    U_ifog_x = np.empty((T, B, 4 * H), DTYPE)
-    W_ifog = np.empty((4 * H, H), DTYPE)
-    b_ifog = np.empty((4 * H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    c = _buffer(workspace, "c", (T + 1, B, H))
+    i_f_o = _buffer(workspace, "i_f_o", (B, 3 * H))
+    g = _buffer(workspace, "g", (B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_h = _buffer(workspace, "tanh_h", (B, H))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    c_final1 = _buffer(workspace, "c_final1", (B, H))
+    W_ifog_h = _buffer(workspace, "W_ifog_h", (B, 4 * H))
+    V_h = _buffer(workspace, "V_h", (T, B, O))
+    pre_ifog = _buffer(workspace, "pre_ifog", (T, B, 4 * H))
+    U_ifog = _buffer(workspace, "U_ifog", (4 * H, I))
+    U_ifog_x = _buffer(workspace, "U_ifog_x", (T, B, 4 * H))
+    W_ifog = _buffer(workspace, "W_ifog", (4 * H, H))
+    b_ifog = _buffer(workspace, "b_ifog", (4 * H,))
+    W_ifog_turned = _buffer(workspace, "W_ifog_turned", (H, 4 * H))
     i = i_f_o[..., 0:H]
     f = i_f_o[..., H:2 * H]
     o = i_f_o[..., 2 * H:3 * H]
@@ -132,9 +135,11 @@ def forward(params, inputs, initial):
     W_ifog[..., H:2 * H, :] = W_f
     W_ifog[..., 2 * H:3 * H, :] = W_o
     W_ifog[..., 3 * H:4 * H, :] = W_g
+    # W_ifog_turned = W_ifog.T
+    W_ifog_turned[...] = W_ifog.T
     for t in range(T):
         # W_ifog_h[t] = W_ifog @ h[t-1]
-        np.matmul(h[t], W_ifog.T, out=W_ifog_h)
+        np.dot(h[t], W_ifog_turned, out=W_ifog_h)
         # z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g
         # g[t] = tanh(z_g[t])
         out = g
@@ -162,9 +167,8 @@ def forward(params, inputs, initial):
     # z_yhat[t] = V @ h[t] + b_y
     np.add(V_h, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -178,9 +182,11 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -205,44 +211,45 @@ def value_and_grad(params, inputs, initial):
         final["c"]: (B, H)
     """
     U_i, U_f, U_o, U_g, W_i, W_f, W_o, W_g, b_i, b_f, b_o, b_g, V, b_y, x, y, h_init1, c_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    h = np.empty((T + 1, B, H), DTYPE)
-    c = np.empty((T + 1, B, H), DTYPE)
-    i_f_o = np.empty((T, B, 3 * H), DTYPE)
-    g = np.empty((T, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_h = np.empty((T, B, H), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    c_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dh = np.empty((B, H), DTYPE)
-    dc = np.empty((B, H), DTYPE)
-    dU_ifog = np.empty((4 * H, I), DTYPE)
-    dW_ifog = np.empty((4 * H, H), DTYPE)
-    db_ifog = np.empty((4 * H,), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dc_init1 = np.empty((B, H), DTYPE)
-    dz_ifog = np.empty((T, B, 4 * H), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dc_carry = np.empty((T + 1, B, H), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    W_ifog_h = np.empty((B, 4 * H), DTYPE)
-    V_h = np.empty((T, B, O), DTYPE)
-    V_dz_yhat = np.empty((T, B, H), DTYPE)
-    pre_ifog = np.empty((T, B, 4 * H), DTYPE)
-    pre_dc = np.empty((T, B, H), DTYPE)
-    pre_dz_g = np.empty((T, B, H), DTYPE)
-    pre_dz_o = np.empty((T, B, H), DTYPE)
-    pre_dz_f = np.empty((T, B, H), DTYPE)
-    pre_dz_i = np.empty((T, B, H), DTYPE)
-    U_ifog = np.empty((4 * H, I), DTYPE)
-    W_ifog = np.empty((4 * H, H), DTYPE)
-    U_ifog_x = np.empty((T, B, 4 * H), DTYPE)
-    b_ifog = np.empty((4 * H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    c = _buffer(workspace, "c", (T + 1, B, H))
+    i_f_o = _buffer(workspace, "i_f_o", (T, B, 3 * H))
+    g = _buffer(workspace, "g", (T, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_h = _buffer(workspace, "tanh_h", (T, B, H))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    c_final1 = _buffer(workspace, "c_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dh = _buffer(workspace, "dh", (B, H))
+    dc = _buffer(workspace, "dc", (B, H))
+    dU_ifog = _buffer(workspace, "dU_ifog", (4 * H, I))
+    dW_ifog = _buffer(workspace, "dW_ifog", (4 * H, H))
+    db_ifog = _buffer(workspace, "db_ifog", (4 * H,))
+    dV = _buffer(workspace, "dV", (O, H))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dc_init1 = _buffer(workspace, "dc_init1", (B, H))
+    dz_ifog = _buffer(workspace, "dz_ifog", (T, B, 4 * H))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dc_carry = _buffer(workspace, "dc_carry", (T + 1, B, H))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    W_ifog_h = _buffer(workspace, "W_ifog_h", (B, 4 * H))
+    V_h = _buffer(workspace, "V_h", (T, B, O))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, H))
+    pre_ifog = _buffer(workspace, "pre_ifog", (T, B, 4 * H))
+    pre_dc = _buffer(workspace, "pre_dc", (T, B, H))
+    pre_dz_g = _buffer(workspace, "pre_dz_g", (T, B, H))
+    pre_dz_o = _buffer(workspace, "pre_dz_o", (T, B, H))
+    pre_dz_f = _buffer(workspace, "pre_dz_f", (T, B, H))
+    pre_dz_i = _buffer(workspace, "pre_dz_i", (T, B, H))
+    U_ifog = _buffer(workspace, "U_ifog", (4 * H, I))
+    W_ifog = _buffer(workspace, "W_ifog", (4 * H, H))
+    U_ifog_x = _buffer(workspace, "U_ifog_x", (T, B, 4 * H))
+    b_ifog = _buffer(workspace, "b_ifog", (4 * H,))
+    W_ifog_turned = _buffer(workspace, "W_ifog_turned", (H, 4 * H))
     i = i_f_o[..., 0:H]
     f = i_f_o[..., H:2 * H]
     o = i_f_o[..., 2 * H:3 * H]
@@ -289,9 +296,11 @@ def value_and_grad(params, inputs, initial):
     W_ifog[..., H:2 * H, :] = W_f
     W_ifog[..., 2 * H:3 * H, :] = W_o
     W_ifog[..., 3 * H:4 * H, :] = W_g
+    # W_ifog_turned = W_ifog.T
+    W_ifog_turned[...] = W_ifog.T
     for t in range(T):
         # W_ifog_h[t] = W_ifog @ h[t-1]
-        np.matmul(h[t], W_ifog.T, out=W_ifog_h)
+        np.dot(h[t], W_ifog_turned, out=W_ifog_h)
         # z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g
         # g[t] = tanh(z_g[t])
         out = g[t]
@@ -319,9 +328,8 @@ def value_and_grad(params, inputs, initial):
     # z_yhat[t] = V @ h[t] + b_y
     np.add(V_h, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -371,7 +379,7 @@ def value_and_grad(params, inputs, initial):
         # dc_carry[t] = dc[t] * f[t]
         np.multiply(dc, f[t], out=dc_carry[t])
         # dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t]
-        np.matmul(dz_ifog[t], W_ifog, out=dh_carry[t])
+        np.dot(dz_ifog[t], W_ifog, out=dh_carry[t])
     # dV = sum_tb(dz_yhat[t] @ h[t].T)
     np.matmul(dz_yhat.reshape(T * B, O).T, h[1:T + 1].reshape(T * B, H), out=dV)
     # db_y = sum_tb(dz_yhat[t])
@@ -407,9 +415,11 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["yhat"]: (T, B, O), zero if left out
     final_cotangents["h"]: (B, H), zero if left out
     final_cotangents["c"]: (B, H), zero if left out
@@ -444,58 +454,59 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     c_final1_bar = _optional(final_cotangents, "final_cotangents", "c", 0, (B, H))
     c_final1_bar = _shaped("c", c_final1_bar, (B, H), (B, H))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    h = np.empty((T + 1, B, H), DTYPE)
-    c = np.empty((T + 1, B, H), DTYPE)
-    i_f_o = np.empty((T, B, 3 * H), DTYPE)
-    g = np.empty((T, B, H), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_h = np.empty((T, B, H), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h_final1 = np.empty((B, H), DTYPE)
-    c_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dh = np.empty((B, H), DTYPE)
-    dc = np.empty((B, H), DTYPE)
-    dU_ifog = np.empty((4 * H, I), DTYPE)
-    dW_ifog = np.empty((4 * H, H), DTYPE)
-    db_ifog = np.empty((4 * H,), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dyhat = np.empty((T, B, O), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    dh_init1 = np.empty((B, H), DTYPE)
-    dc_init1 = np.empty((B, H), DTYPE)
-    dz_ifog = np.empty((T, B, 4 * H), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh_final1 = np.empty((B, H), DTYPE)
-    dc_final1 = np.empty((B, H), DTYPE)
-    dc_carry = np.empty((T + 1, B, H), DTYPE)
-    dh_carry = np.empty((T + 1, B, H), DTYPE)
-    at_dh_carry = np.empty((B, H), DTYPE)
-    at_dc_carry = np.empty((B, H), DTYPE)
-    W_ifog_h = np.empty((B, 4 * H), DTYPE)
-    V_h = np.empty((T, B, O), DTYPE)
-    p_m_dz_yhat = np.empty((T, B, 1), DTYPE)
-    sum_p_m_dz_yhat = np.empty((T, B, O), DTYPE)
-    u_dh = np.empty((T, B, H), DTYPE)
-    V_dz_yhat = np.empty((T, B, H), DTYPE)
-    u_dc = np.empty((T, B, H), DTYPE)
-    u_dh_init1 = np.empty((B, H), DTYPE)
-    u_dc_init1 = np.empty((B, H), DTYPE)
-    pre_ifog = np.empty((T, B, 4 * H), DTYPE)
-    pre_dh = np.empty((T, B, H), DTYPE)
-    pre_dc = np.empty((T, B, H), DTYPE)
-    pre_dz_g = np.empty((T, B, H), DTYPE)
-    pre_dz_o = np.empty((T, B, H), DTYPE)
-    pre_dz_f = np.empty((T, B, H), DTYPE)
-    pre_dz_i = np.empty((T, B, H), DTYPE)
-    U_ifog = np.empty((4 * H, I), DTYPE)
-    W_ifog = np.empty((4 * H, H), DTYPE)
-    U_ifog_x = np.empty((T, B, 4 * H), DTYPE)
-    b_ifog = np.empty((4 * H,), DTYPE)
+    h = _buffer(workspace, "h", (T + 1, B, H))
+    c = _buffer(workspace, "c", (T + 1, B, H))
+    i_f_o = _buffer(workspace, "i_f_o", (T, B, 3 * H))
+    g = _buffer(workspace, "g", (T, B, H))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_h = _buffer(workspace, "tanh_h", (T, B, H))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h_final1 = _buffer(workspace, "h_final1", (B, H))
+    c_final1 = _buffer(workspace, "c_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dh = _buffer(workspace, "dh", (B, H))
+    dc = _buffer(workspace, "dc", (B, H))
+    dU_ifog = _buffer(workspace, "dU_ifog", (4 * H, I))
+    dW_ifog = _buffer(workspace, "dW_ifog", (4 * H, H))
+    db_ifog = _buffer(workspace, "db_ifog", (4 * H,))
+    dV = _buffer(workspace, "dV", (O, H))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dyhat = _buffer(workspace, "dyhat", (T, B, O))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    dh_init1 = _buffer(workspace, "dh_init1", (B, H))
+    dc_init1 = _buffer(workspace, "dc_init1", (B, H))
+    dz_ifog = _buffer(workspace, "dz_ifog", (T, B, 4 * H))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh_final1 = _buffer(workspace, "dh_final1", (B, H))
+    dc_final1 = _buffer(workspace, "dc_final1", (B, H))
+    dc_carry = _buffer(workspace, "dc_carry", (T + 1, B, H))
+    dh_carry = _buffer(workspace, "dh_carry", (T + 1, B, H))
+    at_dh_carry = _buffer(workspace, "at_dh_carry", (B, H))
+    at_dc_carry = _buffer(workspace, "at_dc_carry", (B, H))
+    W_ifog_h = _buffer(workspace, "W_ifog_h", (B, 4 * H))
+    V_h = _buffer(workspace, "V_h", (T, B, O))
+    p_m_dz_yhat = _buffer(workspace, "p_m_dz_yhat", (T, B, 1))
+    sum_p_m_dz_yhat = _buffer(workspace, "sum_p_m_dz_yhat", (T, B, O))
+    u_dh = _buffer(workspace, "u_dh", (T, B, H))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, H))
+    u_dc = _buffer(workspace, "u_dc", (T, B, H))
+    u_dh_init1 = _buffer(workspace, "u_dh_init1", (B, H))
+    u_dc_init1 = _buffer(workspace, "u_dc_init1", (B, H))
+    pre_ifog = _buffer(workspace, "pre_ifog", (T, B, 4 * H))
+    pre_dh = _buffer(workspace, "pre_dh", (T, B, H))
+    pre_dc = _buffer(workspace, "pre_dc", (T, B, H))
+    pre_dz_g = _buffer(workspace, "pre_dz_g", (T, B, H))
+    pre_dz_o = _buffer(workspace, "pre_dz_o", (T, B, H))
+    pre_dz_f = _buffer(workspace, "pre_dz_f", (T, B, H))
+    pre_dz_i = _buffer(workspace, "pre_dz_i", (T, B, H))
+    U_ifog = _buffer(workspace, "U_ifog", (4 * H, I))
+    W_ifog = _buffer(workspace, "W_ifog", (4 * H, H))
+    U_ifog_x = _buffer(workspace, "U_ifog_x", (T, B, 4 * H))
+    b_ifog = _buffer(workspace, "b_ifog", (4 * H,))
+    W_ifog_turned = _buffer(workspace, "W_ifog_turned", (H, 4 * H))
     i = i_f_o[..., 0:H]
     f = i_f_o[..., H:2 * H]
     o = i_f_o[..., 2 * H:3 * H]
@@ -542,9 +553,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     W_ifog[..., H:2 * H, :] = W_f
     W_ifog[..., 2 * H:3 * H, :] = W_o
     W_ifog[..., 3 * H:4 * H, :] = W_g
+    # W_ifog_turned = W_ifog.T
+    W_ifog_turned[...] = W_ifog.T
     for t in range(T):
         # W_ifog_h[t] = W_ifog @ h[t-1]
-        np.matmul(h[t], W_ifog.T, out=W_ifog_h)
+        np.dot(h[t], W_ifog_turned, out=W_ifog_h)
         # z_g[t] = U_g @ x[t] + W_g @ h[t-1] + b_g
         # g[t] = tanh(z_g[t])
         out = g[t]
@@ -572,9 +585,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # z_yhat[t] = V @ h[t] + b_y
     np.add(V_h, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h_final1 = h[T-1]
@@ -651,7 +663,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         # dc_carry[t] = dc[t] * f[t]
         np.multiply(dc, f[t], out=dc_carry[t])
         # dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t]
-        np.matmul(dz_ifog[t], W_ifog, out=dh_carry[t])
+        np.dot(dz_ifog[t], W_ifog, out=dh_carry[t])
     # dV = sum_tb(dz_yhat[t] @ h[t].T)
     np.matmul(dz_yhat.reshape(T * B, O).T, h[1:T + 1].reshape(T * B, H), out=dV)
     # db_y = sum_tb(dz_yhat[t])
@@ -696,28 +708,26 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
 
 
 def _sigmoid(z, out=None):
-    """1 / (1 + exp(-z)), without overflow and accurate on both sides."""
-    e = np.exp(-np.abs(z))
-    return np.divide(np.where(z >= 0, np.ones_like(e), e), 1.0 + e, out=out)
+    """1 / (1 + exp(-z)), accurate on both sides."""
+    out = np.exp(np.negative(z, out=out), out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
 
 
-def _softmax(z, out=None):
-    """Along the last axis; shifted, so that it can not overflow."""
-    out = np.exp(z - z.max(axis=-1, keepdims=True), out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
 
 
-def _log_softmax(z, out=None):
-    """Along the last axis; finite where the softmax underflows."""
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
-    return out
-
-
-def _softmax_cross_entropy(y, z, out=None):
-    """-y . log softmax(z)."""
-    return np.negative((y * _log_softmax(z)).sum(axis=-1, keepdims=True), out=out)
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -736,6 +746,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):

@@ -27,7 +27,7 @@
 
 #ifdef LSTM_PEEPHOLE_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double lstm_peephole_two_to(double shifted)
+static LSTM_PEEPHOLE_INLINE double lstm_peephole_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double lstm_peephole_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double lstm_peephole_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static LSTM_PEEPHOLE_INLINE double lstm_peephole_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef LSTM_PEEPHOLE_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double lstm_peephole_exp(double z)
+static LSTM_PEEPHOLE_INLINE double lstm_peephole_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -76,8 +73,27 @@ static double lstm_peephole_exp(double z)
 #endif
 
 #ifdef LSTM_PEEPHOLE_VECTORS
+/* exp(z) for z <= 0, where 2^n does not overflow and so is one factor. */
+static LSTM_PEEPHOLE_INLINE double lstm_peephole_exp_below(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    const double power = lstm_peephole_two_to(half) * lstm_peephole_two_to(rest);
+    return power * lstm_peephole_near_zero(r) + power;
+}
+#else
+static double lstm_peephole_exp_below(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef LSTM_PEEPHOLE_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double lstm_peephole_tanh(double z)
+static LSTM_PEEPHOLE_INLINE double lstm_peephole_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -106,9 +122,9 @@ static double lstm_peephole_tanh(double z)
 #endif
 
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
-static double lstm_peephole_sigmoid(double z)
+static LSTM_PEEPHOLE_INLINE double lstm_peephole_sigmoid(double z)
 {
-    const double e = lstm_peephole_exp(z < 0.0 ? z : -z);
+    const double e = lstm_peephole_exp_below(z < 0.0 ? z : -z);
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
@@ -785,20 +801,21 @@ static void lstm_peephole_pack_turned(size_t rows, size_t cols, const double *a,
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void lstm_peephole_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef LSTM_PEEPHOLE_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        lstm_peephole_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        lstm_peephole_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -811,6 +828,12 @@ static void lstm_peephole_sums(size_t rows, size_t cols, size_t inner, const dou
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t lstm_peephole_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1063,64 +1086,70 @@ int lstm_peephole_forward(const lstm_peephole_sizes *sizes, const lstm_peephole_
     lstm_peephole_pack_turned(H, I, W_i, I, 4 * H, 0, H, W_zifo_panels_t);
     lstm_peephole_pack_turned(H, I, W_f, I, 4 * H, 0, 2 * H, W_zifo_panels_t);
     lstm_peephole_pack_turned(H, I, W_o, I, 4 * H, 0, 3 * H, W_zifo_panels_t);
-    /* W_zifo_x[t] = W_zifo @ x[t] */
-    lstm_peephole_product(T * B, 4 * H, I, x, I, W_zifo_panels_t, W_zifo_x, 4 * H);
     /* R_zifo_panels_t = R_zifo.T, packed */
     lstm_peephole_pack_turned(H, H, R_z, H, 4 * H, 0, 0, R_zifo_panels_t);
     lstm_peephole_pack_turned(H, H, R_i, H, 4 * H, 0, H, R_zifo_panels_t);
     lstm_peephole_pack_turned(H, H, R_f, H, 4 * H, 0, 2 * H, R_zifo_panels_t);
     lstm_peephole_pack_turned(H, H, R_o, H, 4 * H, 0, 3 * H, R_zifo_panels_t);
-    for (size_t t = 0; t < T; ++t) {
-        /* R_zifo_y[t] = R_zifo @ y[t-1] */
-        lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
-        /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
-        /* z[t] = tanh(z_z[t]) */
-        /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
-        /* i[t] = sigmoid(z_i[t]) */
-        /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
-        /* f[t] = sigmoid(z_f[t]) */
-        /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
-        /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
-        /* o[t] = sigmoid(z_o[t]) */
-        /* tanh_y[t] = tanh(c[t]) */
-        /* y[t] = tanh_y[t] * o[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double z = lstm_peephole_tanh(W_z_x[(t * B + b) * (4 * H) + i_] + b_z[i_] + R_z_y[b * (4 * H) + i_]);
-                const double i = lstm_peephole_sigmoid(W_i_x[(t * B + b) * (4 * H) + i_] + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
-                const double f = lstm_peephole_sigmoid(W_f_x[(t * B + b) * (4 * H) + i_] + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
-                const double c_here = z * i + c[(t * B + b) * H + i_] * f;
-                c[((t + 1) * B + b) * H + i_] = c_here;
-                const double o = lstm_peephole_sigmoid(W_o_x[(t * B + b) * (4 * H) + i_] + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
-                const double tanh_y = lstm_peephole_tanh(c_here);
-                y[((t + 1) * B + b) * H + i_] = tanh_y * o;
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(L, 1);
     }
-    /* V_y[t] = V @ y[t] */
-    lstm_peephole_product(T * B, O, H, &y[B * H], H, V_panels_t, V_y, O);
-    /* z_dhat[t] = V @ y[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                z_dhat[(t * B + b) * O + i_] = V_y[(t * B + b) * O + i_] + b_y[i_];
-            }
-        }
-    }
-    /* dhat[t] = softmax(z_dhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
-    lstm_peephole_softmax_with_loss(T * B, O, d, z_dhat, dhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += lstm_peephole_steps(B)) {
+        const size_t some = T - first < lstm_peephole_steps(B) ? T - first : lstm_peephole_steps(B);
+        /* W_zifo_x[t] = W_zifo @ x[t] */
+        lstm_peephole_product(some * B, 4 * H, I, &x[(first * B) * I], I, W_zifo_panels_t, &W_zifo_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* R_zifo_y[t] = R_zifo @ y[t-1] */
+            lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
+            /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
+            /* z[t] = tanh(z_z[t]) */
+            /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
+            /* i[t] = sigmoid(z_i[t]) */
+            /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
+            /* f[t] = sigmoid(z_f[t]) */
+            /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
+            /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
+            /* o[t] = sigmoid(z_o[t]) */
+            /* tanh_y[t] = tanh(c[t]) */
+            /* y[t] = tanh_y[t] * o[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double z = lstm_peephole_tanh(W_z_x[(t * B + b) * (4 * H) + i_] + b_z[i_] + R_z_y[b * (4 * H) + i_]);
+                    const double i = lstm_peephole_sigmoid(W_i_x[(t * B + b) * (4 * H) + i_] + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
+                    const double f = lstm_peephole_sigmoid(W_f_x[(t * B + b) * (4 * H) + i_] + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
+                    const double c_here = z * i + c[(t * B + b) * H + i_] * f;
+                    c[((t + 1) * B + b) * H + i_] = c_here;
+                    const double o = lstm_peephole_sigmoid(W_o_x[(t * B + b) * (4 * H) + i_] + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
+                    const double tanh_y = lstm_peephole_tanh(c_here);
+                    y[((t + 1) * B + b) * H + i_] = tanh_y * o;
+                }
             }
         }
-        L[0] = total;
+        /* V_y[t] = V @ y[t] */
+        lstm_peephole_product(some * B, O, H, &y[((first + 1) * B) * H], H, V_panels_t, &V_y[(first * B) * O], O);
+        /* z_dhat[t] = V @ y[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    z_dhat[((first + t) * B + b) * O + i_] = V_y[((first + t) * B + b) * O + i_] + b_y[i_];
+                }
+            }
+        }
+        /* dhat[t] = softmax(z_dhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
+        lstm_peephole_softmax_with_loss(some * B, O, &d[(first * B) * O], &z_dhat[(first * B) * O], &dhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* y_final1 = y[T-1] */
     /* c_final1 = c[T-1] */
@@ -1321,8 +1350,6 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     lstm_peephole_pack(H, I, W_i, 4 * H, I, H, 0, W_zifo_panels);
     lstm_peephole_pack(H, I, W_f, 4 * H, I, 2 * H, 0, W_zifo_panels);
     lstm_peephole_pack(H, I, W_o, 4 * H, I, 3 * H, 0, W_zifo_panels);
-    /* W_zifo_x[t] = W_zifo @ x[t] */
-    lstm_peephole_product(T * B, 4 * H, I, x, I, W_zifo_panels_t, W_zifo_x, 4 * H);
     /* R_zifo_panels_t = R_zifo.T, packed */
     lstm_peephole_pack_turned(H, H, R_z, H, 4 * H, 0, 0, R_zifo_panels_t);
     lstm_peephole_pack_turned(H, H, R_i, H, 4 * H, 0, H, R_zifo_panels_t);
@@ -1333,66 +1360,99 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
     lstm_peephole_pack(H, H, R_i, 4 * H, H, H, 0, R_zifo_panels);
     lstm_peephole_pack(H, H, R_f, 4 * H, H, 2 * H, 0, R_zifo_panels);
     lstm_peephole_pack(H, H, R_o, 4 * H, H, 3 * H, 0, R_zifo_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* R_zifo_y[t] = R_zifo @ y[t-1] */
-        lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
-        /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
-        /* z[t] = tanh(z_z[t]) */
-        /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
-        /* i[t] = sigmoid(z_i[t]) */
-        /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
-        /* f[t] = sigmoid(z_f[t]) */
-        /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
-        /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
-        /* o[t] = sigmoid(z_o[t]) */
-        /* tanh_y[t] = tanh(c[t]) */
-        /* y[t] = tanh_y[t] * o[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double W_z_x_here = W_z_x[(t * B + b) * (4 * H) + i_];
-                const double W_i_x_here = W_i_x[(t * B + b) * (4 * H) + i_];
-                const double W_f_x_here = W_f_x[(t * B + b) * (4 * H) + i_];
-                const double W_o_x_here = W_o_x[(t * B + b) * (4 * H) + i_];
-                const double z_here = lstm_peephole_tanh(W_z_x_here + b_z[i_] + R_z_y[b * (4 * H) + i_]);
-                z[(t * B + b) * (4 * H) + i_] = z_here;
-                const double i_here = lstm_peephole_sigmoid(W_i_x_here + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
-                i[(t * B + b) * (4 * H) + i_] = i_here;
-                const double f_here = lstm_peephole_sigmoid(W_f_x_here + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
-                f[(t * B + b) * (4 * H) + i_] = f_here;
-                const double c_here = z_here * i_here + c[(t * B + b) * H + i_] * f_here;
-                c[((t + 1) * B + b) * H + i_] = c_here;
-                const double o_here = lstm_peephole_sigmoid(W_o_x_here + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
-                o[(t * B + b) * (4 * H) + i_] = o_here;
-                const double tanh_y_here = lstm_peephole_tanh(c_here);
-                tanh_y[(t * B + b) * H + i_] = tanh_y_here;
-                y[((t + 1) * B + b) * H + i_] = tanh_y_here * o_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(L, 1);
     }
-    /* V_y[t] = V @ y[t] */
-    lstm_peephole_product(T * B, O, H, &y[B * H], H, V_panels_t, V_y, O);
-    /* z_dhat[t] = V @ y[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                z_dhat[(t * B + b) * O + i_] = V_y[(t * B + b) * O + i_] + b_y[i_];
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dV, O * H);
     }
-    /* dhat[t] = softmax(z_dhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
-    lstm_peephole_softmax_with_loss(T * B, O, d, z_dhat, dhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_y, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += lstm_peephole_steps(B)) {
+        const size_t some = T - first < lstm_peephole_steps(B) ? T - first : lstm_peephole_steps(B);
+        /* W_zifo_x[t] = W_zifo @ x[t] */
+        lstm_peephole_product(some * B, 4 * H, I, &x[(first * B) * I], I, W_zifo_panels_t, &W_zifo_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* R_zifo_y[t] = R_zifo @ y[t-1] */
+            lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
+            /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
+            /* z[t] = tanh(z_z[t]) */
+            /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
+            /* i[t] = sigmoid(z_i[t]) */
+            /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
+            /* f[t] = sigmoid(z_f[t]) */
+            /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
+            /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
+            /* o[t] = sigmoid(z_o[t]) */
+            /* tanh_y[t] = tanh(c[t]) */
+            /* y[t] = tanh_y[t] * o[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double W_z_x_here = W_z_x[(t * B + b) * (4 * H) + i_];
+                    const double W_i_x_here = W_i_x[(t * B + b) * (4 * H) + i_];
+                    const double W_f_x_here = W_f_x[(t * B + b) * (4 * H) + i_];
+                    const double W_o_x_here = W_o_x[(t * B + b) * (4 * H) + i_];
+                    const double z_here = lstm_peephole_tanh(W_z_x_here + b_z[i_] + R_z_y[b * (4 * H) + i_]);
+                    z[(t * B + b) * (4 * H) + i_] = z_here;
+                    const double i_here = lstm_peephole_sigmoid(W_i_x_here + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
+                    i[(t * B + b) * (4 * H) + i_] = i_here;
+                    const double f_here = lstm_peephole_sigmoid(W_f_x_here + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
+                    f[(t * B + b) * (4 * H) + i_] = f_here;
+                    const double c_here = z_here * i_here + c[(t * B + b) * H + i_] * f_here;
+                    c[((t + 1) * B + b) * H + i_] = c_here;
+                    const double o_here = lstm_peephole_sigmoid(W_o_x_here + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
+                    o[(t * B + b) * (4 * H) + i_] = o_here;
+                    const double tanh_y_here = lstm_peephole_tanh(c_here);
+                    tanh_y[(t * B + b) * H + i_] = tanh_y_here;
+                    y[((t + 1) * B + b) * H + i_] = tanh_y_here * o_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_y[t] = V @ y[t] */
+        lstm_peephole_product(some * B, O, H, &y[((first + 1) * B) * H], H, V_panels_t, &V_y[(first * B) * O], O);
+        /* z_dhat[t] = V @ y[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    z_dhat[((first + t) * B + b) * O + i_] = V_y[((first + t) * B + b) * O + i_] + b_y[i_];
+                }
+            }
+        }
+        /* dhat[t] = softmax(z_dhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
+        lstm_peephole_softmax_with_loss(some * B, O, &d[(first * B) * O], &z_dhat[(first * B) * O], &dhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_dhat[t] = dhat[t] - d[t] */
+        LSTM_PEEPHOLE_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_dhat[(first * B) * O + k] = dhat[(first * B) * O + k] - d[(first * B) * O + k];
+        }
+        /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
+        lstm_peephole_product(some * B, H, O, &dz_dhat[(first * B) * O], O, V_panels, &V_dz_dhat[(first * B) * H], H);
+        /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
+        lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* db_y = sum_tb(dz_dhat[t]) */
+        for (size_t i_ = 0; i_ < O; ++i_) {
+            double total = first > 0 ? db_y[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_dhat[((first + t) * B + b) * O + i_];
+                }
+            }
+            db_y[i_] = total;
+        }
     }
     /* y_final1 = y[T-1] */
     /* c_final1 = c[T-1] */
@@ -1401,163 +1461,195 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         y_final1[k] = y[(T * B) * H + k];
         c_final1[k] = c[(T * B) * H + k];
     }
-    /* dz_dhat[t] = dhat[t] - d[t] */
-    LSTM_PEEPHOLE_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_dhat[k] = dhat[k] - d[k];
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_z, H * I);
     }
-    /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
-    lstm_peephole_product(T * B, H, O, dz_dhat, O, V_panels, V_dz_dhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dy[t] = V.T @ dz_dhat[t] + dy_carry[t+1] */
-        /* do[t] = dy[t] * tanh_y[t] */
-        /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        /* dtanh_y[t] = dy[t] * o[t] */
-        /* dc[t] = dtanh_y[t] * (1 - tanh_y[t] * tanh_y[t]) + dz_o[t] * p_o + dc_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double dy = V_dz_dhat[(t * B + b) * H + i_] + dy_carry[b * H + i_];
-                const double dz_o_here = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * (4 * H) + i_] * (1.0 - o[(t * B + b) * (4 * H) + i_]) * dy;
-                dz_o[(t * B + b) * (4 * H) + i_] = dz_o_here;
-                dc[b * H + i_] = o[(t * B + b) * (4 * H) + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]) * dy + p_o[i_] * dz_o_here + dc_carry[b * H + i_];
-            }
-        }
-        /* df[t] = dc[t] * c[t-1] */
-        /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        /* di[t] = dc[t] * z[t] */
-        /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        /* dz[t] = dc[t] * i[t] */
-        /* dz_z[t] = dz[t] * (1 - z[t] * z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (4 * H) + i_] * (1.0 - f[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
-                dz_i[(t * B + b) * (4 * H) + i_] = z[(t * B + b) * (4 * H) + i_] * i[(t * B + b) * (4 * H) + i_] * (1.0 - i[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
-                dz_z[(t * B + b) * (4 * H) + i_] = i[(t * B + b) * (4 * H) + i_] * (1.0 - z[(t * B + b) * (4 * H) + i_] * z[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
-            }
-        }
-        /* dc_carry[t] = dc[t] * f[t] + dz_f[t] * p_f + dz_i[t] * p_i */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dc_carry[b * H + i_] = f[(t * B + b) * (4 * H) + i_] * dc[b * H + i_] + p_f[i_] * dz_f[(t * B + b) * (4 * H) + i_] + p_i[i_] * dz_i[(t * B + b) * (4 * H) + i_];
-            }
-        }
-        /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
-        lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_i, H * I);
     }
-    /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_z, 4 * H, x, I, dW_z, I);
-    /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_i, 4 * H, x, I, dW_i, I);
-    /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_f, 4 * H, x, I, dW_f, I);
-    /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_o, 4 * H, x, I, dW_o, I);
-    /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_z, 4 * H, y, H, dR_z, H);
-    /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_i, 4 * H, y, H, dR_i, H);
-    /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_f, 4 * H, y, H, dR_f, H);
-    /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_o, 4 * H, y, H, dR_o, H);
-    /* u_dp_i[t] = dz_i[t] * c[t-1] */
-    /* u_dp_f[t] = dz_f[t] * c[t-1] */
-    /* u_dp_o[t] = dz_o[t] * c[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dp_i[(t * B + b) * H + i_] = dz_i[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
-                u_dp_f[(t * B + b) * H + i_] = dz_f[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
-                u_dp_o[(t * B + b) * H + i_] = dz_o[(t * B + b) * (4 * H) + i_] * c[((t + 1) * B + b) * H + i_];
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_f, H * I);
     }
-    /* dp_i = sum_tb(dz_i[t] * c[t-1]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_o, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_z, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_i, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_f, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_o, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dp_i, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dp_f, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dp_o, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_z, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_i, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_f, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_o, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < lstm_peephole_steps(B) ? first : lstm_peephole_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dy[t] = V.T @ dz_dhat[t] + dy_carry[t+1] */
+            /* do[t] = dy[t] * tanh_y[t] */
+            /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
+            /* dtanh_y[t] = dy[t] * o[t] */
+            /* dc[t] = dtanh_y[t] * (1 - tanh_y[t] * tanh_y[t]) + dz_o[t] * p_o + dc_carry[t+1] */
             for (size_t b = 0; b < B; ++b) {
-                total += u_dp_i[(t * B + b) * H + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double dy = V_dz_dhat[(t * B + b) * H + i_] + dy_carry[b * H + i_];
+                    const double dz_o_here = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * (4 * H) + i_] * (1.0 - o[(t * B + b) * (4 * H) + i_]) * dy;
+                    dz_o[(t * B + b) * (4 * H) + i_] = dz_o_here;
+                    dc[b * H + i_] = o[(t * B + b) * (4 * H) + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]) * dy + p_o[i_] * dz_o_here + dc_carry[b * H + i_];
+                }
             }
-        }
-        dp_i[i_] = total;
-    }
-    /* dp_f = sum_tb(dz_f[t] * c[t-1]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* df[t] = dc[t] * c[t-1] */
+            /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
+            /* di[t] = dc[t] * z[t] */
+            /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
+            /* dz[t] = dc[t] * i[t] */
+            /* dz_z[t] = dz[t] * (1 - z[t] * z[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += u_dp_f[(t * B + b) * H + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (4 * H) + i_] * (1.0 - f[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                    dz_i[(t * B + b) * (4 * H) + i_] = z[(t * B + b) * (4 * H) + i_] * i[(t * B + b) * (4 * H) + i_] * (1.0 - i[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                    dz_z[(t * B + b) * (4 * H) + i_] = i[(t * B + b) * (4 * H) + i_] * (1.0 - z[(t * B + b) * (4 * H) + i_] * z[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                }
             }
-        }
-        dp_f[i_] = total;
-    }
-    /* dp_o = sum_tb(dz_o[t] * c[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* dc_carry[t] = dc[t] * f[t] + dz_f[t] * p_f + dz_i[t] * p_i */
             for (size_t b = 0; b < B; ++b) {
-                total += u_dp_o[(t * B + b) * H + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    dc_carry[b * H + i_] = f[(t * B + b) * (4 * H) + i_] * dc[b * H + i_] + p_f[i_] * dz_f[(t * B + b) * (4 * H) + i_] + p_i[i_] * dz_i[(t * B + b) * (4 * H) + i_];
+                }
             }
+            /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
+            lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
         }
-        dp_o[i_] = total;
-    }
-    /* db_z = sum_tb(dz_z[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
+        /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
+        /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
+        /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
+        /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
+        /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
+        /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
+        /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
+        /* u_dp_i[t] = dz_i[t] * c[t-1] */
+        /* u_dp_f[t] = dz_f[t] * c[t-1] */
+        /* u_dp_o[t] = dz_o[t] * c[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_z[(t * B + b) * (4 * H) + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    u_dp_i[((first + t) * B + b) * H + i_] = dz_i[((first + t) * B + b) * (4 * H) + i_] * c[((first + t) * B + b) * H + i_];
+                    u_dp_f[((first + t) * B + b) * H + i_] = dz_f[((first + t) * B + b) * (4 * H) + i_] * c[((first + t) * B + b) * H + i_];
+                    u_dp_o[((first + t) * B + b) * H + i_] = dz_o[((first + t) * B + b) * (4 * H) + i_] * c[((first + t + 1) * B + b) * H + i_];
+                }
             }
         }
-        db_z[i_] = total;
-    }
-    /* db_i = sum_tb(dz_i[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i[(t * B + b) * (4 * H) + i_];
+        /* dp_i = sum_tb(dz_i[t] * c[t-1]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? dp_i[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += u_dp_i[((first + t) * B + b) * H + i_];
+                }
             }
+            dp_i[i_] = total;
         }
-        db_i[i_] = total;
-    }
-    /* db_f = sum_tb(dz_f[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_f[(t * B + b) * (4 * H) + i_];
+        /* dp_f = sum_tb(dz_f[t] * c[t-1]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? dp_f[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += u_dp_f[((first + t) * B + b) * H + i_];
+                }
             }
+            dp_f[i_] = total;
         }
-        db_f[i_] = total;
-    }
-    /* db_o = sum_tb(dz_o[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o[(t * B + b) * (4 * H) + i_];
+        /* dp_o = sum_tb(dz_o[t] * c[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? dp_o[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += u_dp_o[((first + t) * B + b) * H + i_];
+                }
             }
+            dp_o[i_] = total;
         }
-        db_o[i_] = total;
-    }
-    /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
-    lstm_peephole_sums(O, H, T * B, dz_dhat, O, &y[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_dhat[t]) */
-    for (size_t i_ = 0; i_ < O; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_dhat[(t * B + b) * O + i_];
+        /* db_z = sum_tb(dz_z[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_z[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_z[((first + t) * B + b) * (4 * H) + i_];
+                }
             }
+            db_z[i_] = total;
         }
-        db_y[i_] = total;
+        /* db_i = sum_tb(dz_i[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_i[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_i[i_] = total;
+        }
+        /* db_f = sum_tb(dz_f[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_f[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_f[i_] = total;
+        }
+        /* db_o = sum_tb(dz_o[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_o[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_o[i_] = total;
+        }
+        /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
+        lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
     }
     /* dy_init1 = dy_carry[0] */
     /* dc_init1 = dc_carry[0] */
@@ -1566,8 +1658,6 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         dy_init1[k] = dy_carry[k];
         dc_init1[k] = dc_carry[k];
     }
-    /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
-    lstm_peephole_product(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }
@@ -1793,8 +1883,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     lstm_peephole_pack(H, I, W_i, 4 * H, I, H, 0, W_zifo_panels);
     lstm_peephole_pack(H, I, W_f, 4 * H, I, 2 * H, 0, W_zifo_panels);
     lstm_peephole_pack(H, I, W_o, 4 * H, I, 3 * H, 0, W_zifo_panels);
-    /* W_zifo_x[t] = W_zifo @ x[t] */
-    lstm_peephole_product(T * B, 4 * H, I, x, I, W_zifo_panels_t, W_zifo_x, 4 * H);
     /* R_zifo_panels_t = R_zifo.T, packed */
     lstm_peephole_pack_turned(H, H, R_z, H, 4 * H, 0, 0, R_zifo_panels_t);
     lstm_peephole_pack_turned(H, H, R_i, H, 4 * H, 0, H, R_zifo_panels_t);
@@ -1805,68 +1893,86 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     lstm_peephole_pack(H, H, R_i, 4 * H, H, H, 0, R_zifo_panels);
     lstm_peephole_pack(H, H, R_f, 4 * H, H, 2 * H, 0, R_zifo_panels);
     lstm_peephole_pack(H, H, R_o, 4 * H, H, 3 * H, 0, R_zifo_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* R_zifo_y[t] = R_zifo @ y[t-1] */
-        lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
-        /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
-        /* z[t] = tanh(z_z[t]) */
-        /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
-        /* i[t] = sigmoid(z_i[t]) */
-        /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
-        /* f[t] = sigmoid(z_f[t]) */
-        /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
-        /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
-        /* o[t] = sigmoid(z_o[t]) */
-        /* tanh_y[t] = tanh(c[t]) */
-        /* y[t] = tanh_y[t] * o[t] */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double W_z_x_here = W_z_x[(t * B + b) * (4 * H) + i_];
-                const double W_i_x_here = W_i_x[(t * B + b) * (4 * H) + i_];
-                const double W_f_x_here = W_f_x[(t * B + b) * (4 * H) + i_];
-                const double W_o_x_here = W_o_x[(t * B + b) * (4 * H) + i_];
-                const double z_here = lstm_peephole_tanh(W_z_x_here + b_z[i_] + R_z_y[b * (4 * H) + i_]);
-                z[(t * B + b) * (4 * H) + i_] = z_here;
-                const double i_here = lstm_peephole_sigmoid(W_i_x_here + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
-                i[(t * B + b) * (4 * H) + i_] = i_here;
-                const double f_here = lstm_peephole_sigmoid(W_f_x_here + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
-                f[(t * B + b) * (4 * H) + i_] = f_here;
-                const double c_here = z_here * i_here + c[(t * B + b) * H + i_] * f_here;
-                c[((t + 1) * B + b) * H + i_] = c_here;
-                const double o_here = lstm_peephole_sigmoid(W_o_x_here + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
-                o[(t * B + b) * (4 * H) + i_] = o_here;
-                const double tanh_y_here = lstm_peephole_tanh(c_here);
-                tanh_y[(t * B + b) * H + i_] = tanh_y_here;
-                y[((t + 1) * B + b) * H + i_] = tanh_y_here * o_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(L, 1);
     }
-    /* V_y[t] = V @ y[t] */
-    lstm_peephole_product(T * B, O, H, &y[B * H], H, V_panels_t, V_y, O);
-    /* z_dhat[t] = V @ y[t] + b_y */
-    /* ddhat[t] = dhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                z_dhat[(t * B + b) * O + i_] = V_y[(t * B + b) * O + i_] + b_y[i_];
-                ddhat[(t * B + b) * O + i_] = dhat_bar[(t * B + b) * O + i_];
-            }
-        }
-    }
-    /* dhat[t] = softmax(z_dhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
-    lstm_peephole_softmax_with_loss(T * B, O, d, z_dhat, dhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += lstm_peephole_steps(B)) {
+        const size_t some = T - first < lstm_peephole_steps(B) ? T - first : lstm_peephole_steps(B);
+        /* W_zifo_x[t] = W_zifo @ x[t] */
+        lstm_peephole_product(some * B, 4 * H, I, &x[(first * B) * I], I, W_zifo_panels_t, &W_zifo_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* R_zifo_y[t] = R_zifo @ y[t-1] */
+            lstm_peephole_product(B, 4 * H, H, &y[(t * B) * H], H, R_zifo_panels_t, R_zifo_y, 4 * H);
+            /* z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z */
+            /* z[t] = tanh(z_z[t]) */
+            /* z_i[t] = W_i @ x[t] + R_i @ y[t-1] + p_i * c[t-1] + b_i */
+            /* i[t] = sigmoid(z_i[t]) */
+            /* z_f[t] = W_f @ x[t] + R_f @ y[t-1] + p_f * c[t-1] + b_f */
+            /* f[t] = sigmoid(z_f[t]) */
+            /* c[t] = z[t] * i[t] + c[t-1] * f[t] */
+            /* z_o[t] = W_o @ x[t] + R_o @ y[t-1] + p_o * c[t] + b_o */
+            /* o[t] = sigmoid(z_o[t]) */
+            /* tanh_y[t] = tanh(c[t]) */
+            /* y[t] = tanh_y[t] * o[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double W_z_x_here = W_z_x[(t * B + b) * (4 * H) + i_];
+                    const double W_i_x_here = W_i_x[(t * B + b) * (4 * H) + i_];
+                    const double W_f_x_here = W_f_x[(t * B + b) * (4 * H) + i_];
+                    const double W_o_x_here = W_o_x[(t * B + b) * (4 * H) + i_];
+                    const double z_here = lstm_peephole_tanh(W_z_x_here + b_z[i_] + R_z_y[b * (4 * H) + i_]);
+                    z[(t * B + b) * (4 * H) + i_] = z_here;
+                    const double i_here = lstm_peephole_sigmoid(W_i_x_here + b_i[i_] + R_i_y[b * (4 * H) + i_] + p_i[i_] * c[(t * B + b) * H + i_]);
+                    i[(t * B + b) * (4 * H) + i_] = i_here;
+                    const double f_here = lstm_peephole_sigmoid(W_f_x_here + b_f[i_] + R_f_y[b * (4 * H) + i_] + p_f[i_] * c[(t * B + b) * H + i_]);
+                    f[(t * B + b) * (4 * H) + i_] = f_here;
+                    const double c_here = z_here * i_here + c[(t * B + b) * H + i_] * f_here;
+                    c[((t + 1) * B + b) * H + i_] = c_here;
+                    const double o_here = lstm_peephole_sigmoid(W_o_x_here + b_o[i_] + R_o_y[b * (4 * H) + i_] + p_o[i_] * c_here);
+                    o[(t * B + b) * (4 * H) + i_] = o_here;
+                    const double tanh_y_here = lstm_peephole_tanh(c_here);
+                    tanh_y[(t * B + b) * H + i_] = tanh_y_here;
+                    y[((t + 1) * B + b) * H + i_] = tanh_y_here * o_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_y[t] = V @ y[t] */
+        lstm_peephole_product(some * B, O, H, &y[((first + 1) * B) * H], H, V_panels_t, &V_y[(first * B) * O], O);
+        /* z_dhat[t] = V @ y[t] + b_y */
+        /* ddhat[t] = dhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    z_dhat[((first + t) * B + b) * O + i_] = V_y[((first + t) * B + b) * O + i_] + b_y[i_];
+                    ddhat[((first + t) * B + b) * O + i_] = dhat_bar[((first + t) * B + b) * O + i_];
+                }
+            }
+        }
+        /* dhat[t] = softmax(z_dhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(d[t], z_dhat[t]) */
+        lstm_peephole_softmax_with_loss(some * B, O, &d[(first * B) * O], &z_dhat[(first * B) * O], &dhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_dhat[t] = dhat[t].T @ ddhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    total += dhat[((first + t) * B + b) * O + i_] * ddhat[((first + t) * B + b) * O + i_];
+                }
+                p_m_dz_dhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* y_final1 = y[T-1] */
     /* c_final1 = c[T-1] */
@@ -1881,35 +1987,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        LSTM_PEEPHOLE_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* p_m_dz_dhat[t] = dhat[t].T @ ddhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                total += dhat[(t * B + b) * O + i_] * ddhat[(t * B + b) * O + i_];
-            }
-            p_m_dz_dhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_dhat[t] = p_m_dz_dhat[t] */
-    /* m_dz_dhat[t] = ddhat[t] - dhat[t].T @ ddhat[t] */
-    /* dz_dhat[t] = dloss[t] * (dhat[t] - d[t]) + dhat[t] * m_dz_dhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < O; ++i_) {
-                const double sum_p_m_dz_dhat = p_m_dz_dhat[t * B + b];
-                dz_dhat[(t * B + b) * O + i_] = dloss[t * B + b] * (dhat[(t * B + b) * O + i_] - d[(t * B + b) * O + i_]) + dhat[(t * B + b) * O + i_] * (ddhat[(t * B + b) * O + i_] - sum_p_m_dz_dhat);
-            }
-        }
-    }
     /* u_dy[t] = (dy_final1 if t == T-1 else 0) */
     lstm_peephole_clear(u_dy, T * B * H);
     if (T >= 1) {
@@ -1920,8 +1997,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             }
         }
     }
-    /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
-    lstm_peephole_product(T * B, H, O, dz_dhat, O, V_panels, V_dz_dhat, H);
     /* u_dc[t] = (dc_final1 if t == T-1 else 0) */
     lstm_peephole_clear(u_dc, T * B * H);
     if (T >= 1) {
@@ -1932,156 +2007,234 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             }
         }
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dy[t] = (dy_final1 if t == T-1 else 0) + V.T @ dz_dhat[t] + dy_carry[t+1] */
-        /* do[t] = dy[t] * tanh_y[t] */
-        /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
-        /* dtanh_y[t] = dy[t] * o[t] */
-        /* dc[t] = (dc_final1 if t == T-1 else 0) + dtanh_y[t] * (1 - tanh_y[t] * tanh_y[t]) + dz_o[t] * p_o + dc_carry[t+1] */
-        for (size_t b = 0; b < B; ++b) {
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_z, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_i, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_f, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dW_o, H * I);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_z, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_i, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_f, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dR_o, H * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dp_i, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dp_f, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dp_o, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_z, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_i, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_f, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_o, H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        lstm_peephole_clear(db_y, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < lstm_peephole_steps(B) ? first : lstm_peephole_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
             LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                const double dy = u_dy[(t * B + b) * H + i_] + V_dz_dhat[(t * B + b) * H + i_] + dy_carry[b * H + i_];
-                const double dz_o_here = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * (4 * H) + i_] * (1.0 - o[(t * B + b) * (4 * H) + i_]) * dy;
-                dz_o[(t * B + b) * (4 * H) + i_] = dz_o_here;
-                dc[b * H + i_] = u_dc[(t * B + b) * H + i_] + o[(t * B + b) * (4 * H) + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]) * dy + p_o[i_] * dz_o_here + dc_carry[b * H + i_];
-            }
-        }
-        /* df[t] = dc[t] * c[t-1] */
-        /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
-        /* di[t] = dc[t] * z[t] */
-        /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
-        /* dz[t] = dc[t] * i[t] */
-        /* dz_z[t] = dz[t] * (1 - z[t] * z[t]) */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (4 * H) + i_] * (1.0 - f[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
-                dz_i[(t * B + b) * (4 * H) + i_] = z[(t * B + b) * (4 * H) + i_] * i[(t * B + b) * (4 * H) + i_] * (1.0 - i[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
-                dz_z[(t * B + b) * (4 * H) + i_] = i[(t * B + b) * (4 * H) + i_] * (1.0 - z[(t * B + b) * (4 * H) + i_] * z[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
-            }
-        }
-        /* dc_carry[t] = dc[t] * f[t] + dz_f[t] * p_f + dz_i[t] * p_i */
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                dc_carry[b * H + i_] = f[(t * B + b) * (4 * H) + i_] * dc[b * H + i_] + p_f[i_] * dz_f[(t * B + b) * (4 * H) + i_] + p_i[i_] * dz_i[(t * B + b) * (4 * H) + i_];
-            }
-        }
-        /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
-        lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
-    }
-    /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_z, 4 * H, x, I, dW_z, I);
-    /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_i, 4 * H, x, I, dW_i, I);
-    /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_f, 4 * H, x, I, dW_f, I);
-    /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
-    lstm_peephole_sums(H, I, T * B, dz_o, 4 * H, x, I, dW_o, I);
-    /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_z, 4 * H, y, H, dR_z, H);
-    /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_i, 4 * H, y, H, dR_i, H);
-    /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_f, 4 * H, y, H, dR_f, H);
-    /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
-    lstm_peephole_sums(H, H, T * B, dz_o, 4 * H, y, H, dR_o, H);
-    /* u_dp_i[t] = dz_i[t] * c[t-1] */
-    /* u_dp_f[t] = dz_f[t] * c[t-1] */
-    /* u_dp_o[t] = dz_o[t] * c[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            LSTM_PEEPHOLE_APART
-            for (size_t i_ = 0; i_ < H; ++i_) {
-                u_dp_i[(t * B + b) * H + i_] = dz_i[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
-                u_dp_f[(t * B + b) * H + i_] = dz_f[(t * B + b) * (4 * H) + i_] * c[(t * B + b) * H + i_];
-                u_dp_o[(t * B + b) * H + i_] = dz_o[(t * B + b) * (4 * H) + i_] * c[((t + 1) * B + b) * H + i_];
-            }
-        }
-    }
-    /* dp_i = sum_tb(dz_i[t] * c[t-1]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += u_dp_i[(t * B + b) * H + i_];
+                dloss[(first + t) * B + b] = dL[0];
             }
         }
-        dp_i[i_] = total;
-    }
-    /* dp_f = sum_tb(dz_f[t] * c[t-1]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* sum_p_m_dz_dhat[t] = p_m_dz_dhat[t] */
+        /* m_dz_dhat[t] = ddhat[t] - dhat[t].T @ ddhat[t] */
+        /* dz_dhat[t] = dloss[t] * (dhat[t] - d[t]) + dhat[t] * m_dz_dhat[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += u_dp_f[(t * B + b) * H + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < O; ++i_) {
+                    const double sum_p_m_dz_dhat = p_m_dz_dhat[(first + t) * B + b];
+                    dz_dhat[((first + t) * B + b) * O + i_] = dloss[(first + t) * B + b] * (dhat[((first + t) * B + b) * O + i_] - d[((first + t) * B + b) * O + i_]) + dhat[((first + t) * B + b) * O + i_] * (ddhat[((first + t) * B + b) * O + i_] - sum_p_m_dz_dhat);
+                }
             }
         }
-        dp_f[i_] = total;
-    }
-    /* dp_o = sum_tb(dz_o[t] * c[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
+        lstm_peephole_product(some * B, H, O, &dz_dhat[(first * B) * O], O, V_panels, &V_dz_dhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dy[t] = (dy_final1 if t == T-1 else 0) + V.T @ dz_dhat[t] + dy_carry[t+1] */
+            /* do[t] = dy[t] * tanh_y[t] */
+            /* dz_o[t] = do[t] * o[t] * (1 - o[t]) */
+            /* dtanh_y[t] = dy[t] * o[t] */
+            /* dc[t] = (dc_final1 if t == T-1 else 0) + dtanh_y[t] * (1 - tanh_y[t] * tanh_y[t]) + dz_o[t] * p_o + dc_carry[t+1] */
             for (size_t b = 0; b < B; ++b) {
-                total += u_dp_o[(t * B + b) * H + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    const double dy = u_dy[(t * B + b) * H + i_] + V_dz_dhat[(t * B + b) * H + i_] + dy_carry[b * H + i_];
+                    const double dz_o_here = tanh_y[(t * B + b) * H + i_] * o[(t * B + b) * (4 * H) + i_] * (1.0 - o[(t * B + b) * (4 * H) + i_]) * dy;
+                    dz_o[(t * B + b) * (4 * H) + i_] = dz_o_here;
+                    dc[b * H + i_] = u_dc[(t * B + b) * H + i_] + o[(t * B + b) * (4 * H) + i_] * (1.0 - tanh_y[(t * B + b) * H + i_] * tanh_y[(t * B + b) * H + i_]) * dy + p_o[i_] * dz_o_here + dc_carry[b * H + i_];
+                }
             }
-        }
-        dp_o[i_] = total;
-    }
-    /* db_z = sum_tb(dz_z[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* df[t] = dc[t] * c[t-1] */
+            /* dz_f[t] = df[t] * f[t] * (1 - f[t]) */
+            /* di[t] = dc[t] * z[t] */
+            /* dz_i[t] = di[t] * i[t] * (1 - i[t]) */
+            /* dz[t] = dc[t] * i[t] */
+            /* dz_z[t] = dz[t] * (1 - z[t] * z[t]) */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_z[(t * B + b) * (4 * H) + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    dz_f[(t * B + b) * (4 * H) + i_] = c[(t * B + b) * H + i_] * f[(t * B + b) * (4 * H) + i_] * (1.0 - f[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                    dz_i[(t * B + b) * (4 * H) + i_] = z[(t * B + b) * (4 * H) + i_] * i[(t * B + b) * (4 * H) + i_] * (1.0 - i[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                    dz_z[(t * B + b) * (4 * H) + i_] = i[(t * B + b) * (4 * H) + i_] * (1.0 - z[(t * B + b) * (4 * H) + i_] * z[(t * B + b) * (4 * H) + i_]) * dc[b * H + i_];
+                }
             }
-        }
-        db_z[i_] = total;
-    }
-    /* db_i = sum_tb(dz_i[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+            /* dc_carry[t] = dc[t] * f[t] + dz_f[t] * p_f + dz_i[t] * p_i */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_i[(t * B + b) * (4 * H) + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    dc_carry[b * H + i_] = f[(t * B + b) * (4 * H) + i_] * dc[b * H + i_] + p_f[i_] * dz_f[(t * B + b) * (4 * H) + i_] + p_i[i_] * dz_i[(t * B + b) * (4 * H) + i_];
+                }
             }
+            /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
+            lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
         }
-        db_i[i_] = total;
-    }
-    /* db_f = sum_tb(dz_f[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+        /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
+        /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
+        /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
+        /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
+        lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
+        /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
+        /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
+        /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
+        /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
+        lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
+        /* u_dp_i[t] = dz_i[t] * c[t-1] */
+        /* u_dp_f[t] = dz_f[t] * c[t-1] */
+        /* u_dp_o[t] = dz_o[t] * c[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b = 0; b < B; ++b) {
-                total += dz_f[(t * B + b) * (4 * H) + i_];
+                LSTM_PEEPHOLE_APART
+                for (size_t i_ = 0; i_ < H; ++i_) {
+                    u_dp_i[((first + t) * B + b) * H + i_] = dz_i[((first + t) * B + b) * (4 * H) + i_] * c[((first + t) * B + b) * H + i_];
+                    u_dp_f[((first + t) * B + b) * H + i_] = dz_f[((first + t) * B + b) * (4 * H) + i_] * c[((first + t) * B + b) * H + i_];
+                    u_dp_o[((first + t) * B + b) * H + i_] = dz_o[((first + t) * B + b) * (4 * H) + i_] * c[((first + t + 1) * B + b) * H + i_];
+                }
             }
         }
-        db_f[i_] = total;
-    }
-    /* db_o = sum_tb(dz_o[t]) */
-    for (size_t i_ = 0; i_ < H; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o[(t * B + b) * (4 * H) + i_];
+        /* dp_i = sum_tb(dz_i[t] * c[t-1]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? dp_i[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += u_dp_i[((first + t) * B + b) * H + i_];
+                }
             }
+            dp_i[i_] = total;
         }
-        db_o[i_] = total;
-    }
-    /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
-    lstm_peephole_sums(O, H, T * B, dz_dhat, O, &y[B * H], H, dV, H);
-    /* db_y = sum_tb(dz_dhat[t]) */
-    for (size_t i_ = 0; i_ < O; ++i_) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_dhat[(t * B + b) * O + i_];
+        /* dp_f = sum_tb(dz_f[t] * c[t-1]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? dp_f[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += u_dp_f[((first + t) * B + b) * H + i_];
+                }
             }
+            dp_f[i_] = total;
         }
-        db_y[i_] = total;
+        /* dp_o = sum_tb(dz_o[t] * c[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? dp_o[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += u_dp_o[((first + t) * B + b) * H + i_];
+                }
+            }
+            dp_o[i_] = total;
+        }
+        /* db_z = sum_tb(dz_z[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_z[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_z[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_z[i_] = total;
+        }
+        /* db_i = sum_tb(dz_i[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_i[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_i[i_] = total;
+        }
+        /* db_f = sum_tb(dz_f[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_f[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_f[i_] = total;
+        }
+        /* db_o = sum_tb(dz_o[t]) */
+        for (size_t i_ = 0; i_ < H; ++i_) {
+            double total = first + some < T ? db_o[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o[((first + t) * B + b) * (4 * H) + i_];
+                }
+            }
+            db_o[i_] = total;
+        }
+        /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
+        lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db_y = sum_tb(dz_dhat[t]) */
+        for (size_t i_ = 0; i_ < O; ++i_) {
+            double total = first + some < T ? db_y[i_] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_dhat[((first + t) * B + b) * O + i_];
+                }
+            }
+            db_y[i_] = total;
+        }
+        /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
+        lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
     }
     /* at_dy_carry = dy_carry[0] */
     LSTM_PEEPHOLE_APART
@@ -2120,8 +2273,6 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
     for (size_t k = 0; k < B * H; ++k) {
         dc_init1[k] = at_dc_carry[k] + u_dc_init1[k];
     }
-    /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
-    lstm_peephole_product(T * B, I, 4 * H, dz_zifo, 4 * H, W_zifo_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }

@@ -85,9 +85,11 @@ def _arguments(params, inputs, initial):
     return W_z, W_i, W_f, W_o, R_z, R_i, R_f, R_o, p_i, p_f, p_o, b_z, b_i, b_f, b_o, V, b_y, x, d, y_init1, c_init1, T, B, I, H, O
 
 
-def forward(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["dhat"]: (T, B, O)
@@ -95,26 +97,27 @@ def forward(params, inputs, initial):
         final["c"]: (B, H)
     """
     W_z, W_i, W_f, W_o, R_z, R_i, R_f, R_o, p_i, p_f, p_o, b_z, b_i, b_f, b_o, V, b_y, x, d, y_init1, c_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    y = np.empty((T + 1, B, H), DTYPE)
-    c = np.empty((T + 1, B, H), DTYPE)
-    z = np.empty((B, H), DTYPE)
-    i = np.empty((B, H), DTYPE)
-    f = np.empty((B, H), DTYPE)
-    o = np.empty((B, H), DTYPE)
-    dhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_y = np.empty((B, H), DTYPE)
-    z_dhat = np.empty((T, B, O), DTYPE)
-    y_final1 = np.empty((B, H), DTYPE)
-    c_final1 = np.empty((B, H), DTYPE)
-    R_zifo_y = np.empty((B, 4 * H), DTYPE)
-    V_y = np.empty((T, B, O), DTYPE)
-    pre_zifo = np.empty((T, B, 4 * H), DTYPE)
-    W_zifo = np.empty((4 * H, I), DTYPE)
-    W_zifo_x = np.empty((T, B, 4 * H), DTYPE)
-    R_zifo = np.empty((4 * H, H), DTYPE)
-    b_zifo = np.empty((4 * H,), DTYPE)
+    y = _buffer(workspace, "y", (T + 1, B, H))
+    c = _buffer(workspace, "c", (T + 1, B, H))
+    z = _buffer(workspace, "z", (B, H))
+    i = _buffer(workspace, "i", (B, H))
+    f = _buffer(workspace, "f", (B, H))
+    o = _buffer(workspace, "o", (B, H))
+    dhat = _buffer(workspace, "dhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_y = _buffer(workspace, "tanh_y", (B, H))
+    z_dhat = _buffer(workspace, "z_dhat", (T, B, O))
+    y_final1 = _buffer(workspace, "y_final1", (B, H))
+    c_final1 = _buffer(workspace, "c_final1", (B, H))
+    R_zifo_y = _buffer(workspace, "R_zifo_y", (B, 4 * H))
+    V_y = _buffer(workspace, "V_y", (T, B, O))
+    pre_zifo = _buffer(workspace, "pre_zifo", (T, B, 4 * H))
+    W_zifo = _buffer(workspace, "W_zifo", (4 * H, I))
+    W_zifo_x = _buffer(workspace, "W_zifo_x", (T, B, 4 * H))
+    R_zifo = _buffer(workspace, "R_zifo", (4 * H, H))
+    b_zifo = _buffer(workspace, "b_zifo", (4 * H,))
+    R_zifo_turned = _buffer(workspace, "R_zifo_turned", (H, 4 * H))
     R_z_y = R_zifo_y[..., 0:H]
     R_i_y = R_zifo_y[..., H:2 * H]
     R_f_y = R_zifo_y[..., 2 * H:3 * H]
@@ -144,9 +147,11 @@ def forward(params, inputs, initial):
     R_zifo[..., H:2 * H, :] = R_i
     R_zifo[..., 2 * H:3 * H, :] = R_f
     R_zifo[..., 3 * H:4 * H, :] = R_o
+    # R_zifo_turned = R_zifo.T
+    R_zifo_turned[...] = R_zifo.T
     for t in range(T):
         # R_zifo_y[t] = R_zifo @ y[t-1]
-        np.matmul(y[t], R_zifo.T, out=R_zifo_y)
+        np.dot(y[t], R_zifo_turned, out=R_zifo_y)
         # z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z
         # z[t] = tanh(z_z[t])
         out = z
@@ -183,9 +188,8 @@ def forward(params, inputs, initial):
     # z_dhat[t] = V @ y[t] + b_y
     np.add(V_y, b_y, out=z_dhat)
     # dhat[t] = softmax(z_dhat[t])
-    _softmax(z_dhat, out=dhat)
     # loss[t] = cross_entropy_with_logits(d[t], z_dhat[t])
-    _softmax_cross_entropy(d, z_dhat, out=loss)
+    _softmax_with_loss(d, z_dhat, dhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # y_final1 = y[T-1]
@@ -199,9 +203,11 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["dhat"]: (T, B, O)
@@ -229,52 +235,53 @@ def value_and_grad(params, inputs, initial):
         final["c"]: (B, H)
     """
     W_z, W_i, W_f, W_o, R_z, R_i, R_f, R_o, p_i, p_f, p_o, b_z, b_i, b_f, b_o, V, b_y, x, d, y_init1, c_init1, T, B, I, H, O = _arguments(params, inputs, initial)
-    y = np.empty((T + 1, B, H), DTYPE)
-    c = np.empty((T + 1, B, H), DTYPE)
-    z = np.empty((T, B, H), DTYPE)
-    i = np.empty((T, B, H), DTYPE)
-    f = np.empty((T, B, H), DTYPE)
-    o = np.empty((T, B, H), DTYPE)
-    dhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_y = np.empty((T, B, H), DTYPE)
-    z_dhat = np.empty((T, B, O), DTYPE)
-    y_final1 = np.empty((B, H), DTYPE)
-    c_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dy = np.empty((B, H), DTYPE)
-    dc = np.empty((B, H), DTYPE)
-    dW_zifo = np.empty((4 * H, I), DTYPE)
-    dR_zifo = np.empty((4 * H, H), DTYPE)
-    dp_i = np.empty((H,), DTYPE)
-    dp_f = np.empty((H,), DTYPE)
-    dp_o = np.empty((H,), DTYPE)
-    db_zifo = np.empty((4 * H,), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dy_init1 = np.empty((B, H), DTYPE)
-    dc_init1 = np.empty((B, H), DTYPE)
-    dz_zifo = np.empty((T, B, 4 * H), DTYPE)
-    dz_dhat = np.empty((T, B, O), DTYPE)
-    dy_carry = np.empty((T + 1, B, H), DTYPE)
-    dc_carry = np.empty((T + 1, B, H), DTYPE)
-    R_zifo_y = np.empty((B, 4 * H), DTYPE)
-    V_y = np.empty((T, B, O), DTYPE)
-    V_dz_dhat = np.empty((T, B, H), DTYPE)
-    u_dp_i = np.empty((T, B, H), DTYPE)
-    u_dp_f = np.empty((T, B, H), DTYPE)
-    u_dp_o = np.empty((T, B, H), DTYPE)
-    pre_zifo = np.empty((T, B, 4 * H), DTYPE)
-    pre_dz_o = np.empty((T, B, H), DTYPE)
-    pre_dc = np.empty((T, B, H), DTYPE)
-    pre_dz_f = np.empty((T, B, H), DTYPE)
-    pre_dz_i = np.empty((T, B, H), DTYPE)
-    pre_dz_z = np.empty((T, B, H), DTYPE)
-    W_zifo = np.empty((4 * H, I), DTYPE)
-    R_zifo = np.empty((4 * H, H), DTYPE)
-    W_zifo_x = np.empty((T, B, 4 * H), DTYPE)
-    b_zifo = np.empty((4 * H,), DTYPE)
+    y = _buffer(workspace, "y", (T + 1, B, H))
+    c = _buffer(workspace, "c", (T + 1, B, H))
+    z = _buffer(workspace, "z", (T, B, H))
+    i = _buffer(workspace, "i", (T, B, H))
+    f = _buffer(workspace, "f", (T, B, H))
+    o = _buffer(workspace, "o", (T, B, H))
+    dhat = _buffer(workspace, "dhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_y = _buffer(workspace, "tanh_y", (T, B, H))
+    z_dhat = _buffer(workspace, "z_dhat", (T, B, O))
+    y_final1 = _buffer(workspace, "y_final1", (B, H))
+    c_final1 = _buffer(workspace, "c_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dy = _buffer(workspace, "dy", (B, H))
+    dc = _buffer(workspace, "dc", (B, H))
+    dW_zifo = _buffer(workspace, "dW_zifo", (4 * H, I))
+    dR_zifo = _buffer(workspace, "dR_zifo", (4 * H, H))
+    dp_i = _buffer(workspace, "dp_i", (H,))
+    dp_f = _buffer(workspace, "dp_f", (H,))
+    dp_o = _buffer(workspace, "dp_o", (H,))
+    db_zifo = _buffer(workspace, "db_zifo", (4 * H,))
+    dV = _buffer(workspace, "dV", (O, H))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dy_init1 = _buffer(workspace, "dy_init1", (B, H))
+    dc_init1 = _buffer(workspace, "dc_init1", (B, H))
+    dz_zifo = _buffer(workspace, "dz_zifo", (T, B, 4 * H))
+    dz_dhat = _buffer(workspace, "dz_dhat", (T, B, O))
+    dy_carry = _buffer(workspace, "dy_carry", (T + 1, B, H))
+    dc_carry = _buffer(workspace, "dc_carry", (T + 1, B, H))
+    R_zifo_y = _buffer(workspace, "R_zifo_y", (B, 4 * H))
+    V_y = _buffer(workspace, "V_y", (T, B, O))
+    V_dz_dhat = _buffer(workspace, "V_dz_dhat", (T, B, H))
+    u_dp_i = _buffer(workspace, "u_dp_i", (T, B, H))
+    u_dp_f = _buffer(workspace, "u_dp_f", (T, B, H))
+    u_dp_o = _buffer(workspace, "u_dp_o", (T, B, H))
+    pre_zifo = _buffer(workspace, "pre_zifo", (T, B, 4 * H))
+    pre_dz_o = _buffer(workspace, "pre_dz_o", (T, B, H))
+    pre_dc = _buffer(workspace, "pre_dc", (T, B, H))
+    pre_dz_f = _buffer(workspace, "pre_dz_f", (T, B, H))
+    pre_dz_i = _buffer(workspace, "pre_dz_i", (T, B, H))
+    pre_dz_z = _buffer(workspace, "pre_dz_z", (T, B, H))
+    W_zifo = _buffer(workspace, "W_zifo", (4 * H, I))
+    R_zifo = _buffer(workspace, "R_zifo", (4 * H, H))
+    W_zifo_x = _buffer(workspace, "W_zifo_x", (T, B, 4 * H))
+    b_zifo = _buffer(workspace, "b_zifo", (4 * H,))
+    R_zifo_turned = _buffer(workspace, "R_zifo_turned", (H, 4 * H))
     dW_z = dW_zifo[..., 0:H, :]
     dW_i = dW_zifo[..., H:2 * H, :]
     dW_f = dW_zifo[..., 2 * H:3 * H, :]
@@ -322,9 +329,11 @@ def value_and_grad(params, inputs, initial):
     R_zifo[..., H:2 * H, :] = R_i
     R_zifo[..., 2 * H:3 * H, :] = R_f
     R_zifo[..., 3 * H:4 * H, :] = R_o
+    # R_zifo_turned = R_zifo.T
+    R_zifo_turned[...] = R_zifo.T
     for t in range(T):
         # R_zifo_y[t] = R_zifo @ y[t-1]
-        np.matmul(y[t], R_zifo.T, out=R_zifo_y)
+        np.dot(y[t], R_zifo_turned, out=R_zifo_y)
         # z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z
         # z[t] = tanh(z_z[t])
         out = z[t]
@@ -361,9 +370,8 @@ def value_and_grad(params, inputs, initial):
     # z_dhat[t] = V @ y[t] + b_y
     np.add(V_y, b_y, out=z_dhat)
     # dhat[t] = softmax(z_dhat[t])
-    _softmax(z_dhat, out=dhat)
     # loss[t] = cross_entropy_with_logits(d[t], z_dhat[t])
-    _softmax_cross_entropy(d, z_dhat, out=loss)
+    _softmax_with_loss(d, z_dhat, dhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # y_final1 = y[T-1]
@@ -417,7 +425,7 @@ def value_and_grad(params, inputs, initial):
         out += dz_f[t] * p_f
         out += dz_i[t] * p_i
         # dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t]
-        np.matmul(dz_zifo[t], R_zifo, out=dy_carry[t])
+        np.dot(dz_zifo[t], R_zifo, out=dy_carry[t])
     # u_dp_i[t] = dz_i[t] * c[t-1]
     np.multiply(dz_i, c[0:T], out=u_dp_i)
     # dp_i = sum_tb(dz_i[t] * c[t-1])
@@ -465,9 +473,11 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["dhat"]: (T, B, O), zero if left out
     final_cotangents["y"]: (B, H), zero if left out
     final_cotangents["c"]: (B, H), zero if left out
@@ -505,66 +515,67 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     c_final1_bar = _optional(final_cotangents, "final_cotangents", "c", 0, (B, H))
     c_final1_bar = _shaped("c", c_final1_bar, (B, H), (B, H))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    y = np.empty((T + 1, B, H), DTYPE)
-    c = np.empty((T + 1, B, H), DTYPE)
-    z = np.empty((T, B, H), DTYPE)
-    i = np.empty((T, B, H), DTYPE)
-    f = np.empty((T, B, H), DTYPE)
-    o = np.empty((T, B, H), DTYPE)
-    dhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_y = np.empty((T, B, H), DTYPE)
-    z_dhat = np.empty((T, B, O), DTYPE)
-    y_final1 = np.empty((B, H), DTYPE)
-    c_final1 = np.empty((B, H), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dy = np.empty((B, H), DTYPE)
-    dc = np.empty((B, H), DTYPE)
-    dW_zifo = np.empty((4 * H, I), DTYPE)
-    dR_zifo = np.empty((4 * H, H), DTYPE)
-    dp_i = np.empty((H,), DTYPE)
-    dp_f = np.empty((H,), DTYPE)
-    dp_o = np.empty((H,), DTYPE)
-    db_zifo = np.empty((4 * H,), DTYPE)
-    dV = np.empty((O, H), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    ddhat = np.empty((T, B, O), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    dy_init1 = np.empty((B, H), DTYPE)
-    dc_init1 = np.empty((B, H), DTYPE)
-    dz_zifo = np.empty((T, B, 4 * H), DTYPE)
-    dz_dhat = np.empty((T, B, O), DTYPE)
-    dy_final1 = np.empty((B, H), DTYPE)
-    dc_final1 = np.empty((B, H), DTYPE)
-    dy_carry = np.empty((T + 1, B, H), DTYPE)
-    dc_carry = np.empty((T + 1, B, H), DTYPE)
-    at_dy_carry = np.empty((B, H), DTYPE)
-    at_dc_carry = np.empty((B, H), DTYPE)
-    R_zifo_y = np.empty((B, 4 * H), DTYPE)
-    V_y = np.empty((T, B, O), DTYPE)
-    p_m_dz_dhat = np.empty((T, B, 1), DTYPE)
-    sum_p_m_dz_dhat = np.empty((T, B, O), DTYPE)
-    u_dy = np.empty((T, B, H), DTYPE)
-    V_dz_dhat = np.empty((T, B, H), DTYPE)
-    u_dc = np.empty((T, B, H), DTYPE)
-    u_dp_i = np.empty((T, B, H), DTYPE)
-    u_dp_f = np.empty((T, B, H), DTYPE)
-    u_dp_o = np.empty((T, B, H), DTYPE)
-    u_dy_init1 = np.empty((B, H), DTYPE)
-    u_dc_init1 = np.empty((B, H), DTYPE)
-    pre_zifo = np.empty((T, B, 4 * H), DTYPE)
-    pre_dy = np.empty((T, B, H), DTYPE)
-    pre_dz_o = np.empty((T, B, H), DTYPE)
-    pre_dc = np.empty((T, B, H), DTYPE)
-    pre_dz_f = np.empty((T, B, H), DTYPE)
-    pre_dz_i = np.empty((T, B, H), DTYPE)
-    pre_dz_z = np.empty((T, B, H), DTYPE)
-    W_zifo = np.empty((4 * H, I), DTYPE)
-    R_zifo = np.empty((4 * H, H), DTYPE)
-    W_zifo_x = np.empty((T, B, 4 * H), DTYPE)
-    b_zifo = np.empty((4 * H,), DTYPE)
+    y = _buffer(workspace, "y", (T + 1, B, H))
+    c = _buffer(workspace, "c", (T + 1, B, H))
+    z = _buffer(workspace, "z", (T, B, H))
+    i = _buffer(workspace, "i", (T, B, H))
+    f = _buffer(workspace, "f", (T, B, H))
+    o = _buffer(workspace, "o", (T, B, H))
+    dhat = _buffer(workspace, "dhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_y = _buffer(workspace, "tanh_y", (T, B, H))
+    z_dhat = _buffer(workspace, "z_dhat", (T, B, O))
+    y_final1 = _buffer(workspace, "y_final1", (B, H))
+    c_final1 = _buffer(workspace, "c_final1", (B, H))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dy = _buffer(workspace, "dy", (B, H))
+    dc = _buffer(workspace, "dc", (B, H))
+    dW_zifo = _buffer(workspace, "dW_zifo", (4 * H, I))
+    dR_zifo = _buffer(workspace, "dR_zifo", (4 * H, H))
+    dp_i = _buffer(workspace, "dp_i", (H,))
+    dp_f = _buffer(workspace, "dp_f", (H,))
+    dp_o = _buffer(workspace, "dp_o", (H,))
+    db_zifo = _buffer(workspace, "db_zifo", (4 * H,))
+    dV = _buffer(workspace, "dV", (O, H))
+    db_y = _buffer(workspace, "db_y", (O,))
+    ddhat = _buffer(workspace, "ddhat", (T, B, O))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    dy_init1 = _buffer(workspace, "dy_init1", (B, H))
+    dc_init1 = _buffer(workspace, "dc_init1", (B, H))
+    dz_zifo = _buffer(workspace, "dz_zifo", (T, B, 4 * H))
+    dz_dhat = _buffer(workspace, "dz_dhat", (T, B, O))
+    dy_final1 = _buffer(workspace, "dy_final1", (B, H))
+    dc_final1 = _buffer(workspace, "dc_final1", (B, H))
+    dy_carry = _buffer(workspace, "dy_carry", (T + 1, B, H))
+    dc_carry = _buffer(workspace, "dc_carry", (T + 1, B, H))
+    at_dy_carry = _buffer(workspace, "at_dy_carry", (B, H))
+    at_dc_carry = _buffer(workspace, "at_dc_carry", (B, H))
+    R_zifo_y = _buffer(workspace, "R_zifo_y", (B, 4 * H))
+    V_y = _buffer(workspace, "V_y", (T, B, O))
+    p_m_dz_dhat = _buffer(workspace, "p_m_dz_dhat", (T, B, 1))
+    sum_p_m_dz_dhat = _buffer(workspace, "sum_p_m_dz_dhat", (T, B, O))
+    u_dy = _buffer(workspace, "u_dy", (T, B, H))
+    V_dz_dhat = _buffer(workspace, "V_dz_dhat", (T, B, H))
+    u_dc = _buffer(workspace, "u_dc", (T, B, H))
+    u_dp_i = _buffer(workspace, "u_dp_i", (T, B, H))
+    u_dp_f = _buffer(workspace, "u_dp_f", (T, B, H))
+    u_dp_o = _buffer(workspace, "u_dp_o", (T, B, H))
+    u_dy_init1 = _buffer(workspace, "u_dy_init1", (B, H))
+    u_dc_init1 = _buffer(workspace, "u_dc_init1", (B, H))
+    pre_zifo = _buffer(workspace, "pre_zifo", (T, B, 4 * H))
+    pre_dy = _buffer(workspace, "pre_dy", (T, B, H))
+    pre_dz_o = _buffer(workspace, "pre_dz_o", (T, B, H))
+    pre_dc = _buffer(workspace, "pre_dc", (T, B, H))
+    pre_dz_f = _buffer(workspace, "pre_dz_f", (T, B, H))
+    pre_dz_i = _buffer(workspace, "pre_dz_i", (T, B, H))
+    pre_dz_z = _buffer(workspace, "pre_dz_z", (T, B, H))
+    W_zifo = _buffer(workspace, "W_zifo", (4 * H, I))
+    R_zifo = _buffer(workspace, "R_zifo", (4 * H, H))
+    W_zifo_x = _buffer(workspace, "W_zifo_x", (T, B, 4 * H))
+    b_zifo = _buffer(workspace, "b_zifo", (4 * H,))
+    R_zifo_turned = _buffer(workspace, "R_zifo_turned", (H, 4 * H))
     dW_z = dW_zifo[..., 0:H, :]
     dW_i = dW_zifo[..., H:2 * H, :]
     dW_f = dW_zifo[..., 2 * H:3 * H, :]
@@ -612,9 +623,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     R_zifo[..., H:2 * H, :] = R_i
     R_zifo[..., 2 * H:3 * H, :] = R_f
     R_zifo[..., 3 * H:4 * H, :] = R_o
+    # R_zifo_turned = R_zifo.T
+    R_zifo_turned[...] = R_zifo.T
     for t in range(T):
         # R_zifo_y[t] = R_zifo @ y[t-1]
-        np.matmul(y[t], R_zifo.T, out=R_zifo_y)
+        np.dot(y[t], R_zifo_turned, out=R_zifo_y)
         # z_z[t] = W_z @ x[t] + R_z @ y[t-1] + b_z
         # z[t] = tanh(z_z[t])
         out = z[t]
@@ -651,9 +664,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # z_dhat[t] = V @ y[t] + b_y
     np.add(V_y, b_y, out=z_dhat)
     # dhat[t] = softmax(z_dhat[t])
-    _softmax(z_dhat, out=dhat)
     # loss[t] = cross_entropy_with_logits(d[t], z_dhat[t])
-    _softmax_cross_entropy(d, z_dhat, out=loss)
+    _softmax_with_loss(d, z_dhat, dhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # y_final1 = y[T-1]
@@ -734,7 +746,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         out += dz_f[t] * p_f
         out += dz_i[t] * p_i
         # dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t]
-        np.matmul(dz_zifo[t], R_zifo, out=dy_carry[t])
+        np.dot(dz_zifo[t], R_zifo, out=dy_carry[t])
     # u_dp_i[t] = dz_i[t] * c[t-1]
     np.multiply(dz_i, c[0:T], out=u_dp_i)
     # dp_i = sum_tb(dz_i[t] * c[t-1])
@@ -791,28 +803,26 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
 
 
 def _sigmoid(z, out=None):
-    """1 / (1 + exp(-z)), without overflow and accurate on both sides."""
-    e = np.exp(-np.abs(z))
-    return np.divide(np.where(z >= 0, np.ones_like(e), e), 1.0 + e, out=out)
+    """1 / (1 + exp(-z)), accurate on both sides."""
+    out = np.exp(np.negative(z, out=out), out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
 
 
-def _softmax(z, out=None):
-    """Along the last axis; shifted, so that it can not overflow."""
-    out = np.exp(z - z.max(axis=-1, keepdims=True), out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
 
 
-def _log_softmax(z, out=None):
-    """Along the last axis; finite where the softmax underflows."""
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
-    return out
-
-
-def _softmax_cross_entropy(y, z, out=None):
-    """-y . log softmax(z)."""
-    return np.negative((y * _log_softmax(z)).sum(axis=-1, keepdims=True), out=out)
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -831,6 +841,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):

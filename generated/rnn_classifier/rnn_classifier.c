@@ -27,7 +27,7 @@
 
 #ifdef RNN_CLASSIFIER_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double rnn_classifier_two_to(double shifted)
+static RNN_CLASSIFIER_INLINE double rnn_classifier_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double rnn_classifier_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double rnn_classifier_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static RNN_CLASSIFIER_INLINE double rnn_classifier_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef RNN_CLASSIFIER_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double rnn_classifier_exp(double z)
+static RNN_CLASSIFIER_INLINE double rnn_classifier_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -77,7 +74,7 @@ static double rnn_classifier_exp(double z)
 
 #ifdef RNN_CLASSIFIER_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double rnn_classifier_tanh(double z)
+static RNN_CLASSIFIER_INLINE double rnn_classifier_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -778,20 +775,21 @@ static void rnn_classifier_pack_turned(size_t rows, size_t cols, const double *a
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void rnn_classifier_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef RNN_CLASSIFIER_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        rnn_classifier_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        rnn_classifier_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -804,6 +802,12 @@ static void rnn_classifier_sums(size_t rows, size_t cols, size_t inner, const do
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t rnn_classifier_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1020,36 +1024,39 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     rnn_classifier_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     rnn_classifier_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    rnn_classifier_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+    for (size_t first = 0; B > 0 && first < T; first += rnn_classifier_steps(B)) {
+        const size_t some = T - first < rnn_classifier_steps(B) ? T - first : rnn_classifier_steps(B);
+        /* U_x[t] = U @ x[t] */
+        rnn_classifier_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-    }
-    /* V_h[t] = V @ h[t] */
-    rnn_classifier_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
+        /* V_h[t] = V @ h[t] */
+        rnn_classifier_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                }
             }
         }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[((first + t) * B + b_) * O], &yhat[((first + t) * B + b_) * O], &e[(first + t + 1) * B + b_]);
+            }
         }
     }
     /* at_e = e[T-1] */
@@ -1186,36 +1193,39 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
     rnn_classifier_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     rnn_classifier_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    rnn_classifier_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+    for (size_t first = 0; B > 0 && first < T; first += rnn_classifier_steps(B)) {
+        const size_t some = T - first < rnn_classifier_steps(B) ? T - first : rnn_classifier_steps(B);
+        /* U_x[t] = U @ x[t] */
+        rnn_classifier_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-    }
-    /* V_h[t] = V @ h[t] */
-    rnn_classifier_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
+        /* V_h[t] = V @ h[t] */
+        rnn_classifier_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                }
             }
         }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[((first + t) * B + b_) * O], &yhat[((first + t) * B + b_) * O], &e[(first + t + 1) * B + b_]);
+            }
         }
     }
     /* at_e = e[T-1] */
@@ -1246,55 +1256,74 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
             de[(T - 1) * B + b_] = u_de[0];
         }
     }
-    /* dz_yhat[t] = de[t] * (yhat[t] - y) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dU, H * I);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dW, H * H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < rnn_classifier_steps(B) ? first : rnn_classifier_steps(B);
+        first -= some;
+        /* dz_yhat[t] = de[t] * (yhat[t] - y) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    dz_yhat[((first + t) * B + b_) * O + i] = de[(first + t) * B + b_] * (yhat[((first + t) * B + b_) * O + i] - y[b_ * O + i]);
+                }
+            }
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        rnn_classifier_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
             RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < O; ++i) {
-                dz_yhat[(t * B + b_) * O + i] = de[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[b_ * O + i]);
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
             }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-    }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    rnn_classifier_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        RNN_CLASSIFIER_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
-    }
-    /* dx[t] = U.T @ dz_h[t] */
-    rnn_classifier_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    rnn_classifier_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    rnn_classifier_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    rnn_classifier_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+        /* dx[t] = U.T @ dz_h[t] */
+        rnn_classifier_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        rnn_classifier_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        rnn_classifier_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        rnn_classifier_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
             }
+            db[i] = total;
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * O + i];
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * O + i];
+                }
             }
+            dc[i] = total;
         }
-        dc[i] = total;
     }
     /* dh_init1 = dh_carry[0] */
     RNN_CLASSIFIER_APART
@@ -1439,38 +1468,51 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
     rnn_classifier_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     rnn_classifier_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    rnn_classifier_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+    for (size_t first = 0; B > 0 && first < T; first += rnn_classifier_steps(B)) {
+        const size_t some = T - first < rnn_classifier_steps(B) ? T - first : rnn_classifier_steps(B);
+        /* U_x[t] = U @ x[t] */
+        rnn_classifier_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            rnn_classifier_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = rnn_classifier_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-    }
-    /* V_h[t] = V @ h[t] */
-    rnn_classifier_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* z_yhat[t] = V @ h[t] + c */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b_) * O + i] = V_h[(t * B + b_) * O + i] + c[i];
-                dyhat[(t * B + b_) * O + i] = yhat_bar[(t * B + b_) * O + i];
+        /* V_h[t] = V @ h[t] */
+        rnn_classifier_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* z_yhat[t] = V @ h[t] + c */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b_) * O + i] = V_h[((first + t) * B + b_) * O + i] + c[i];
+                    dyhat[((first + t) * B + b_) * O + i] = yhat_bar[((first + t) * B + b_) * O + i];
+                }
             }
         }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[(t * B + b_) * O], &yhat[(t * B + b_) * O], &e[(t + 1) * B + b_]);
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* e[t] = cross_entropy_with_logits(y, z_yhat[t]) */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                rnn_classifier_softmax_with_loss(1, O, &y[b_ * O], &z_yhat[((first + t) * B + b_) * O], &yhat[((first + t) * B + b_) * O], &e[(first + t + 1) * B + b_]);
+            }
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b_) * O + i] * dyhat[((first + t) * B + b_) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b_] = total;
+            }
         }
     }
     /* at_e = e[T-1] */
@@ -1508,28 +1550,6 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
             de[(T - 1) * B + b_] = dat_e[b_];
         }
     }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b_) * O + i] * dyhat[(t * B + b_) * O + i];
-            }
-            p_m_dz_yhat[t * B + b_] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = de[t] * (yhat[t] - y) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_CLASSIFIER_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b_];
-                dz_yhat[(t * B + b_) * O + i] = de[t * B + b_] * (yhat[(t * B + b_) * O + i] - y[b_ * O + i]) + yhat[(t * B + b_) * O + i] * (dyhat[(t * B + b_) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     rnn_classifier_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1540,46 +1560,77 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    rnn_classifier_product(T * B, H, O, dz_yhat, O, V_panels, V_dz_yhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        RNN_CLASSIFIER_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dU, H * I);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    rnn_classifier_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    rnn_classifier_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    rnn_classifier_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-    rnn_classifier_sums(O, H, T * B, dz_yhat, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dW, H * H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_classifier_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < rnn_classifier_steps(B) ? first : rnn_classifier_steps(B);
+        first -= some;
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = de[t] * (yhat[t] - y) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+                RNN_CLASSIFIER_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b_];
+                    dz_yhat[((first + t) * B + b_) * O + i] = de[(first + t) * B + b_] * (yhat[((first + t) * B + b_) * O + i] - y[b_ * O + i]) + yhat[((first + t) * B + b_) * O + i] * (dyhat[((first + t) * B + b_) * O + i] - sum_p_m_dz_yhat);
+                }
             }
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_yhat[(t * B + b_) * O + i];
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        rnn_classifier_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            RNN_CLASSIFIER_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dz_yhat[(t * B) * H + k] + dh_carry[k]);
             }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        dc[i] = total;
+        /* dx[t] = U.T @ dz_h[t] */
+        rnn_classifier_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        rnn_classifier_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        rnn_classifier_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
+        rnn_classifier_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
+        /* dc = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_yhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     RNN_CLASSIFIER_APART

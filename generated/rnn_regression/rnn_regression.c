@@ -27,7 +27,7 @@
 
 #ifdef RNN_REGRESSION_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double rnn_regression_two_to(double shifted)
+static RNN_REGRESSION_INLINE double rnn_regression_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double rnn_regression_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double rnn_regression_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static RNN_REGRESSION_INLINE double rnn_regression_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef RNN_REGRESSION_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double rnn_regression_tanh(double z)
+static RNN_REGRESSION_INLINE double rnn_regression_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -679,20 +676,21 @@ static void rnn_regression_pack_turned(size_t rows, size_t cols, const double *a
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void rnn_regression_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef RNN_REGRESSION_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        rnn_regression_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        rnn_regression_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -705,6 +703,12 @@ static void rnn_regression_sums(size_t rows, size_t cols, size_t inner, const do
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t rnn_regression_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -914,58 +918,64 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
     rnn_regression_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
     /* V_panels_t = V.T, packed */
     rnn_regression_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_x[t] = U @ x[t] */
-    rnn_regression_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    rnn_regression_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* yhat[t] = V @ h[t] + c */
-    /* m_loss[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double yhat_here = V_h[(t * B + b_) * O + i] + c[i];
-                yhat[(t * B + b_) * O + i] = yhat_here;
-                m_loss[(t * B + b_) * O + i] = yhat_here - y[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += m_loss[(t * B + b_) * O + i] * m_loss[(t * B + b_) * O + i];
-            }
-            m_loss_m_loss[t * B + b_] = total;
-        }
-    }
-    /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    RNN_REGRESSION_APART
-    for (size_t k = 0; k < T * B; ++k) {
-        loss_[k] = 0.5 * m_loss_m_loss[k];
-    }
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += rnn_regression_steps(B)) {
+        const size_t some = T - first < rnn_regression_steps(B) ? T - first : rnn_regression_steps(B);
+        /* U_x[t] = U @ x[t] */
+        rnn_regression_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        rnn_regression_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* yhat[t] = V @ h[t] + c */
+        /* m_loss[t] = yhat[t] - y[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double yhat_here = V_h[((first + t) * B + b_) * O + i] + c[i];
+                    yhat[((first + t) * B + b_) * O + i] = yhat_here;
+                    m_loss[((first + t) * B + b_) * O + i] = yhat_here - y[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += m_loss[((first + t) * B + b_) * O + i] * m_loss[((first + t) * B + b_) * O + i];
+                }
+                m_loss_m_loss[(first + t) * B + b_] = total;
+            }
+        }
+        /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
+        RNN_REGRESSION_APART
+        for (size_t k = 0; k < some * B; ++k) {
+            loss_[first * B + k] = 0.5 * m_loss_m_loss[first * B + k];
+        }
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     RNN_REGRESSION_APART
@@ -1080,109 +1090,134 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
     rnn_regression_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     rnn_regression_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    rnn_regression_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    rnn_regression_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* yhat[t] = V @ h[t] + c */
-    /* m_loss[t] = yhat[t] - y[t] */
-    /* dm_loss[t] = m_loss[t] */
-    /* dyhat[t] = dm_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double yhat_here = V_h[(t * B + b_) * O + i] + c[i];
-                yhat[(t * B + b_) * O + i] = yhat_here;
-                const double m_loss_here = yhat_here - y[(t * B + b_) * O + i];
-                m_loss[(t * B + b_) * O + i] = m_loss_here;
-                const double dm_loss = m_loss_here;
-                dyhat[(t * B + b_) * O + i] = dm_loss;
-            }
-        }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dV, O * H);
     }
-    /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += m_loss[(t * B + b_) * O + i] * m_loss[(t * B + b_) * O + i];
-            }
-            m_loss_m_loss[t * B + b_] = total;
-        }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dc, O);
     }
-    /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    RNN_REGRESSION_APART
-    for (size_t k = 0; k < T * B; ++k) {
-        loss_[k] = 0.5 * m_loss_m_loss[k];
-    }
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += rnn_regression_steps(B)) {
+        const size_t some = T - first < rnn_regression_steps(B) ? T - first : rnn_regression_steps(B);
+        /* U_x[t] = U @ x[t] */
+        rnn_regression_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        rnn_regression_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* yhat[t] = V @ h[t] + c */
+        /* m_loss[t] = yhat[t] - y[t] */
+        /* dm_loss[t] = m_loss[t] */
+        /* dyhat[t] = dm_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double yhat_here = V_h[((first + t) * B + b_) * O + i] + c[i];
+                    yhat[((first + t) * B + b_) * O + i] = yhat_here;
+                    const double m_loss_here = yhat_here - y[((first + t) * B + b_) * O + i];
+                    m_loss[((first + t) * B + b_) * O + i] = m_loss_here;
+                    const double dm_loss = m_loss_here;
+                    dyhat[((first + t) * B + b_) * O + i] = dm_loss;
+                }
+            }
+        }
+        /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += m_loss[((first + t) * B + b_) * O + i] * m_loss[((first + t) * B + b_) * O + i];
+                }
+                m_loss_m_loss[(first + t) * B + b_] = total;
+            }
+        }
+        /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
+        RNN_REGRESSION_APART
+        for (size_t k = 0; k < some * B; ++k) {
+            loss_[first * B + k] = 0.5 * m_loss_m_loss[first * B + k];
+        }
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
+        /* V_dyhat[t] = V.T @ dyhat[t] */
+        rnn_regression_product(some * B, H, O, &dyhat[(first * B) * O], O, V_panels, &V_dyhat[(first * B) * H], H);
+        /* dV = sum_tb(dyhat[t] @ h[t].T) */
+        rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        /* dc = sum_tb(dyhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dyhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     RNN_REGRESSION_APART
     for (size_t k = 0; k < B * H; ++k) {
         h_final1[k] = h[(T * B) * H + k];
     }
-    /* V_dyhat[t] = V.T @ dyhat[t] */
-    rnn_regression_product(T * B, H, O, dyhat, O, V_panels, V_dyhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = V.T @ dyhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
-        RNN_REGRESSION_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dyhat[(t * B) * H + k] + dh_carry[k]);
-        }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dU, H * I);
     }
-    /* dx[t] = U.T @ dz_h[t] */
-    rnn_regression_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    rnn_regression_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    rnn_regression_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dyhat[t] @ h[t].T) */
-    rnn_regression_sums(O, H, T * B, dyhat, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
-            }
-        }
-        db[i] = total;
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dW, H * H);
     }
-    /* dc = sum_tb(dyhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dyhat[(t * B + b_) * O + i];
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(db, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < rnn_regression_steps(B) ? first : rnn_regression_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = V.T @ dyhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            RNN_REGRESSION_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (V_dyhat[(t * B) * H + k] + dh_carry[k]);
             }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        dc[i] = total;
+        /* dx[t] = U.T @ dz_h[t] */
+        rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
+            }
+            db[i] = total;
+        }
     }
     /* dh_init1 = dh_carry[0] */
     RNN_REGRESSION_APART
@@ -1319,58 +1354,64 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     rnn_regression_pack(H, H, W, H, H, 0, 0, W_panels);
     /* U_panels = U, packed */
     rnn_regression_pack(H, I, U, H, I, 0, 0, U_panels);
-    /* U_x[t] = U @ x[t] */
-    rnn_regression_product(T * B, H, I, x, I, U_panels_t, U_x, H);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_h[t] = W @ h[t-1] */
-        rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
-        /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
-        /* h[t] = tanh(z_h[t]) */
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < H; ++i) {
-                h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
-            }
-        }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(L, 1);
     }
-    /* V_h[t] = V @ h[t] */
-    rnn_regression_product(T * B, O, H, &h[B * H], H, V_panels_t, V_h, O);
-    /* yhat[t] = V @ h[t] + c */
-    /* m_loss[t] = yhat[t] - y[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double yhat_here = V_h[(t * B + b_) * O + i] + c[i];
-                yhat[(t * B + b_) * O + i] = yhat_here;
-                m_loss[(t * B + b_) * O + i] = yhat_here - y[(t * B + b_) * O + i];
-            }
-        }
-    }
-    /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += m_loss[(t * B + b_) * O + i] * m_loss[(t * B + b_) * O + i];
-            }
-            m_loss_m_loss[t * B + b_] = total;
-        }
-    }
-    /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
-    RNN_REGRESSION_APART
-    for (size_t k = 0; k < T * B; ++k) {
-        loss_[k] = 0.5 * m_loss_m_loss[k];
-    }
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += rnn_regression_steps(B)) {
+        const size_t some = T - first < rnn_regression_steps(B) ? T - first : rnn_regression_steps(B);
+        /* U_x[t] = U @ x[t] */
+        rnn_regression_product(some * B, H, I, &x[(first * B) * I], I, U_panels_t, &U_x[(first * B) * H], H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_h[t] = W @ h[t-1] */
+            rnn_regression_product(B, H, H, &h[(t * B) * H], H, W_panels_t, W_h, H);
+            /* z_h[t] = U @ x[t] + W @ h[t-1] + b */
+            /* h[t] = tanh(z_h[t]) */
             for (size_t b_ = 0; b_ < B; ++b_) {
-                total += loss_[t * B + b_];
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < H; ++i) {
+                    h[((t + 1) * B + b_) * H + i] = rnn_regression_tanh(U_x[(t * B + b_) * H + i] + b[i] + W_h[b_ * H + i]);
+                }
             }
         }
-        L[0] = total;
+        /* V_h[t] = V @ h[t] */
+        rnn_regression_product(some * B, O, H, &h[((first + 1) * B) * H], H, V_panels_t, &V_h[(first * B) * O], O);
+        /* yhat[t] = V @ h[t] + c */
+        /* m_loss[t] = yhat[t] - y[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double yhat_here = V_h[((first + t) * B + b_) * O + i] + c[i];
+                    yhat[((first + t) * B + b_) * O + i] = yhat_here;
+                    m_loss[((first + t) * B + b_) * O + i] = yhat_here - y[((first + t) * B + b_) * O + i];
+                }
+            }
+        }
+        /* m_loss_m_loss[t] = m_loss[t].T @ m_loss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += m_loss[((first + t) * B + b_) * O + i] * m_loss[((first + t) * B + b_) * O + i];
+                }
+                m_loss_m_loss[(first + t) * B + b_] = total;
+            }
+        }
+        /* loss[t] = 0.5 * (m_loss[t].T @ m_loss[t]) */
+        RNN_REGRESSION_APART
+        for (size_t k = 0; k < some * B; ++k) {
+            loss_[first * B + k] = 0.5 * m_loss_m_loss[first * B + k];
+        }
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += loss_[(first + t) * B + b_];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h_final1 = h[T-1] */
     /* dh_final1 = h_final1_bar */
@@ -1381,27 +1422,6 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        RNN_REGRESSION_APART
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            dloss[t * B + b_] = dL[0];
-        }
-    }
-    /* dm_loss[t] = m_loss[t] @ dloss[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b_ = 0; b_ < B; ++b_) {
-            RNN_REGRESSION_APART
-            for (size_t i = 0; i < O; ++i) {
-                dm_loss[(t * B + b_) * O + i] = m_loss[(t * B + b_) * O + i] * dloss[t * B + b_];
-            }
-        }
-    }
-    /* dyhat[t] = yhat_bar[t] + dm_loss[t] */
-    RNN_REGRESSION_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dyhat[k] = yhat_bar[k] + dm_loss[k];
-    }
     /* u_dh[t] = (dh_final1 if t == T-1 else 0) */
     rnn_regression_clear(u_dh, T * B * H);
     if (T >= 1) {
@@ -1412,46 +1432,86 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
             }
         }
     }
-    /* V_dyhat[t] = V.T @ dyhat[t] */
-    rnn_regression_product(T * B, H, O, dyhat, O, V_panels, V_dyhat, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dyhat[t] + dh_carry[t+1] */
-        /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dU, H * I);
+    }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dW, H * H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dV, O * H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(db, H);
+    }
+    if (T == 0 || B == 0) {
+        rnn_regression_clear(dc, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < rnn_regression_steps(B) ? first : rnn_regression_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
+            RNN_REGRESSION_APART
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                dloss[(first + t) * B + b_] = dL[0];
+            }
+        }
+        /* dm_loss[t] = m_loss[t] @ dloss[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b_ = 0; b_ < B; ++b_) {
+                RNN_REGRESSION_APART
+                for (size_t i = 0; i < O; ++i) {
+                    dm_loss[((first + t) * B + b_) * O + i] = m_loss[((first + t) * B + b_) * O + i] * dloss[(first + t) * B + b_];
+                }
+            }
+        }
+        /* dyhat[t] = yhat_bar[t] + dm_loss[t] */
         RNN_REGRESSION_APART
-        for (size_t k = 0; k < B * H; ++k) {
-            dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dyhat[(t * B) * H + k] + dh_carry[k]);
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dyhat[(first * B) * O + k] = yhat_bar[(first * B) * O + k] + dm_loss[(first * B) * O + k];
         }
-        /* dh_carry[t] = W.T @ dz_h[t] */
-        rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
-    }
-    /* dx[t] = U.T @ dz_h[t] */
-    rnn_regression_product(T * B, I, H, dz_h, H, U_panels, dx, I);
-    /* dU = sum_tb(dz_h[t] @ x[t].T) */
-    rnn_regression_sums(H, I, T * B, dz_h, H, x, I, dU, I);
-    /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-    rnn_regression_sums(H, H, T * B, dz_h, H, h, H, dW, H);
-    /* dV = sum_tb(dyhat[t] @ h[t].T) */
-    rnn_regression_sums(O, H, T * B, dyhat, O, &h[B * H], H, dV, H);
-    /* db = sum_tb(dz_h[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dz_h[(t * B + b_) * H + i];
+        /* V_dyhat[t] = V.T @ dyhat[t] */
+        rnn_regression_product(some * B, H, O, &dyhat[(first * B) * O], O, V_panels, &V_dyhat[(first * B) * H], H);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh[t] = (dh_final1 if t == T-1 else 0) + V.T @ dyhat[t] + dh_carry[t+1] */
+            /* dz_h[t] = dh[t] * (1 - h[t] * h[t]) */
+            RNN_REGRESSION_APART
+            for (size_t k = 0; k < B * H; ++k) {
+                dz_h[(t * B) * H + k] = (1.0 - h[((t + 1) * B) * H + k] * h[((t + 1) * B) * H + k]) * (u_dh[(t * B) * H + k] + V_dyhat[(t * B) * H + k] + dh_carry[k]);
             }
+            /* dh_carry[t] = W.T @ dz_h[t] */
+            rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        db[i] = total;
-    }
-    /* dc = sum_tb(dyhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b_ = 0; b_ < B; ++b_) {
-                total += dyhat[(t * B + b_) * O + i];
+        /* dx[t] = U.T @ dz_h[t] */
+        rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        /* dU = sum_tb(dz_h[t] @ x[t].T) */
+        rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
+        rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        /* dV = sum_tb(dyhat[t] @ h[t].T) */
+        rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        /* db = sum_tb(dz_h[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dz_h[((first + t) * B + b_) * H + i];
+                }
             }
+            db[i] = total;
         }
-        dc[i] = total;
+        /* dc = sum_tb(dyhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? dc[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b_ = 0; b_ < B; ++b_) {
+                    total += dyhat[((first + t) * B + b_) * O + i];
+                }
+            }
+            dc[i] = total;
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     RNN_REGRESSION_APART

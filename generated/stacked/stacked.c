@@ -27,7 +27,7 @@
 
 #ifdef STACKED_VECTORS
 /* 2^n, of n + 6755399441055744.0: that the sum is rounded to a whole number leaves n in its last bits. */
-static inline double stacked_two_to(double shifted)
+static STACKED_INLINE double stacked_two_to(double shifted)
 {
     uint64_t pattern;
     double power;
@@ -37,28 +37,25 @@ static inline double stacked_two_to(double shifted)
     return power;
 }
 
-/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial. */
-static inline double stacked_near_zero(double r)
+/* exp(r) - 1 for |r| <= log(2)/2: Taylor's polynomial, by Estrin's scheme so that less of it waits for the rest. */
+static STACKED_INLINE double stacked_near_zero(double r)
 {
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.08767569878681e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.755731922398589e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.48015873015873e-05;
-    q = q * r + 0.0001984126984126984;
-    q = q * r + 0.001388888888888889;
-    q = q * r + 0.008333333333333333;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    const double r2 = r * r;
+    const double q0 = 0.5 + 0.16666666666666666 * r;
+    const double q1 = 0.041666666666666664 + 0.008333333333333333 * r;
+    const double q2 = 0.001388888888888889 + 0.0001984126984126984 * r;
+    const double q3 = 2.48015873015873e-05 + 2.7557319223985893e-06 * r;
+    const double q4 = 2.755731922398589e-07 + 2.505210838544172e-08 * r;
+    const double q5 = 2.08767569878681e-09 + 1.6059043836821613e-10 * r;
+    const double r4 = r2 * r2;
+    const double q = (q0 + r2 * q1) + r4 * ((q2 + r2 * q3) + r4 * (q4 + r2 * q5));
+    return r + r2 * q;
 }
 #endif
 
 #ifdef STACKED_VECTORS
 /* 2^n exp(r) with z = n log(2) + r (Cody and Waite); 2^n in two factors, so that it neither overflows nor vanishes. */
-static inline double stacked_exp(double z)
+static STACKED_INLINE double stacked_exp(double z)
 {
     z = z < -746.0 ? -746.0 : z;
     z = z > 710.0 ? 710.0 : z;
@@ -76,8 +73,27 @@ static double stacked_exp(double z)
 #endif
 
 #ifdef STACKED_VECTORS
+/* exp(z) for z <= 0, where 2^n does not overflow and so is one factor. */
+static STACKED_INLINE double stacked_exp_below(double z)
+{
+    z = z < -746.0 ? -746.0 : z;
+    const double n = (z * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+    const double r = (z - n * 0.6931471803691238) - n * 1.9082149292705877e-10;
+    const double half = n * 0.5 + 6755399441055744.0;
+    const double rest = (n - (half - 6755399441055744.0)) + 6755399441055744.0;
+    const double power = stacked_two_to(half) * stacked_two_to(rest);
+    return power * stacked_near_zero(r) + power;
+}
+#else
+static double stacked_exp_below(double z)
+{
+    return exp(z);
+}
+#endif
+
+#ifdef STACKED_VECTORS
 /* e / (e + 2) with e = exp(2 |z|) - 1, and the sign of z. */
-static inline double stacked_tanh(double z)
+static STACKED_INLINE double stacked_tanh(double z)
 {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t given;
@@ -106,9 +122,9 @@ static double stacked_tanh(double z)
 #endif
 
 /* 1 / (1 + exp(-z)), without overflow and accurate on both sides. */
-static double stacked_sigmoid(double z)
+static STACKED_INLINE double stacked_sigmoid(double z)
 {
-    const double e = stacked_exp(z < 0.0 ? z : -z);
+    const double e = stacked_exp_below(z < 0.0 ? z : -z);
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
@@ -785,20 +801,21 @@ static void stacked_pack_turned(size_t rows, size_t cols, const double *a, size_
     }
 }
 
-/* out[r, c] = sum over k of a[k, r] w[k, c]; lda, ldw and ldo are the distances between rows. */
+/* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
+   between rows. */
 static void stacked_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
-    const double *w, size_t ldw, double *out, size_t ldo)
+    const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef STACKED_VECTORS
     const size_t block = 256; /* so that what is read again lies in the cache */
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        stacked_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, k > 0);
+        stacked_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
         k += some;
     } while (k < inner);
 #else
-    for (size_t r = 0; r < rows; ++r) {
+    for (size_t r = 0; r < rows && !more; ++r) {
         for (size_t c = 0; c < cols; ++c) {
             out[r * ldo + c] = 0.0;
         }
@@ -811,6 +828,12 @@ static void stacked_sums(size_t rows, size_t cols, size_t inner, const double *a
         }
     }
 #endif
+}
+
+/* How many steps are done at a time: so few that their arrays stay in the cache, so many that products take no longer. */
+static size_t stacked_steps(size_t B)
+{
+    return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
 }
 
 /* Sets `count` numbers to zero and returns how many they are. */
@@ -1157,38 +1180,41 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     stacked_pack_turned(H, I, U_f1, I, 4 * H, 0, H, U_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, I, U_o1, I, 4 * H, 0, 2 * H, U_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, I, U_g1, I, 4 * H, 0, 3 * H, U_i1_f1_o1_g1_panels_t);
-    /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
-    stacked_product(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1_panels_t, U_i1_f1_o1_g1_x, 4 * H);
     /* W_i1_f1_o1_g1_panels_t = W_i1_f1_o1_g1.T, packed */
     stacked_pack_turned(H, H, W_i1, H, 4 * H, 0, 0, W_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, H, W_f1, H, 4 * H, 0, H, W_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, H, W_o1, H, 4 * H, 0, 2 * H, W_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, H, W_g1, H, 4 * H, 0, 3 * H, W_i1_f1_o1_g1_panels_t);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
-        stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
-        /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
-        /* i1[t] = sigmoid(z_i1[t]) */
-        /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
-        /* f1[t] = sigmoid(z_f1[t]) */
-        /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
-        /* o1[t] = sigmoid(z_o1[t]) */
-        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
-        /* g1[t] = tanh(z_g1[t]) */
-        /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
-        /* tanh_h1[t] = tanh(c1[t]) */
-        /* h1[t] = o1[t] * tanh_h1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double i1 = stacked_sigmoid(U_i1_x[(t * B + b) * (4 * H) + i] + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
-                const double f1 = stacked_sigmoid(U_f1_x[(t * B + b) * (4 * H) + i] + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
-                const double o1 = stacked_sigmoid(U_o1_x[(t * B + b) * (4 * H) + i] + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
-                const double g1 = stacked_tanh(U_g1_x[(t * B + b) * (4 * H) + i] + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
-                const double c1_here = f1 * c1[(t * B + b) * H + i] + i1 * g1;
-                c1[((t + 1) * B + b) * H + i] = c1_here;
-                const double tanh_h1 = stacked_tanh(c1_here);
-                h1[((t + 1) * B + b) * H + i] = o1 * tanh_h1;
+    for (size_t first = 0; B > 0 && first < T; first += stacked_steps(B)) {
+        const size_t some = T - first < stacked_steps(B) ? T - first : stacked_steps(B);
+        /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
+        stacked_product(some * B, 4 * H, I, &x[(first * B) * I], I, U_i1_f1_o1_g1_panels_t, &U_i1_f1_o1_g1_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
+            stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
+            /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
+            /* i1[t] = sigmoid(z_i1[t]) */
+            /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
+            /* f1[t] = sigmoid(z_f1[t]) */
+            /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
+            /* o1[t] = sigmoid(z_o1[t]) */
+            /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
+            /* g1[t] = tanh(z_g1[t]) */
+            /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
+            /* tanh_h1[t] = tanh(c1[t]) */
+            /* h1[t] = o1[t] * tanh_h1[t] */
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double i1 = stacked_sigmoid(U_i1_x[(t * B + b) * (4 * H) + i] + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
+                    const double f1 = stacked_sigmoid(U_f1_x[(t * B + b) * (4 * H) + i] + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
+                    const double o1 = stacked_sigmoid(U_o1_x[(t * B + b) * (4 * H) + i] + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
+                    const double g1 = stacked_tanh(U_g1_x[(t * B + b) * (4 * H) + i] + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
+                    const double c1_here = f1 * c1[(t * B + b) * H + i] + i1 * g1;
+                    c1[((t + 1) * B + b) * H + i] = c1_here;
+                    const double tanh_h1 = stacked_tanh(c1_here);
+                    h1[((t + 1) * B + b) * H + i] = o1 * tanh_h1;
+                }
             }
         }
     }
@@ -1197,64 +1223,70 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     stacked_pack_turned(K, H, U_f2, H, 4 * K, 0, K, U_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, H, U_o2, H, 4 * K, 0, 2 * K, U_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, H, U_g2, H, 4 * K, 0, 3 * K, U_i2_f2_o2_g2_panels_t);
-    /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
-    stacked_product(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2_panels_t, U_i2_f2_o2_g2_h1, 4 * K);
     /* W_i2_f2_o2_g2_panels_t = W_i2_f2_o2_g2.T, packed */
     stacked_pack_turned(K, K, W_i2, K, 4 * K, 0, 0, W_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, K, W_f2, K, 4 * K, 0, K, W_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, K, W_o2, K, 4 * K, 0, 2 * K, W_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, K, W_g2, K, 4 * K, 0, 3 * K, W_i2_f2_o2_g2_panels_t);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
-        stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
-        /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
-        /* i2[t] = sigmoid(z_i2[t]) */
-        /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
-        /* f2[t] = sigmoid(z_f2[t]) */
-        /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
-        /* o2[t] = sigmoid(z_o2[t]) */
-        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
-        /* g2[t] = tanh(z_g2[t]) */
-        /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
-        /* tanh_h2[t] = tanh(c2[t]) */
-        /* h2[t] = o2[t] * tanh_h2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < K; ++i) {
-                const double i2 = stacked_sigmoid(U_i2_h1[(t * B + b) * (4 * K) + i] + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
-                const double f2 = stacked_sigmoid(U_f2_h1[(t * B + b) * (4 * K) + i] + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
-                const double o2 = stacked_sigmoid(U_o2_h1[(t * B + b) * (4 * K) + i] + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
-                const double g2 = stacked_tanh(U_g2_h1[(t * B + b) * (4 * K) + i] + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
-                const double c2_here = f2 * c2[(t * B + b) * K + i] + i2 * g2;
-                c2[((t + 1) * B + b) * K + i] = c2_here;
-                const double tanh_h2 = stacked_tanh(c2_here);
-                h2[((t + 1) * B + b) * K + i] = o2 * tanh_h2;
-            }
-        }
+    if (T == 0 || B == 0) {
+        stacked_clear(L, 1);
     }
-    /* V_h2[t] = V @ h2[t] */
-    stacked_product(T * B, O, K, &h2[B * K], K, V_panels_t, V_h2, O);
-    /* z_yhat[t] = V @ h2[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h2[(t * B + b) * O + i] + b_y[i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    stacked_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += stacked_steps(B)) {
+        const size_t some = T - first < stacked_steps(B) ? T - first : stacked_steps(B);
+        /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
+        stacked_product(some * B, 4 * K, H, &h1[((first + 1) * B) * H], H, U_i2_f2_o2_g2_panels_t, &U_i2_f2_o2_g2_h1[(first * B) * (4 * K)], 4 * K);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
+            stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
+            /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
+            /* i2[t] = sigmoid(z_i2[t]) */
+            /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
+            /* f2[t] = sigmoid(z_f2[t]) */
+            /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
+            /* o2[t] = sigmoid(z_o2[t]) */
+            /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
+            /* g2[t] = tanh(z_g2[t]) */
+            /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
+            /* tanh_h2[t] = tanh(c2[t]) */
+            /* h2[t] = o2[t] * tanh_h2[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                STACKED_APART
+                for (size_t i = 0; i < K; ++i) {
+                    const double i2 = stacked_sigmoid(U_i2_h1[(t * B + b) * (4 * K) + i] + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
+                    const double f2 = stacked_sigmoid(U_f2_h1[(t * B + b) * (4 * K) + i] + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
+                    const double o2 = stacked_sigmoid(U_o2_h1[(t * B + b) * (4 * K) + i] + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
+                    const double g2 = stacked_tanh(U_g2_h1[(t * B + b) * (4 * K) + i] + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
+                    const double c2_here = f2 * c2[(t * B + b) * K + i] + i2 * g2;
+                    c2[((t + 1) * B + b) * K + i] = c2_here;
+                    const double tanh_h2 = stacked_tanh(c2_here);
+                    h2[((t + 1) * B + b) * K + i] = o2 * tanh_h2;
+                }
             }
         }
-        L[0] = total;
+        /* V_h2[t] = V @ h2[t] */
+        stacked_product(some * B, O, K, &h2[((first + 1) * B) * K], K, V_panels_t, &V_h2[(first * B) * O], O);
+        /* z_yhat[t] = V @ h2[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h2[((first + t) * B + b) * O + i] + b_y[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        stacked_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
     }
     /* h1_final1 = h1[T-1] */
     /* c1_final1 = c1[T-1] */
@@ -1555,8 +1587,6 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     stacked_pack(H, I, U_f1, 4 * H, I, H, 0, U_i1_f1_o1_g1_panels);
     stacked_pack(H, I, U_o1, 4 * H, I, 2 * H, 0, U_i1_f1_o1_g1_panels);
     stacked_pack(H, I, U_g1, 4 * H, I, 3 * H, 0, U_i1_f1_o1_g1_panels);
-    /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
-    stacked_product(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1_panels_t, U_i1_f1_o1_g1_x, 4 * H);
     /* W_i1_f1_o1_g1_panels_t = W_i1_f1_o1_g1.T, packed */
     stacked_pack_turned(H, H, W_i1, H, 4 * H, 0, 0, W_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, H, W_f1, H, 4 * H, 0, H, W_i1_f1_o1_g1_panels_t);
@@ -1567,40 +1597,45 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     stacked_pack(H, H, W_f1, 4 * H, H, H, 0, W_i1_f1_o1_g1_panels);
     stacked_pack(H, H, W_o1, 4 * H, H, 2 * H, 0, W_i1_f1_o1_g1_panels);
     stacked_pack(H, H, W_g1, 4 * H, H, 3 * H, 0, W_i1_f1_o1_g1_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
-        stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
-        /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
-        /* i1[t] = sigmoid(z_i1[t]) */
-        /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
-        /* f1[t] = sigmoid(z_f1[t]) */
-        /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
-        /* o1[t] = sigmoid(z_o1[t]) */
-        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
-        /* g1[t] = tanh(z_g1[t]) */
-        /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
-        /* tanh_h1[t] = tanh(c1[t]) */
-        /* h1[t] = o1[t] * tanh_h1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_i1_x_here = U_i1_x[(t * B + b) * (4 * H) + i];
-                const double U_f1_x_here = U_f1_x[(t * B + b) * (4 * H) + i];
-                const double U_o1_x_here = U_o1_x[(t * B + b) * (4 * H) + i];
-                const double U_g1_x_here = U_g1_x[(t * B + b) * (4 * H) + i];
-                const double i1_here = stacked_sigmoid(U_i1_x_here + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
-                i1[(t * B + b) * (4 * H) + i] = i1_here;
-                const double f1_here = stacked_sigmoid(U_f1_x_here + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
-                f1[(t * B + b) * (4 * H) + i] = f1_here;
-                const double o1_here = stacked_sigmoid(U_o1_x_here + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
-                o1[(t * B + b) * (4 * H) + i] = o1_here;
-                const double g1_here = stacked_tanh(U_g1_x_here + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
-                g1[(t * B + b) * (4 * H) + i] = g1_here;
-                const double c1_here = f1_here * c1[(t * B + b) * H + i] + i1_here * g1_here;
-                c1[((t + 1) * B + b) * H + i] = c1_here;
-                const double tanh_h1_here = stacked_tanh(c1_here);
-                tanh_h1[(t * B + b) * H + i] = tanh_h1_here;
-                h1[((t + 1) * B + b) * H + i] = o1_here * tanh_h1_here;
+    for (size_t first = 0; B > 0 && first < T; first += stacked_steps(B)) {
+        const size_t some = T - first < stacked_steps(B) ? T - first : stacked_steps(B);
+        /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
+        stacked_product(some * B, 4 * H, I, &x[(first * B) * I], I, U_i1_f1_o1_g1_panels_t, &U_i1_f1_o1_g1_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
+            stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
+            /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
+            /* i1[t] = sigmoid(z_i1[t]) */
+            /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
+            /* f1[t] = sigmoid(z_f1[t]) */
+            /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
+            /* o1[t] = sigmoid(z_o1[t]) */
+            /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
+            /* g1[t] = tanh(z_g1[t]) */
+            /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
+            /* tanh_h1[t] = tanh(c1[t]) */
+            /* h1[t] = o1[t] * tanh_h1[t] */
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_i1_x_here = U_i1_x[(t * B + b) * (4 * H) + i];
+                    const double U_f1_x_here = U_f1_x[(t * B + b) * (4 * H) + i];
+                    const double U_o1_x_here = U_o1_x[(t * B + b) * (4 * H) + i];
+                    const double U_g1_x_here = U_g1_x[(t * B + b) * (4 * H) + i];
+                    const double i1_here = stacked_sigmoid(U_i1_x_here + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
+                    i1[(t * B + b) * (4 * H) + i] = i1_here;
+                    const double f1_here = stacked_sigmoid(U_f1_x_here + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
+                    f1[(t * B + b) * (4 * H) + i] = f1_here;
+                    const double o1_here = stacked_sigmoid(U_o1_x_here + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
+                    o1[(t * B + b) * (4 * H) + i] = o1_here;
+                    const double g1_here = stacked_tanh(U_g1_x_here + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
+                    g1[(t * B + b) * (4 * H) + i] = g1_here;
+                    const double c1_here = f1_here * c1[(t * B + b) * H + i] + i1_here * g1_here;
+                    c1[((t + 1) * B + b) * H + i] = c1_here;
+                    const double tanh_h1_here = stacked_tanh(c1_here);
+                    tanh_h1[(t * B + b) * H + i] = tanh_h1_here;
+                    h1[((t + 1) * B + b) * H + i] = o1_here * tanh_h1_here;
+                }
             }
         }
     }
@@ -1614,8 +1649,6 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     stacked_pack(K, H, U_f2, 4 * K, H, K, 0, U_i2_f2_o2_g2_panels);
     stacked_pack(K, H, U_o2, 4 * K, H, 2 * K, 0, U_i2_f2_o2_g2_panels);
     stacked_pack(K, H, U_g2, 4 * K, H, 3 * K, 0, U_i2_f2_o2_g2_panels);
-    /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
-    stacked_product(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2_panels_t, U_i2_f2_o2_g2_h1, 4 * K);
     /* W_i2_f2_o2_g2_panels_t = W_i2_f2_o2_g2.T, packed */
     stacked_pack_turned(K, K, W_i2, K, 4 * K, 0, 0, W_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, K, W_f2, K, 4 * K, 0, K, W_i2_f2_o2_g2_panels_t);
@@ -1626,66 +1659,99 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
     stacked_pack(K, K, W_f2, 4 * K, K, K, 0, W_i2_f2_o2_g2_panels);
     stacked_pack(K, K, W_o2, 4 * K, K, 2 * K, 0, W_i2_f2_o2_g2_panels);
     stacked_pack(K, K, W_g2, 4 * K, K, 3 * K, 0, W_i2_f2_o2_g2_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
-        stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
-        /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
-        /* i2[t] = sigmoid(z_i2[t]) */
-        /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
-        /* f2[t] = sigmoid(z_f2[t]) */
-        /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
-        /* o2[t] = sigmoid(z_o2[t]) */
-        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
-        /* g2[t] = tanh(z_g2[t]) */
-        /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
-        /* tanh_h2[t] = tanh(c2[t]) */
-        /* h2[t] = o2[t] * tanh_h2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < K; ++i) {
-                const double U_i2_h1_here = U_i2_h1[(t * B + b) * (4 * K) + i];
-                const double U_f2_h1_here = U_f2_h1[(t * B + b) * (4 * K) + i];
-                const double U_o2_h1_here = U_o2_h1[(t * B + b) * (4 * K) + i];
-                const double U_g2_h1_here = U_g2_h1[(t * B + b) * (4 * K) + i];
-                const double i2_here = stacked_sigmoid(U_i2_h1_here + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
-                i2[(t * B + b) * (4 * K) + i] = i2_here;
-                const double f2_here = stacked_sigmoid(U_f2_h1_here + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
-                f2[(t * B + b) * (4 * K) + i] = f2_here;
-                const double o2_here = stacked_sigmoid(U_o2_h1_here + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
-                o2[(t * B + b) * (4 * K) + i] = o2_here;
-                const double g2_here = stacked_tanh(U_g2_h1_here + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
-                g2[(t * B + b) * (4 * K) + i] = g2_here;
-                const double c2_here = f2_here * c2[(t * B + b) * K + i] + i2_here * g2_here;
-                c2[((t + 1) * B + b) * K + i] = c2_here;
-                const double tanh_h2_here = stacked_tanh(c2_here);
-                tanh_h2[(t * B + b) * K + i] = tanh_h2_here;
-                h2[((t + 1) * B + b) * K + i] = o2_here * tanh_h2_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        stacked_clear(L, 1);
     }
-    /* V_h2[t] = V @ h2[t] */
-    stacked_product(T * B, O, K, &h2[B * K], K, V_panels_t, V_h2, O);
-    /* z_yhat[t] = V @ h2[t] + b_y */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h2[(t * B + b) * O + i] + b_y[i];
-            }
-        }
+    if (T == 0 || B == 0) {
+        stacked_clear(dV, O * K);
     }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    stacked_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        stacked_clear(db_y, O);
+    }
+    for (size_t first = 0; B > 0 && first < T; first += stacked_steps(B)) {
+        const size_t some = T - first < stacked_steps(B) ? T - first : stacked_steps(B);
+        /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
+        stacked_product(some * B, 4 * K, H, &h1[((first + 1) * B) * H], H, U_i2_f2_o2_g2_panels_t, &U_i2_f2_o2_g2_h1[(first * B) * (4 * K)], 4 * K);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
+            stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
+            /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
+            /* i2[t] = sigmoid(z_i2[t]) */
+            /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
+            /* f2[t] = sigmoid(z_f2[t]) */
+            /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
+            /* o2[t] = sigmoid(z_o2[t]) */
+            /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
+            /* g2[t] = tanh(z_g2[t]) */
+            /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
+            /* tanh_h2[t] = tanh(c2[t]) */
+            /* h2[t] = o2[t] * tanh_h2[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                STACKED_APART
+                for (size_t i = 0; i < K; ++i) {
+                    const double U_i2_h1_here = U_i2_h1[(t * B + b) * (4 * K) + i];
+                    const double U_f2_h1_here = U_f2_h1[(t * B + b) * (4 * K) + i];
+                    const double U_o2_h1_here = U_o2_h1[(t * B + b) * (4 * K) + i];
+                    const double U_g2_h1_here = U_g2_h1[(t * B + b) * (4 * K) + i];
+                    const double i2_here = stacked_sigmoid(U_i2_h1_here + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
+                    i2[(t * B + b) * (4 * K) + i] = i2_here;
+                    const double f2_here = stacked_sigmoid(U_f2_h1_here + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
+                    f2[(t * B + b) * (4 * K) + i] = f2_here;
+                    const double o2_here = stacked_sigmoid(U_o2_h1_here + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
+                    o2[(t * B + b) * (4 * K) + i] = o2_here;
+                    const double g2_here = stacked_tanh(U_g2_h1_here + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
+                    g2[(t * B + b) * (4 * K) + i] = g2_here;
+                    const double c2_here = f2_here * c2[(t * B + b) * K + i] + i2_here * g2_here;
+                    c2[((t + 1) * B + b) * K + i] = c2_here;
+                    const double tanh_h2_here = stacked_tanh(c2_here);
+                    tanh_h2[(t * B + b) * K + i] = tanh_h2_here;
+                    h2[((t + 1) * B + b) * K + i] = o2_here * tanh_h2_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_h2[t] = V @ h2[t] */
+        stacked_product(some * B, O, K, &h2[((first + 1) * B) * K], K, V_panels_t, &V_h2[(first * B) * O], O);
+        /* z_yhat[t] = V @ h2[t] + b_y */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h2[((first + t) * B + b) * O + i] + b_y[i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        stacked_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* dz_yhat[t] = yhat[t] - y[t] */
+        STACKED_APART
+        for (size_t k = 0; k < some * B * O; ++k) {
+            dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        stacked_product(some * B, K, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * K], K);
+        /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
+        stacked_sums(O, K, some * B, &dz_yhat[(first * B) * O], O, &h2[((first + 1) * B) * K], K, dV, K, first > 0);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first > 0 ? db_y[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            db_y[i] = total;
+        }
     }
     /* h1_final1 = h1[T-1] */
     /* c1_final1 = c1[T-1] */
@@ -1701,204 +1767,267 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
         h2_final1[k] = h2[(T * B) * K + k];
         c2_final1[k] = c2[(T * B) * K + k];
     }
-    /* dz_yhat[t] = yhat[t] - y[t] */
-    STACKED_APART
-    for (size_t k = 0; k < T * B * O; ++k) {
-        dz_yhat[k] = yhat[k] - y[k];
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_i2, K * H);
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    stacked_product(T * B, K, O, dz_yhat, O, V_panels, V_dz_yhat, K);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh2[t] = V.T @ dz_yhat[t] + dh2_carry[t+1] */
-        /* dtanh_h2[t] = dh2[t] * o2[t] */
-        /* dc2[t] = dtanh_h2[t] * (1 - tanh_h2[t] * tanh_h2[t]) + dc2_carry[t+1] */
-        /* dg2[t] = dc2[t] * i2[t] */
-        /* dz_g2[t] = dg2[t] * (1 - g2[t] * g2[t]) */
-        /* do2[t] = dh2[t] * tanh_h2[t] */
-        /* dz_o2[t] = do2[t] * o2[t] * (1 - o2[t]) */
-        /* df2[t] = dc2[t] * c2[t-1] */
-        /* dz_f2[t] = df2[t] * f2[t] * (1 - f2[t]) */
-        /* di2[t] = dc2[t] * g2[t] */
-        /* dz_i2[t] = di2[t] * i2[t] * (1 - i2[t]) */
-        /* dc2_carry[t] = dc2[t] * f2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < K; ++i) {
-                const double g2_here_ = g2[(t * B + b) * (4 * K) + i];
-                const double o2_here_ = o2[(t * B + b) * (4 * K) + i];
-                const double f2_here_ = f2[(t * B + b) * (4 * K) + i];
-                const double i2_here_ = i2[(t * B + b) * (4 * K) + i];
-                const double dh2 = V_dz_yhat[(t * B + b) * K + i] + dh2_carry[b * K + i];
-                const double dc2 = o2_here_ * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]) * dh2 + dc2_carry[b * K + i];
-                dz_g2[(t * B + b) * (4 * K) + i] = i2_here_ * (1.0 - g2_here_ * g2_here_) * dc2;
-                dz_o2[(t * B + b) * (4 * K) + i] = tanh_h2[(t * B + b) * K + i] * o2_here_ * (1.0 - o2_here_) * dh2;
-                dz_f2[(t * B + b) * (4 * K) + i] = c2[(t * B + b) * K + i] * f2_here_ * (1.0 - f2_here_) * dc2;
-                dz_i2[(t * B + b) * (4 * K) + i] = g2_here_ * i2_here_ * (1.0 - i2_here_) * dc2;
-                dc2_carry[b * K + i] = f2_here_ * dc2;
-            }
-        }
-        /* dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t] */
-        stacked_product(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2_panels, dh2_carry, K);
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_f2, K * H);
     }
-    /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
-    stacked_product(T * B, H, 4 * K, dz_i2_f2_o2_g2, 4 * K, U_i2_f2_o2_g2_panels, U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh1[t] = U_g2.T @ dz_g2[t] + U_o2.T @ dz_o2[t] + U_f2.T @ dz_f2[t] + U_i2.T @ dz_i2[t] + dh1_carry[t+1] */
-        /* dtanh_h1[t] = dh1[t] * o1[t] */
-        /* dc1[t] = dtanh_h1[t] * (1 - tanh_h1[t] * tanh_h1[t]) + dc1_carry[t+1] */
-        /* dg1[t] = dc1[t] * i1[t] */
-        /* dz_g1[t] = dg1[t] * (1 - g1[t] * g1[t]) */
-        /* do1[t] = dh1[t] * tanh_h1[t] */
-        /* dz_o1[t] = do1[t] * o1[t] * (1 - o1[t]) */
-        /* df1[t] = dc1[t] * c1[t-1] */
-        /* dz_f1[t] = df1[t] * f1[t] * (1 - f1[t]) */
-        /* di1[t] = dc1[t] * g1[t] */
-        /* dz_i1[t] = di1[t] * i1[t] * (1 - i1[t]) */
-        /* dc1_carry[t] = dc1[t] * f1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double g1_here_ = g1[(t * B + b) * (4 * H) + i];
-                const double o1_here_ = o1[(t * B + b) * (4 * H) + i];
-                const double f1_here_ = f1[(t * B + b) * (4 * H) + i];
-                const double i1_here_ = i1[(t * B + b) * (4 * H) + i];
-                const double dh1 = dh1_carry[b * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
-                const double dc1 = o1_here_ * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]) * dh1 + dc1_carry[b * H + i];
-                dz_g1[(t * B + b) * (4 * H) + i] = i1_here_ * (1.0 - g1_here_ * g1_here_) * dc1;
-                dz_o1[(t * B + b) * (4 * H) + i] = tanh_h1[(t * B + b) * H + i] * o1_here_ * (1.0 - o1_here_) * dh1;
-                dz_f1[(t * B + b) * (4 * H) + i] = c1[(t * B + b) * H + i] * f1_here_ * (1.0 - f1_here_) * dc1;
-                dz_i1[(t * B + b) * (4 * H) + i] = g1_here_ * i1_here_ * (1.0 - i1_here_) * dc1;
-                dc1_carry[b * H + i] = f1_here_ * dc1;
-            }
-        }
-        /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
-        stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_o2, K * H);
     }
-    /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_i1, 4 * H, x, I, dU_i1, I);
-    /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_f1, 4 * H, x, I, dU_f1, I);
-    /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_o1, 4 * H, x, I, dU_o1, I);
-    /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_g1, 4 * H, x, I, dU_g1, I);
-    /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_i1, 4 * H, h1, H, dW_i1, H);
-    /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_f1, 4 * H, h1, H, dW_f1, H);
-    /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_o1, 4 * H, h1, H, dW_o1, H);
-    /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_g1, 4 * H, h1, H, dW_g1, H);
-    /* db_i1 = sum_tb(dz_i1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_g2, K * H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_i2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_f2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_o2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_g2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_i2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_f2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_o2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_g2, K);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < stacked_steps(B) ? first : stacked_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh2[t] = V.T @ dz_yhat[t] + dh2_carry[t+1] */
+            /* dtanh_h2[t] = dh2[t] * o2[t] */
+            /* dc2[t] = dtanh_h2[t] * (1 - tanh_h2[t] * tanh_h2[t]) + dc2_carry[t+1] */
+            /* dg2[t] = dc2[t] * i2[t] */
+            /* dz_g2[t] = dg2[t] * (1 - g2[t] * g2[t]) */
+            /* do2[t] = dh2[t] * tanh_h2[t] */
+            /* dz_o2[t] = do2[t] * o2[t] * (1 - o2[t]) */
+            /* df2[t] = dc2[t] * c2[t-1] */
+            /* dz_f2[t] = df2[t] * f2[t] * (1 - f2[t]) */
+            /* di2[t] = dc2[t] * g2[t] */
+            /* dz_i2[t] = di2[t] * i2[t] * (1 - i2[t]) */
+            /* dc2_carry[t] = dc2[t] * f2[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_i1[(t * B + b) * (4 * H) + i];
+                STACKED_APART
+                for (size_t i = 0; i < K; ++i) {
+                    const double g2_here_ = g2[(t * B + b) * (4 * K) + i];
+                    const double o2_here_ = o2[(t * B + b) * (4 * K) + i];
+                    const double f2_here_ = f2[(t * B + b) * (4 * K) + i];
+                    const double i2_here_ = i2[(t * B + b) * (4 * K) + i];
+                    const double dh2 = V_dz_yhat[(t * B + b) * K + i] + dh2_carry[b * K + i];
+                    const double dc2 = o2_here_ * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]) * dh2 + dc2_carry[b * K + i];
+                    dz_g2[(t * B + b) * (4 * K) + i] = i2_here_ * (1.0 - g2_here_ * g2_here_) * dc2;
+                    dz_o2[(t * B + b) * (4 * K) + i] = tanh_h2[(t * B + b) * K + i] * o2_here_ * (1.0 - o2_here_) * dh2;
+                    dz_f2[(t * B + b) * (4 * K) + i] = c2[(t * B + b) * K + i] * f2_here_ * (1.0 - f2_here_) * dc2;
+                    dz_i2[(t * B + b) * (4 * K) + i] = g2_here_ * i2_here_ * (1.0 - i2_here_) * dc2;
+                    dc2_carry[b * K + i] = f2_here_ * dc2;
+                }
             }
+            /* dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t] */
+            stacked_product(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2_panels, dh2_carry, K);
         }
-        db_i1[i] = total;
+        /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
+        stacked_product(some * B, H, 4 * K, &dz_i2_f2_o2_g2[(first * B) * (4 * K)], 4 * K, U_i2_f2_o2_g2_panels, &U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(first * B) * H], H);
+        /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_i2, H, first + some < T);
+        /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_f2, H, first + some < T);
+        /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_o2, H, first + some < T);
+        /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_g2, H, first + some < T);
+        /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_i2, K, first + some < T);
+        /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_f2, K, first + some < T);
+        /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_o2, K, first + some < T);
+        /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_g2, K, first + some < T);
+        /* db_i2 = sum_tb(dz_i2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_i2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_i2[i] = total;
+        }
+        /* db_f2 = sum_tb(dz_f2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_f2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_f2[i] = total;
+        }
+        /* db_o2 = sum_tb(dz_o2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_o2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_o2[i] = total;
+        }
+        /* db_g2 = sum_tb(dz_g2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_g2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_g2[i] = total;
+        }
     }
-    /* db_f1 = sum_tb(dz_f1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_f1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_f1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_i1, H * I);
     }
-    /* db_o1 = sum_tb(dz_o1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_o1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_f1, H * I);
     }
-    /* db_g1 = sum_tb(dz_g1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_g1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_o1, H * I);
     }
-    /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_i2, 4 * K, &h1[B * H], H, dU_i2, H);
-    /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_f2, 4 * K, &h1[B * H], H, dU_f2, H);
-    /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_o2, 4 * K, &h1[B * H], H, dU_o2, H);
-    /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_g2, 4 * K, &h1[B * H], H, dU_g2, H);
-    /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_i2, 4 * K, h2, K, dW_i2, K);
-    /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_f2, 4 * K, h2, K, dW_f2, K);
-    /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_o2, 4 * K, h2, K, dW_o2, K);
-    /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_g2, 4 * K, h2, K, dW_g2, K);
-    /* db_i2 = sum_tb(dz_i2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_i2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_g1, H * I);
     }
-    /* db_f2 = sum_tb(dz_f2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_f2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_f2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_i1, H * H);
     }
-    /* db_o2 = sum_tb(dz_o2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_o2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_f1, H * H);
     }
-    /* db_g2 = sum_tb(dz_g2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_g2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_o1, H * H);
     }
-    /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
-    stacked_sums(O, K, T * B, dz_yhat, O, &h2[B * K], K, dV, K);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_g1, H * H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_i1, H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_f1, H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_o1, H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_g1, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < stacked_steps(B) ? first : stacked_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh1[t] = U_g2.T @ dz_g2[t] + U_o2.T @ dz_o2[t] + U_f2.T @ dz_f2[t] + U_i2.T @ dz_i2[t] + dh1_carry[t+1] */
+            /* dtanh_h1[t] = dh1[t] * o1[t] */
+            /* dc1[t] = dtanh_h1[t] * (1 - tanh_h1[t] * tanh_h1[t]) + dc1_carry[t+1] */
+            /* dg1[t] = dc1[t] * i1[t] */
+            /* dz_g1[t] = dg1[t] * (1 - g1[t] * g1[t]) */
+            /* do1[t] = dh1[t] * tanh_h1[t] */
+            /* dz_o1[t] = do1[t] * o1[t] * (1 - o1[t]) */
+            /* df1[t] = dc1[t] * c1[t-1] */
+            /* dz_f1[t] = df1[t] * f1[t] * (1 - f1[t]) */
+            /* di1[t] = dc1[t] * g1[t] */
+            /* dz_i1[t] = di1[t] * i1[t] * (1 - i1[t]) */
+            /* dc1_carry[t] = dc1[t] * f1[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+                STACKED_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double g1_here_ = g1[(t * B + b) * (4 * H) + i];
+                    const double o1_here_ = o1[(t * B + b) * (4 * H) + i];
+                    const double f1_here_ = f1[(t * B + b) * (4 * H) + i];
+                    const double i1_here_ = i1[(t * B + b) * (4 * H) + i];
+                    const double dh1 = dh1_carry[b * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
+                    const double dc1 = o1_here_ * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]) * dh1 + dc1_carry[b * H + i];
+                    dz_g1[(t * B + b) * (4 * H) + i] = i1_here_ * (1.0 - g1_here_ * g1_here_) * dc1;
+                    dz_o1[(t * B + b) * (4 * H) + i] = tanh_h1[(t * B + b) * H + i] * o1_here_ * (1.0 - o1_here_) * dh1;
+                    dz_f1[(t * B + b) * (4 * H) + i] = c1[(t * B + b) * H + i] * f1_here_ * (1.0 - f1_here_) * dc1;
+                    dz_i1[(t * B + b) * (4 * H) + i] = g1_here_ * i1_here_ * (1.0 - i1_here_) * dc1;
+                    dc1_carry[b * H + i] = f1_here_ * dc1;
+                }
             }
+            /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
+            stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
         }
-        db_y[i] = total;
+        /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i1, I, first + some < T);
+        /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f1, I, first + some < T);
+        /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o1, I, first + some < T);
+        /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g1, I, first + some < T);
+        /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_i1, H, first + some < T);
+        /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_f1, H, first + some < T);
+        /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_o1, H, first + some < T);
+        /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_g1, H, first + some < T);
+        /* db_i1 = sum_tb(dz_i1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_i1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_i1[i] = total;
+        }
+        /* db_f1 = sum_tb(dz_f1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_f1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_f1[i] = total;
+        }
+        /* db_o1 = sum_tb(dz_o1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_o1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_o1[i] = total;
+        }
+        /* db_g1 = sum_tb(dz_g1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_g1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_g1[i] = total;
+        }
+        /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
+        stacked_product(some * B, I, 4 * H, &dz_i1_f1_o1_g1[(first * B) * (4 * H)], 4 * H, U_i1_f1_o1_g1_panels, &dx[(first * B) * I], I);
     }
     /* dh1_init1 = dh1_carry[0] */
     /* dc1_init1 = dc1_carry[0] */
@@ -1914,8 +2043,6 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
         dh2_init1[k] = dh2_carry[k];
         dc2_init1[k] = dc2_carry[k];
     }
-    /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
-    stacked_product(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }
@@ -2251,8 +2378,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_pack(H, I, U_f1, 4 * H, I, H, 0, U_i1_f1_o1_g1_panels);
     stacked_pack(H, I, U_o1, 4 * H, I, 2 * H, 0, U_i1_f1_o1_g1_panels);
     stacked_pack(H, I, U_g1, 4 * H, I, 3 * H, 0, U_i1_f1_o1_g1_panels);
-    /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
-    stacked_product(T * B, 4 * H, I, x, I, U_i1_f1_o1_g1_panels_t, U_i1_f1_o1_g1_x, 4 * H);
     /* W_i1_f1_o1_g1_panels_t = W_i1_f1_o1_g1.T, packed */
     stacked_pack_turned(H, H, W_i1, H, 4 * H, 0, 0, W_i1_f1_o1_g1_panels_t);
     stacked_pack_turned(H, H, W_f1, H, 4 * H, 0, H, W_i1_f1_o1_g1_panels_t);
@@ -2263,40 +2388,45 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_pack(H, H, W_f1, 4 * H, H, H, 0, W_i1_f1_o1_g1_panels);
     stacked_pack(H, H, W_o1, 4 * H, H, 2 * H, 0, W_i1_f1_o1_g1_panels);
     stacked_pack(H, H, W_g1, 4 * H, H, 3 * H, 0, W_i1_f1_o1_g1_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
-        stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
-        /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
-        /* i1[t] = sigmoid(z_i1[t]) */
-        /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
-        /* f1[t] = sigmoid(z_f1[t]) */
-        /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
-        /* o1[t] = sigmoid(z_o1[t]) */
-        /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
-        /* g1[t] = tanh(z_g1[t]) */
-        /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
-        /* tanh_h1[t] = tanh(c1[t]) */
-        /* h1[t] = o1[t] * tanh_h1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double U_i1_x_here = U_i1_x[(t * B + b) * (4 * H) + i];
-                const double U_f1_x_here = U_f1_x[(t * B + b) * (4 * H) + i];
-                const double U_o1_x_here = U_o1_x[(t * B + b) * (4 * H) + i];
-                const double U_g1_x_here = U_g1_x[(t * B + b) * (4 * H) + i];
-                const double i1_here = stacked_sigmoid(U_i1_x_here + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
-                i1[(t * B + b) * (4 * H) + i] = i1_here;
-                const double f1_here = stacked_sigmoid(U_f1_x_here + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
-                f1[(t * B + b) * (4 * H) + i] = f1_here;
-                const double o1_here = stacked_sigmoid(U_o1_x_here + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
-                o1[(t * B + b) * (4 * H) + i] = o1_here;
-                const double g1_here = stacked_tanh(U_g1_x_here + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
-                g1[(t * B + b) * (4 * H) + i] = g1_here;
-                const double c1_here = f1_here * c1[(t * B + b) * H + i] + i1_here * g1_here;
-                c1[((t + 1) * B + b) * H + i] = c1_here;
-                const double tanh_h1_here = stacked_tanh(c1_here);
-                tanh_h1[(t * B + b) * H + i] = tanh_h1_here;
-                h1[((t + 1) * B + b) * H + i] = o1_here * tanh_h1_here;
+    for (size_t first = 0; B > 0 && first < T; first += stacked_steps(B)) {
+        const size_t some = T - first < stacked_steps(B) ? T - first : stacked_steps(B);
+        /* U_i1_f1_o1_g1_x[t] = U_i1_f1_o1_g1 @ x[t] */
+        stacked_product(some * B, 4 * H, I, &x[(first * B) * I], I, U_i1_f1_o1_g1_panels_t, &U_i1_f1_o1_g1_x[(first * B) * (4 * H)], 4 * H);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1] */
+            stacked_product(B, 4 * H, H, &h1[(t * B) * H], H, W_i1_f1_o1_g1_panels_t, W_i1_f1_o1_g1_h1, 4 * H);
+            /* z_i1[t] = U_i1 @ x[t] + W_i1 @ h1[t-1] + b_i1 */
+            /* i1[t] = sigmoid(z_i1[t]) */
+            /* z_f1[t] = U_f1 @ x[t] + W_f1 @ h1[t-1] + b_f1 */
+            /* f1[t] = sigmoid(z_f1[t]) */
+            /* z_o1[t] = U_o1 @ x[t] + W_o1 @ h1[t-1] + b_o1 */
+            /* o1[t] = sigmoid(z_o1[t]) */
+            /* z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1 */
+            /* g1[t] = tanh(z_g1[t]) */
+            /* c1[t] = f1[t] * c1[t-1] + i1[t] * g1[t] */
+            /* tanh_h1[t] = tanh(c1[t]) */
+            /* h1[t] = o1[t] * tanh_h1[t] */
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double U_i1_x_here = U_i1_x[(t * B + b) * (4 * H) + i];
+                    const double U_f1_x_here = U_f1_x[(t * B + b) * (4 * H) + i];
+                    const double U_o1_x_here = U_o1_x[(t * B + b) * (4 * H) + i];
+                    const double U_g1_x_here = U_g1_x[(t * B + b) * (4 * H) + i];
+                    const double i1_here = stacked_sigmoid(U_i1_x_here + b_i1[i] + W_i1_h1[b * (4 * H) + i]);
+                    i1[(t * B + b) * (4 * H) + i] = i1_here;
+                    const double f1_here = stacked_sigmoid(U_f1_x_here + b_f1[i] + W_f1_h1[b * (4 * H) + i]);
+                    f1[(t * B + b) * (4 * H) + i] = f1_here;
+                    const double o1_here = stacked_sigmoid(U_o1_x_here + b_o1[i] + W_o1_h1[b * (4 * H) + i]);
+                    o1[(t * B + b) * (4 * H) + i] = o1_here;
+                    const double g1_here = stacked_tanh(U_g1_x_here + b_g1[i] + W_g1_h1[b * (4 * H) + i]);
+                    g1[(t * B + b) * (4 * H) + i] = g1_here;
+                    const double c1_here = f1_here * c1[(t * B + b) * H + i] + i1_here * g1_here;
+                    c1[((t + 1) * B + b) * H + i] = c1_here;
+                    const double tanh_h1_here = stacked_tanh(c1_here);
+                    tanh_h1[(t * B + b) * H + i] = tanh_h1_here;
+                    h1[((t + 1) * B + b) * H + i] = o1_here * tanh_h1_here;
+                }
             }
         }
     }
@@ -2310,8 +2440,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_pack(K, H, U_f2, 4 * K, H, K, 0, U_i2_f2_o2_g2_panels);
     stacked_pack(K, H, U_o2, 4 * K, H, 2 * K, 0, U_i2_f2_o2_g2_panels);
     stacked_pack(K, H, U_g2, 4 * K, H, 3 * K, 0, U_i2_f2_o2_g2_panels);
-    /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
-    stacked_product(T * B, 4 * K, H, &h1[B * H], H, U_i2_f2_o2_g2_panels_t, U_i2_f2_o2_g2_h1, 4 * K);
     /* W_i2_f2_o2_g2_panels_t = W_i2_f2_o2_g2.T, packed */
     stacked_pack_turned(K, K, W_i2, K, 4 * K, 0, 0, W_i2_f2_o2_g2_panels_t);
     stacked_pack_turned(K, K, W_f2, K, 4 * K, 0, K, W_i2_f2_o2_g2_panels_t);
@@ -2322,68 +2450,86 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     stacked_pack(K, K, W_f2, 4 * K, K, K, 0, W_i2_f2_o2_g2_panels);
     stacked_pack(K, K, W_o2, 4 * K, K, 2 * K, 0, W_i2_f2_o2_g2_panels);
     stacked_pack(K, K, W_g2, 4 * K, K, 3 * K, 0, W_i2_f2_o2_g2_panels);
-    for (size_t t = 0; t < T; ++t) {
-        /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
-        stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
-        /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
-        /* i2[t] = sigmoid(z_i2[t]) */
-        /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
-        /* f2[t] = sigmoid(z_f2[t]) */
-        /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
-        /* o2[t] = sigmoid(z_o2[t]) */
-        /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
-        /* g2[t] = tanh(z_g2[t]) */
-        /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
-        /* tanh_h2[t] = tanh(c2[t]) */
-        /* h2[t] = o2[t] * tanh_h2[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < K; ++i) {
-                const double U_i2_h1_here = U_i2_h1[(t * B + b) * (4 * K) + i];
-                const double U_f2_h1_here = U_f2_h1[(t * B + b) * (4 * K) + i];
-                const double U_o2_h1_here = U_o2_h1[(t * B + b) * (4 * K) + i];
-                const double U_g2_h1_here = U_g2_h1[(t * B + b) * (4 * K) + i];
-                const double i2_here = stacked_sigmoid(U_i2_h1_here + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
-                i2[(t * B + b) * (4 * K) + i] = i2_here;
-                const double f2_here = stacked_sigmoid(U_f2_h1_here + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
-                f2[(t * B + b) * (4 * K) + i] = f2_here;
-                const double o2_here = stacked_sigmoid(U_o2_h1_here + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
-                o2[(t * B + b) * (4 * K) + i] = o2_here;
-                const double g2_here = stacked_tanh(U_g2_h1_here + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
-                g2[(t * B + b) * (4 * K) + i] = g2_here;
-                const double c2_here = f2_here * c2[(t * B + b) * K + i] + i2_here * g2_here;
-                c2[((t + 1) * B + b) * K + i] = c2_here;
-                const double tanh_h2_here = stacked_tanh(c2_here);
-                tanh_h2[(t * B + b) * K + i] = tanh_h2_here;
-                h2[((t + 1) * B + b) * K + i] = o2_here * tanh_h2_here;
-            }
-        }
+    if (T == 0 || B == 0) {
+        stacked_clear(L, 1);
     }
-    /* V_h2[t] = V @ h2[t] */
-    stacked_product(T * B, O, K, &h2[B * K], K, V_panels_t, V_h2, O);
-    /* z_yhat[t] = V @ h2[t] + b_y */
-    /* dyhat[t] = yhat_bar[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < O; ++i) {
-                z_yhat[(t * B + b) * O + i] = V_h2[(t * B + b) * O + i] + b_y[i];
-                dyhat[(t * B + b) * O + i] = yhat_bar[(t * B + b) * O + i];
-            }
-        }
-    }
-    /* yhat[t] = softmax(z_yhat[t]) */
-    /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
-    stacked_softmax_with_loss(T * B, O, y, z_yhat, yhat, loss_);
-    /* L = sum_tb(loss[t]) */
-    {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    for (size_t first = 0; B > 0 && first < T; first += stacked_steps(B)) {
+        const size_t some = T - first < stacked_steps(B) ? T - first : stacked_steps(B);
+        /* U_i2_f2_o2_g2_h1[t] = U_i2_f2_o2_g2 @ h1[t] */
+        stacked_product(some * B, 4 * K, H, &h1[((first + 1) * B) * H], H, U_i2_f2_o2_g2_panels_t, &U_i2_f2_o2_g2_h1[(first * B) * (4 * K)], 4 * K);
+        for (size_t t = first; t < first + some; ++t) {
+            /* W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1] */
+            stacked_product(B, 4 * K, K, &h2[(t * B) * K], K, W_i2_f2_o2_g2_panels_t, W_i2_f2_o2_g2_h2, 4 * K);
+            /* z_i2[t] = U_i2 @ h1[t] + W_i2 @ h2[t-1] + b_i2 */
+            /* i2[t] = sigmoid(z_i2[t]) */
+            /* z_f2[t] = U_f2 @ h1[t] + W_f2 @ h2[t-1] + b_f2 */
+            /* f2[t] = sigmoid(z_f2[t]) */
+            /* z_o2[t] = U_o2 @ h1[t] + W_o2 @ h2[t-1] + b_o2 */
+            /* o2[t] = sigmoid(z_o2[t]) */
+            /* z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2 */
+            /* g2[t] = tanh(z_g2[t]) */
+            /* c2[t] = f2[t] * c2[t-1] + i2[t] * g2[t] */
+            /* tanh_h2[t] = tanh(c2[t]) */
+            /* h2[t] = o2[t] * tanh_h2[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += loss_[t * B + b];
+                STACKED_APART
+                for (size_t i = 0; i < K; ++i) {
+                    const double U_i2_h1_here = U_i2_h1[(t * B + b) * (4 * K) + i];
+                    const double U_f2_h1_here = U_f2_h1[(t * B + b) * (4 * K) + i];
+                    const double U_o2_h1_here = U_o2_h1[(t * B + b) * (4 * K) + i];
+                    const double U_g2_h1_here = U_g2_h1[(t * B + b) * (4 * K) + i];
+                    const double i2_here = stacked_sigmoid(U_i2_h1_here + b_i2[i] + W_i2_h2[b * (4 * K) + i]);
+                    i2[(t * B + b) * (4 * K) + i] = i2_here;
+                    const double f2_here = stacked_sigmoid(U_f2_h1_here + b_f2[i] + W_f2_h2[b * (4 * K) + i]);
+                    f2[(t * B + b) * (4 * K) + i] = f2_here;
+                    const double o2_here = stacked_sigmoid(U_o2_h1_here + b_o2[i] + W_o2_h2[b * (4 * K) + i]);
+                    o2[(t * B + b) * (4 * K) + i] = o2_here;
+                    const double g2_here = stacked_tanh(U_g2_h1_here + b_g2[i] + W_g2_h2[b * (4 * K) + i]);
+                    g2[(t * B + b) * (4 * K) + i] = g2_here;
+                    const double c2_here = f2_here * c2[(t * B + b) * K + i] + i2_here * g2_here;
+                    c2[((t + 1) * B + b) * K + i] = c2_here;
+                    const double tanh_h2_here = stacked_tanh(c2_here);
+                    tanh_h2[(t * B + b) * K + i] = tanh_h2_here;
+                    h2[((t + 1) * B + b) * K + i] = o2_here * tanh_h2_here;
+                }
             }
         }
-        L[0] = total;
+        /* V_h2[t] = V @ h2[t] */
+        stacked_product(some * B, O, K, &h2[((first + 1) * B) * K], K, V_panels_t, &V_h2[(first * B) * O], O);
+        /* z_yhat[t] = V @ h2[t] + b_y */
+        /* dyhat[t] = yhat_bar[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < O; ++i) {
+                    z_yhat[((first + t) * B + b) * O + i] = V_h2[((first + t) * B + b) * O + i] + b_y[i];
+                    dyhat[((first + t) * B + b) * O + i] = yhat_bar[((first + t) * B + b) * O + i];
+                }
+            }
+        }
+        /* yhat[t] = softmax(z_yhat[t]) */
+        /* loss[t] = cross_entropy_with_logits(y[t], z_yhat[t]) */
+        stacked_softmax_with_loss(some * B, O, &y[(first * B) * O], &z_yhat[(first * B) * O], &yhat[(first * B) * O], &loss_[first * B]);
+        /* L = sum_tb(loss[t]) */
+        {
+            double total = first > 0 ? L[0] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += loss_[(first + t) * B + b];
+                }
+            }
+            L[0] = total;
+        }
+        /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                double total = 0.0;
+                for (size_t i = 0; i < O; ++i) {
+                    total += yhat[((first + t) * B + b) * O + i] * dyhat[((first + t) * B + b) * O + i];
+                }
+                p_m_dz_yhat[(first + t) * B + b] = total;
+            }
+        }
     }
     /* h1_final1 = h1[T-1] */
     /* c1_final1 = c1[T-1] */
@@ -2409,35 +2555,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     }
     /* dL = L_bar */
     dL[0] = L_bar[0];
-    /* dloss[t] = dL */
-    for (size_t t = 0; t < T; ++t) {
-        STACKED_APART
-        for (size_t b = 0; b < B; ++b) {
-            dloss[t * B + b] = dL[0];
-        }
-    }
-    /* p_m_dz_yhat[t] = yhat[t].T @ dyhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            double total = 0.0;
-            for (size_t i = 0; i < O; ++i) {
-                total += yhat[(t * B + b) * O + i] * dyhat[(t * B + b) * O + i];
-            }
-            p_m_dz_yhat[t * B + b] = total;
-        }
-    }
-    /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
-    /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
-    /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
-    for (size_t t = 0; t < T; ++t) {
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < O; ++i) {
-                const double sum_p_m_dz_yhat = p_m_dz_yhat[t * B + b];
-                dz_yhat[(t * B + b) * O + i] = dloss[t * B + b] * (yhat[(t * B + b) * O + i] - y[(t * B + b) * O + i]) + yhat[(t * B + b) * O + i] * (dyhat[(t * B + b) * O + i] - sum_p_m_dz_yhat);
-            }
-        }
-    }
     /* u_dh2[t] = (dh2_final1 if t == T-1 else 0) */
     stacked_clear(u_dh2, T * B * K);
     if (T >= 1) {
@@ -2448,8 +2565,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
             }
         }
     }
-    /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
-    stacked_product(T * B, K, O, dz_yhat, O, V_panels, V_dz_yhat, K);
     /* u_dc2[t] = (dc2_final1 if t == T-1 else 0) */
     stacked_clear(u_dc2, T * B * K);
     if (T >= 1) {
@@ -2460,38 +2575,175 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
             }
         }
     }
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh2[t] = (dh2_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh2_carry[t+1] */
-        /* dtanh_h2[t] = dh2[t] * o2[t] */
-        /* dc2[t] = (dc2_final1 if t == T-1 else 0) + dtanh_h2[t] * (1 - tanh_h2[t] * tanh_h2[t]) + dc2_carry[t+1] */
-        /* dg2[t] = dc2[t] * i2[t] */
-        /* dz_g2[t] = dg2[t] * (1 - g2[t] * g2[t]) */
-        /* do2[t] = dh2[t] * tanh_h2[t] */
-        /* dz_o2[t] = do2[t] * o2[t] * (1 - o2[t]) */
-        /* df2[t] = dc2[t] * c2[t-1] */
-        /* dz_f2[t] = df2[t] * f2[t] * (1 - f2[t]) */
-        /* di2[t] = dc2[t] * g2[t] */
-        /* dz_i2[t] = di2[t] * i2[t] * (1 - i2[t]) */
-        /* dc2_carry[t] = dc2[t] * f2[t] */
-        for (size_t b = 0; b < B; ++b) {
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_i2, K * H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_f2, K * H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_o2, K * H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_g2, K * H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_i2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_f2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_o2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_g2, K * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_i2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_f2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_o2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_g2, K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(dV, O * K);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_y, O);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < stacked_steps(B) ? first : stacked_steps(B);
+        first -= some;
+        /* dloss[t] = dL */
+        for (size_t t = 0; t < some; ++t) {
             STACKED_APART
-            for (size_t i = 0; i < K; ++i) {
-                const double g2_here_ = g2[(t * B + b) * (4 * K) + i];
-                const double o2_here_ = o2[(t * B + b) * (4 * K) + i];
-                const double f2_here_ = f2[(t * B + b) * (4 * K) + i];
-                const double i2_here_ = i2[(t * B + b) * (4 * K) + i];
-                const double dh2 = u_dh2[(t * B + b) * K + i] + V_dz_yhat[(t * B + b) * K + i] + dh2_carry[b * K + i];
-                const double dc2 = u_dc2[(t * B + b) * K + i] + o2_here_ * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]) * dh2 + dc2_carry[b * K + i];
-                dz_g2[(t * B + b) * (4 * K) + i] = i2_here_ * (1.0 - g2_here_ * g2_here_) * dc2;
-                dz_o2[(t * B + b) * (4 * K) + i] = tanh_h2[(t * B + b) * K + i] * o2_here_ * (1.0 - o2_here_) * dh2;
-                dz_f2[(t * B + b) * (4 * K) + i] = c2[(t * B + b) * K + i] * f2_here_ * (1.0 - f2_here_) * dc2;
-                dz_i2[(t * B + b) * (4 * K) + i] = g2_here_ * i2_here_ * (1.0 - i2_here_) * dc2;
-                dc2_carry[b * K + i] = f2_here_ * dc2;
+            for (size_t b = 0; b < B; ++b) {
+                dloss[(first + t) * B + b] = dL[0];
             }
         }
-        /* dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t] */
-        stacked_product(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2_panels, dh2_carry, K);
+        /* sum_p_m_dz_yhat[t] = p_m_dz_yhat[t] */
+        /* m_dz_yhat[t] = dyhat[t] - yhat[t].T @ dyhat[t] */
+        /* dz_yhat[t] = dloss[t] * (yhat[t] - y[t]) + yhat[t] * m_dz_yhat[t] */
+        for (size_t t = 0; t < some; ++t) {
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < O; ++i) {
+                    const double sum_p_m_dz_yhat = p_m_dz_yhat[(first + t) * B + b];
+                    dz_yhat[((first + t) * B + b) * O + i] = dloss[(first + t) * B + b] * (yhat[((first + t) * B + b) * O + i] - y[((first + t) * B + b) * O + i]) + yhat[((first + t) * B + b) * O + i] * (dyhat[((first + t) * B + b) * O + i] - sum_p_m_dz_yhat);
+                }
+            }
+        }
+        /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
+        stacked_product(some * B, K, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * K], K);
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh2[t] = (dh2_final1 if t == T-1 else 0) + V.T @ dz_yhat[t] + dh2_carry[t+1] */
+            /* dtanh_h2[t] = dh2[t] * o2[t] */
+            /* dc2[t] = (dc2_final1 if t == T-1 else 0) + dtanh_h2[t] * (1 - tanh_h2[t] * tanh_h2[t]) + dc2_carry[t+1] */
+            /* dg2[t] = dc2[t] * i2[t] */
+            /* dz_g2[t] = dg2[t] * (1 - g2[t] * g2[t]) */
+            /* do2[t] = dh2[t] * tanh_h2[t] */
+            /* dz_o2[t] = do2[t] * o2[t] * (1 - o2[t]) */
+            /* df2[t] = dc2[t] * c2[t-1] */
+            /* dz_f2[t] = df2[t] * f2[t] * (1 - f2[t]) */
+            /* di2[t] = dc2[t] * g2[t] */
+            /* dz_i2[t] = di2[t] * i2[t] * (1 - i2[t]) */
+            /* dc2_carry[t] = dc2[t] * f2[t] */
+            for (size_t b = 0; b < B; ++b) {
+                STACKED_APART
+                for (size_t i = 0; i < K; ++i) {
+                    const double g2_here_ = g2[(t * B + b) * (4 * K) + i];
+                    const double o2_here_ = o2[(t * B + b) * (4 * K) + i];
+                    const double f2_here_ = f2[(t * B + b) * (4 * K) + i];
+                    const double i2_here_ = i2[(t * B + b) * (4 * K) + i];
+                    const double dh2 = u_dh2[(t * B + b) * K + i] + V_dz_yhat[(t * B + b) * K + i] + dh2_carry[b * K + i];
+                    const double dc2 = u_dc2[(t * B + b) * K + i] + o2_here_ * (1.0 - tanh_h2[(t * B + b) * K + i] * tanh_h2[(t * B + b) * K + i]) * dh2 + dc2_carry[b * K + i];
+                    dz_g2[(t * B + b) * (4 * K) + i] = i2_here_ * (1.0 - g2_here_ * g2_here_) * dc2;
+                    dz_o2[(t * B + b) * (4 * K) + i] = tanh_h2[(t * B + b) * K + i] * o2_here_ * (1.0 - o2_here_) * dh2;
+                    dz_f2[(t * B + b) * (4 * K) + i] = c2[(t * B + b) * K + i] * f2_here_ * (1.0 - f2_here_) * dc2;
+                    dz_i2[(t * B + b) * (4 * K) + i] = g2_here_ * i2_here_ * (1.0 - i2_here_) * dc2;
+                    dc2_carry[b * K + i] = f2_here_ * dc2;
+                }
+            }
+            /* dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t] */
+            stacked_product(B, K, 4 * K, &dz_i2_f2_o2_g2[(t * B) * (4 * K)], 4 * K, W_i2_f2_o2_g2_panels, dh2_carry, K);
+        }
+        /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
+        stacked_product(some * B, H, 4 * K, &dz_i2_f2_o2_g2[(first * B) * (4 * K)], 4 * K, U_i2_f2_o2_g2_panels, &U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(first * B) * H], H);
+        /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_i2, H, first + some < T);
+        /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_f2, H, first + some < T);
+        /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_o2, H, first + some < T);
+        /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
+        stacked_sums(K, H, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_g2, H, first + some < T);
+        /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_i2, K, first + some < T);
+        /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_f2, K, first + some < T);
+        /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_o2, K, first + some < T);
+        /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
+        stacked_sums(K, K, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_g2, K, first + some < T);
+        /* db_i2 = sum_tb(dz_i2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_i2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_i2[i] = total;
+        }
+        /* db_f2 = sum_tb(dz_f2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_f2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_f2[i] = total;
+        }
+        /* db_o2 = sum_tb(dz_o2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_o2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_o2[i] = total;
+        }
+        /* db_g2 = sum_tb(dz_g2[t]) */
+        for (size_t i = 0; i < K; ++i) {
+            double total = first + some < T ? db_g2[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g2[((first + t) * B + b) * (4 * K) + i];
+                }
+            }
+            db_g2[i] = total;
+        }
+        /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
+        stacked_sums(O, K, some * B, &dz_yhat[(first * B) * O], O, &h2[((first + 1) * B) * K], K, dV, K, first + some < T);
+        /* db_y = sum_tb(dz_yhat[t]) */
+        for (size_t i = 0; i < O; ++i) {
+            double total = first + some < T ? db_y[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_yhat[((first + t) * B + b) * O + i];
+                }
+            }
+            db_y[i] = total;
+        }
     }
     /* u_dh1[t] = (dh1_final1 if t == T-1 else 0) */
     stacked_clear(u_dh1, T * B * H);
@@ -2513,164 +2765,136 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
             }
         }
     }
-    /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
-    stacked_product(T * B, H, 4 * K, dz_i2_f2_o2_g2, 4 * K, U_i2_f2_o2_g2_panels, U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack, H);
-    for (size_t t = T; t > 0;) {
-        --t;
-        /* dh1[t] = (dh1_final1 if t == T-1 else 0) + U_g2.T @ dz_g2[t] + U_o2.T @ dz_o2[t] + U_f2.T @ dz_f2[t] + U_i2.T @ dz_i2[t] + dh1_carry[t+1] */
-        /* dtanh_h1[t] = dh1[t] * o1[t] */
-        /* dc1[t] = (dc1_final1 if t == T-1 else 0) + dtanh_h1[t] * (1 - tanh_h1[t] * tanh_h1[t]) + dc1_carry[t+1] */
-        /* dg1[t] = dc1[t] * i1[t] */
-        /* dz_g1[t] = dg1[t] * (1 - g1[t] * g1[t]) */
-        /* do1[t] = dh1[t] * tanh_h1[t] */
-        /* dz_o1[t] = do1[t] * o1[t] * (1 - o1[t]) */
-        /* df1[t] = dc1[t] * c1[t-1] */
-        /* dz_f1[t] = df1[t] * f1[t] * (1 - f1[t]) */
-        /* di1[t] = dc1[t] * g1[t] */
-        /* dz_i1[t] = di1[t] * i1[t] * (1 - i1[t]) */
-        /* dc1_carry[t] = dc1[t] * f1[t] */
-        for (size_t b = 0; b < B; ++b) {
-            STACKED_APART
-            for (size_t i = 0; i < H; ++i) {
-                const double g1_here_ = g1[(t * B + b) * (4 * H) + i];
-                const double o1_here_ = o1[(t * B + b) * (4 * H) + i];
-                const double f1_here_ = f1[(t * B + b) * (4 * H) + i];
-                const double i1_here_ = i1[(t * B + b) * (4 * H) + i];
-                const double dh1 = u_dh1[(t * B + b) * H + i] + dh1_carry[b * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
-                const double dc1 = u_dc1[(t * B + b) * H + i] + o1_here_ * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]) * dh1 + dc1_carry[b * H + i];
-                dz_g1[(t * B + b) * (4 * H) + i] = i1_here_ * (1.0 - g1_here_ * g1_here_) * dc1;
-                dz_o1[(t * B + b) * (4 * H) + i] = tanh_h1[(t * B + b) * H + i] * o1_here_ * (1.0 - o1_here_) * dh1;
-                dz_f1[(t * B + b) * (4 * H) + i] = c1[(t * B + b) * H + i] * f1_here_ * (1.0 - f1_here_) * dc1;
-                dz_i1[(t * B + b) * (4 * H) + i] = g1_here_ * i1_here_ * (1.0 - i1_here_) * dc1;
-                dc1_carry[b * H + i] = f1_here_ * dc1;
-            }
-        }
-        /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
-        stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_i1, H * I);
     }
-    /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_i1, 4 * H, x, I, dU_i1, I);
-    /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_f1, 4 * H, x, I, dU_f1, I);
-    /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_o1, 4 * H, x, I, dU_o1, I);
-    /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
-    stacked_sums(H, I, T * B, dz_g1, 4 * H, x, I, dU_g1, I);
-    /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_i1, 4 * H, h1, H, dW_i1, H);
-    /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_f1, 4 * H, h1, H, dW_f1, H);
-    /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_o1, 4 * H, h1, H, dW_o1, H);
-    /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
-    stacked_sums(H, H, T * B, dz_g1, 4 * H, h1, H, dW_g1, H);
-    /* db_i1 = sum_tb(dz_i1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_i1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_f1, H * I);
     }
-    /* db_f1 = sum_tb(dz_f1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_f1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_f1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_o1, H * I);
     }
-    /* db_o1 = sum_tb(dz_o1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_o1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dU_g1, H * I);
     }
-    /* db_g1 = sum_tb(dz_g1[t]) */
-    for (size_t i = 0; i < H; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g1[(t * B + b) * (4 * H) + i];
-            }
-        }
-        db_g1[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_i1, H * H);
     }
-    /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_i2, 4 * K, &h1[B * H], H, dU_i2, H);
-    /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_f2, 4 * K, &h1[B * H], H, dU_f2, H);
-    /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_o2, 4 * K, &h1[B * H], H, dU_o2, H);
-    /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
-    stacked_sums(K, H, T * B, dz_g2, 4 * K, &h1[B * H], H, dU_g2, H);
-    /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_i2, 4 * K, h2, K, dW_i2, K);
-    /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_f2, 4 * K, h2, K, dW_f2, K);
-    /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_o2, 4 * K, h2, K, dW_o2, K);
-    /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
-    stacked_sums(K, K, T * B, dz_g2, 4 * K, h2, K, dW_g2, K);
-    /* db_i2 = sum_tb(dz_i2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_i2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_i2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_f1, H * H);
     }
-    /* db_f2 = sum_tb(dz_f2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_f2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_f2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_o1, H * H);
     }
-    /* db_o2 = sum_tb(dz_o2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_o2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_o2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(dW_g1, H * H);
     }
-    /* db_g2 = sum_tb(dz_g2[t]) */
-    for (size_t i = 0; i < K; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
-            for (size_t b = 0; b < B; ++b) {
-                total += dz_g2[(t * B + b) * (4 * K) + i];
-            }
-        }
-        db_g2[i] = total;
+    if (T == 0 || B == 0) {
+        stacked_clear(db_i1, H);
     }
-    /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
-    stacked_sums(O, K, T * B, dz_yhat, O, &h2[B * K], K, dV, K);
-    /* db_y = sum_tb(dz_yhat[t]) */
-    for (size_t i = 0; i < O; ++i) {
-        double total = 0.0;
-        for (size_t t = 0; t < T; ++t) {
+    if (T == 0 || B == 0) {
+        stacked_clear(db_f1, H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_o1, H);
+    }
+    if (T == 0 || B == 0) {
+        stacked_clear(db_g1, H);
+    }
+    for (size_t first = B > 0 ? T : 0; first > 0;) {
+        const size_t some = first < stacked_steps(B) ? first : stacked_steps(B);
+        first -= some;
+        for (size_t t = first + some; t > first;) {
+            --t;
+            /* dh1[t] = (dh1_final1 if t == T-1 else 0) + U_g2.T @ dz_g2[t] + U_o2.T @ dz_o2[t] + U_f2.T @ dz_f2[t] + U_i2.T @ dz_i2[t] + dh1_carry[t+1] */
+            /* dtanh_h1[t] = dh1[t] * o1[t] */
+            /* dc1[t] = (dc1_final1 if t == T-1 else 0) + dtanh_h1[t] * (1 - tanh_h1[t] * tanh_h1[t]) + dc1_carry[t+1] */
+            /* dg1[t] = dc1[t] * i1[t] */
+            /* dz_g1[t] = dg1[t] * (1 - g1[t] * g1[t]) */
+            /* do1[t] = dh1[t] * tanh_h1[t] */
+            /* dz_o1[t] = do1[t] * o1[t] * (1 - o1[t]) */
+            /* df1[t] = dc1[t] * c1[t-1] */
+            /* dz_f1[t] = df1[t] * f1[t] * (1 - f1[t]) */
+            /* di1[t] = dc1[t] * g1[t] */
+            /* dz_i1[t] = di1[t] * i1[t] * (1 - i1[t]) */
+            /* dc1_carry[t] = dc1[t] * f1[t] */
             for (size_t b = 0; b < B; ++b) {
-                total += dz_yhat[(t * B + b) * O + i];
+                STACKED_APART
+                for (size_t i = 0; i < H; ++i) {
+                    const double g1_here_ = g1[(t * B + b) * (4 * H) + i];
+                    const double o1_here_ = o1[(t * B + b) * (4 * H) + i];
+                    const double f1_here_ = f1[(t * B + b) * (4 * H) + i];
+                    const double i1_here_ = i1[(t * B + b) * (4 * H) + i];
+                    const double dh1 = u_dh1[(t * B + b) * H + i] + dh1_carry[b * H + i] + U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(t * B + b) * H + i];
+                    const double dc1 = u_dc1[(t * B + b) * H + i] + o1_here_ * (1.0 - tanh_h1[(t * B + b) * H + i] * tanh_h1[(t * B + b) * H + i]) * dh1 + dc1_carry[b * H + i];
+                    dz_g1[(t * B + b) * (4 * H) + i] = i1_here_ * (1.0 - g1_here_ * g1_here_) * dc1;
+                    dz_o1[(t * B + b) * (4 * H) + i] = tanh_h1[(t * B + b) * H + i] * o1_here_ * (1.0 - o1_here_) * dh1;
+                    dz_f1[(t * B + b) * (4 * H) + i] = c1[(t * B + b) * H + i] * f1_here_ * (1.0 - f1_here_) * dc1;
+                    dz_i1[(t * B + b) * (4 * H) + i] = g1_here_ * i1_here_ * (1.0 - i1_here_) * dc1;
+                    dc1_carry[b * H + i] = f1_here_ * dc1;
+                }
             }
+            /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
+            stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
         }
-        db_y[i] = total;
+        /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i1, I, first + some < T);
+        /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f1, I, first + some < T);
+        /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o1, I, first + some < T);
+        /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
+        stacked_sums(H, I, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g1, I, first + some < T);
+        /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_i1, H, first + some < T);
+        /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_f1, H, first + some < T);
+        /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_o1, H, first + some < T);
+        /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
+        stacked_sums(H, H, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_g1, H, first + some < T);
+        /* db_i1 = sum_tb(dz_i1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_i1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_i1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_i1[i] = total;
+        }
+        /* db_f1 = sum_tb(dz_f1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_f1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_f1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_f1[i] = total;
+        }
+        /* db_o1 = sum_tb(dz_o1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_o1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_o1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_o1[i] = total;
+        }
+        /* db_g1 = sum_tb(dz_g1[t]) */
+        for (size_t i = 0; i < H; ++i) {
+            double total = first + some < T ? db_g1[i] : 0.0;
+            for (size_t t = 0; t < some; ++t) {
+                for (size_t b = 0; b < B; ++b) {
+                    total += dz_g1[((first + t) * B + b) * (4 * H) + i];
+                }
+            }
+            db_g1[i] = total;
+        }
+        /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
+        stacked_product(some * B, I, 4 * H, &dz_i1_f1_o1_g1[(first * B) * (4 * H)], 4 * H, U_i1_f1_o1_g1_panels, &dx[(first * B) * I], I);
     }
     /* at_dh1_carry = dh1_carry[0] */
     STACKED_APART
@@ -2746,8 +2970,6 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
     for (size_t k = 0; k < B * K; ++k) {
         dc2_init1[k] = at_dc2_carry[k] + u_dc2_init1[k];
     }
-    /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
-    stacked_product(T * B, I, 4 * H, dz_i1_f1_o1_g1, 4 * H, U_i1_f1_o1_g1_panels, dx, I);
     if (loss != NULL) {
         *loss = L[0];
     }

@@ -119,9 +119,11 @@ def _arguments(params, inputs, initial):
     return U_i1, U_f1, U_o1, U_g1, W_i1, W_f1, W_o1, W_g1, b_i1, b_f1, b_o1, b_g1, U_i2, U_f2, U_o2, U_g2, W_i2, W_f2, W_o2, W_g2, b_i2, b_f2, b_o2, b_g2, V, b_y, x, y, h1_init1, c1_init1, h2_init1, c2_init1, T, B, I, H, K, O
 
 
-def forward(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def forward(params, inputs, initial, workspace=None):
     """Loss, outputs and final states.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -131,37 +133,39 @@ def forward(params, inputs, initial):
         final["c2"]: (B, K)
     """
     U_i1, U_f1, U_o1, U_g1, W_i1, W_f1, W_o1, W_g1, b_i1, b_f1, b_o1, b_g1, U_i2, U_f2, U_o2, U_g2, W_i2, W_f2, W_o2, W_g2, b_i2, b_f2, b_o2, b_g2, V, b_y, x, y, h1_init1, c1_init1, h2_init1, c2_init1, T, B, I, H, K, O = _arguments(params, inputs, initial)
-    h1 = np.empty((T + 1, B, H), DTYPE)
-    c1 = np.empty((T + 1, B, H), DTYPE)
-    h2 = np.empty((T + 1, B, K), DTYPE)
-    c2 = np.empty((T + 1, B, K), DTYPE)
-    i1_f1_o1 = np.empty((B, 3 * H), DTYPE)
-    g1 = np.empty((B, H), DTYPE)
-    i2_f2_o2 = np.empty((B, 3 * K), DTYPE)
-    g2 = np.empty((B, K), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_h1 = np.empty((B, H), DTYPE)
-    tanh_h2 = np.empty((B, K), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h1_final1 = np.empty((B, H), DTYPE)
-    c1_final1 = np.empty((B, H), DTYPE)
-    h2_final1 = np.empty((B, K), DTYPE)
-    c2_final1 = np.empty((B, K), DTYPE)
-    W_i1_f1_o1_g1_h1 = np.empty((B, 4 * H), DTYPE)
-    W_i2_f2_o2_g2_h2 = np.empty((B, 4 * K), DTYPE)
-    V_h2 = np.empty((T, B, O), DTYPE)
-    pre_i1_f1_o1_g1 = np.empty((T, B, 4 * H), DTYPE)
-    pre_i2_f2_o2_g2 = np.empty((T, B, 4 * K), DTYPE)
-    U_i1_f1_o1_g1 = np.empty((4 * H, I), DTYPE)
-    U_i1_f1_o1_g1_x = np.empty((T, B, 4 * H), DTYPE)
-    W_i1_f1_o1_g1 = np.empty((4 * H, H), DTYPE)
-    U_i2_f2_o2_g2 = np.empty((4 * K, H), DTYPE)
-    U_i2_f2_o2_g2_h1 = np.empty((T, B, 4 * K), DTYPE)
-    W_i2_f2_o2_g2 = np.empty((4 * K, K), DTYPE)
-    b_i1_f1_o1_g1 = np.empty((4 * H,), DTYPE)
-    b_i2_f2_o2_g2 = np.empty((4 * K,), DTYPE)
+    h1 = _buffer(workspace, "h1", (T + 1, B, H))
+    c1 = _buffer(workspace, "c1", (T + 1, B, H))
+    h2 = _buffer(workspace, "h2", (T + 1, B, K))
+    c2 = _buffer(workspace, "c2", (T + 1, B, K))
+    i1_f1_o1 = _buffer(workspace, "i1_f1_o1", (B, 3 * H))
+    g1 = _buffer(workspace, "g1", (B, H))
+    i2_f2_o2 = _buffer(workspace, "i2_f2_o2", (B, 3 * K))
+    g2 = _buffer(workspace, "g2", (B, K))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_h1 = _buffer(workspace, "tanh_h1", (B, H))
+    tanh_h2 = _buffer(workspace, "tanh_h2", (B, K))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h1_final1 = _buffer(workspace, "h1_final1", (B, H))
+    c1_final1 = _buffer(workspace, "c1_final1", (B, H))
+    h2_final1 = _buffer(workspace, "h2_final1", (B, K))
+    c2_final1 = _buffer(workspace, "c2_final1", (B, K))
+    W_i1_f1_o1_g1_h1 = _buffer(workspace, "W_i1_f1_o1_g1_h1", (B, 4 * H))
+    W_i2_f2_o2_g2_h2 = _buffer(workspace, "W_i2_f2_o2_g2_h2", (B, 4 * K))
+    V_h2 = _buffer(workspace, "V_h2", (T, B, O))
+    pre_i1_f1_o1_g1 = _buffer(workspace, "pre_i1_f1_o1_g1", (T, B, 4 * H))
+    pre_i2_f2_o2_g2 = _buffer(workspace, "pre_i2_f2_o2_g2", (T, B, 4 * K))
+    U_i1_f1_o1_g1 = _buffer(workspace, "U_i1_f1_o1_g1", (4 * H, I))
+    U_i1_f1_o1_g1_x = _buffer(workspace, "U_i1_f1_o1_g1_x", (T, B, 4 * H))
+    W_i1_f1_o1_g1 = _buffer(workspace, "W_i1_f1_o1_g1", (4 * H, H))
+    U_i2_f2_o2_g2 = _buffer(workspace, "U_i2_f2_o2_g2", (4 * K, H))
+    U_i2_f2_o2_g2_h1 = _buffer(workspace, "U_i2_f2_o2_g2_h1", (T, B, 4 * K))
+    W_i2_f2_o2_g2 = _buffer(workspace, "W_i2_f2_o2_g2", (4 * K, K))
+    b_i1_f1_o1_g1 = _buffer(workspace, "b_i1_f1_o1_g1", (4 * H,))
+    b_i2_f2_o2_g2 = _buffer(workspace, "b_i2_f2_o2_g2", (4 * K,))
+    W_i1_f1_o1_g1_turned = _buffer(workspace, "W_i1_f1_o1_g1_turned", (H, 4 * H))
+    W_i2_f2_o2_g2_turned = _buffer(workspace, "W_i2_f2_o2_g2_turned", (K, 4 * K))
     i1 = i1_f1_o1[..., 0:H]
     f1 = i1_f1_o1[..., H:2 * H]
     o1 = i1_f1_o1[..., 2 * H:3 * H]
@@ -199,9 +203,11 @@ def forward(params, inputs, initial):
     W_i1_f1_o1_g1[..., H:2 * H, :] = W_f1
     W_i1_f1_o1_g1[..., 2 * H:3 * H, :] = W_o1
     W_i1_f1_o1_g1[..., 3 * H:4 * H, :] = W_g1
+    # W_i1_f1_o1_g1_turned = W_i1_f1_o1_g1.T
+    W_i1_f1_o1_g1_turned[...] = W_i1_f1_o1_g1.T
     for t in range(T):
         # W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1]
-        np.matmul(h1[t], W_i1_f1_o1_g1.T, out=W_i1_f1_o1_g1_h1)
+        np.dot(h1[t], W_i1_f1_o1_g1_turned, out=W_i1_f1_o1_g1_h1)
         # z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1
         # g1[t] = tanh(z_g1[t])
         out = g1
@@ -243,9 +249,11 @@ def forward(params, inputs, initial):
     W_i2_f2_o2_g2[..., K:2 * K, :] = W_f2
     W_i2_f2_o2_g2[..., 2 * K:3 * K, :] = W_o2
     W_i2_f2_o2_g2[..., 3 * K:4 * K, :] = W_g2
+    # W_i2_f2_o2_g2_turned = W_i2_f2_o2_g2.T
+    W_i2_f2_o2_g2_turned[...] = W_i2_f2_o2_g2.T
     for t in range(T):
         # W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1]
-        np.matmul(h2[t], W_i2_f2_o2_g2.T, out=W_i2_f2_o2_g2_h2)
+        np.dot(h2[t], W_i2_f2_o2_g2_turned, out=W_i2_f2_o2_g2_h2)
         # z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2
         # g2[t] = tanh(z_g2[t])
         out = g2
@@ -273,9 +281,8 @@ def forward(params, inputs, initial):
     # z_yhat[t] = V @ h2[t] + b_y
     np.add(V_h2, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h1_final1 = h1[T-1]
@@ -293,9 +300,11 @@ def forward(params, inputs, initial):
     }
 
 
-def value_and_grad(params, inputs, initial):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def value_and_grad(params, inputs, initial, workspace=None):
     """Loss, outputs, final states, and the gradients of the loss by backpropagation through time.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     Returns a dictionary:
         loss: ()
         outputs["yhat"]: (T, B, O)
@@ -336,73 +345,75 @@ def value_and_grad(params, inputs, initial):
         final["c2"]: (B, K)
     """
     U_i1, U_f1, U_o1, U_g1, W_i1, W_f1, W_o1, W_g1, b_i1, b_f1, b_o1, b_g1, U_i2, U_f2, U_o2, U_g2, W_i2, W_f2, W_o2, W_g2, b_i2, b_f2, b_o2, b_g2, V, b_y, x, y, h1_init1, c1_init1, h2_init1, c2_init1, T, B, I, H, K, O = _arguments(params, inputs, initial)
-    h1 = np.empty((T + 1, B, H), DTYPE)
-    c1 = np.empty((T + 1, B, H), DTYPE)
-    h2 = np.empty((T + 1, B, K), DTYPE)
-    c2 = np.empty((T + 1, B, K), DTYPE)
-    i1_f1_o1 = np.empty((T, B, 3 * H), DTYPE)
-    g1 = np.empty((T, B, H), DTYPE)
-    i2_f2_o2 = np.empty((T, B, 3 * K), DTYPE)
-    g2 = np.empty((T, B, K), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_h1 = np.empty((T, B, H), DTYPE)
-    tanh_h2 = np.empty((T, B, K), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h1_final1 = np.empty((B, H), DTYPE)
-    c1_final1 = np.empty((B, H), DTYPE)
-    h2_final1 = np.empty((B, K), DTYPE)
-    c2_final1 = np.empty((B, K), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dh1 = np.empty((B, H), DTYPE)
-    dc1 = np.empty((B, H), DTYPE)
-    dh2 = np.empty((B, K), DTYPE)
-    dc2 = np.empty((B, K), DTYPE)
-    dU_i1_f1_o1_g1 = np.empty((4 * H, I), DTYPE)
-    dW_i1_f1_o1_g1 = np.empty((4 * H, H), DTYPE)
-    db_i1_f1_o1_g1 = np.empty((4 * H,), DTYPE)
-    dU_i2_f2_o2_g2 = np.empty((4 * K, H), DTYPE)
-    dW_i2_f2_o2_g2 = np.empty((4 * K, K), DTYPE)
-    db_i2_f2_o2_g2 = np.empty((4 * K,), DTYPE)
-    dV = np.empty((O, K), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dh1_init1 = np.empty((B, H), DTYPE)
-    dc1_init1 = np.empty((B, H), DTYPE)
-    dh2_init1 = np.empty((B, K), DTYPE)
-    dc2_init1 = np.empty((B, K), DTYPE)
-    dz_i1_f1_o1_g1 = np.empty((T, B, 4 * H), DTYPE)
-    dz_i2_f2_o2_g2 = np.empty((T, B, 4 * K), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dc2_carry = np.empty((T + 1, B, K), DTYPE)
-    dh2_carry = np.empty((T + 1, B, K), DTYPE)
-    dc1_carry = np.empty((T + 1, B, H), DTYPE)
-    dh1_carry = np.empty((T + 1, B, H), DTYPE)
-    W_i1_f1_o1_g1_h1 = np.empty((B, 4 * H), DTYPE)
-    W_i2_f2_o2_g2_h2 = np.empty((B, 4 * K), DTYPE)
-    V_h2 = np.empty((T, B, O), DTYPE)
-    V_dz_yhat = np.empty((T, B, K), DTYPE)
-    pre_i1_f1_o1_g1 = np.empty((T, B, 4 * H), DTYPE)
-    pre_i2_f2_o2_g2 = np.empty((T, B, 4 * K), DTYPE)
-    pre_dc2 = np.empty((T, B, K), DTYPE)
-    pre_dz_g2 = np.empty((T, B, K), DTYPE)
-    pre_dz_o2 = np.empty((T, B, K), DTYPE)
-    pre_dz_f2 = np.empty((T, B, K), DTYPE)
-    pre_dz_i2 = np.empty((T, B, K), DTYPE)
-    pre_dh1 = np.empty((T, B, H), DTYPE)
-    pre_dc1 = np.empty((T, B, H), DTYPE)
-    pre_dz_g1 = np.empty((T, B, H), DTYPE)
-    pre_dz_o1 = np.empty((T, B, H), DTYPE)
-    pre_dz_f1 = np.empty((T, B, H), DTYPE)
-    pre_dz_i1 = np.empty((T, B, H), DTYPE)
-    U_i2_f2_o2_g2 = np.empty((4 * K, H), DTYPE)
-    U_i1_f1_o1_g1 = np.empty((4 * H, I), DTYPE)
-    W_i2_f2_o2_g2 = np.empty((4 * K, K), DTYPE)
-    W_i1_f1_o1_g1 = np.empty((4 * H, H), DTYPE)
-    U_i1_f1_o1_g1_x = np.empty((T, B, 4 * H), DTYPE)
-    U_i2_f2_o2_g2_h1 = np.empty((T, B, 4 * K), DTYPE)
-    b_i1_f1_o1_g1 = np.empty((4 * H,), DTYPE)
-    b_i2_f2_o2_g2 = np.empty((4 * K,), DTYPE)
+    h1 = _buffer(workspace, "h1", (T + 1, B, H))
+    c1 = _buffer(workspace, "c1", (T + 1, B, H))
+    h2 = _buffer(workspace, "h2", (T + 1, B, K))
+    c2 = _buffer(workspace, "c2", (T + 1, B, K))
+    i1_f1_o1 = _buffer(workspace, "i1_f1_o1", (T, B, 3 * H))
+    g1 = _buffer(workspace, "g1", (T, B, H))
+    i2_f2_o2 = _buffer(workspace, "i2_f2_o2", (T, B, 3 * K))
+    g2 = _buffer(workspace, "g2", (T, B, K))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_h1 = _buffer(workspace, "tanh_h1", (T, B, H))
+    tanh_h2 = _buffer(workspace, "tanh_h2", (T, B, K))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h1_final1 = _buffer(workspace, "h1_final1", (B, H))
+    c1_final1 = _buffer(workspace, "c1_final1", (B, H))
+    h2_final1 = _buffer(workspace, "h2_final1", (B, K))
+    c2_final1 = _buffer(workspace, "c2_final1", (B, K))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dh1 = _buffer(workspace, "dh1", (B, H))
+    dc1 = _buffer(workspace, "dc1", (B, H))
+    dh2 = _buffer(workspace, "dh2", (B, K))
+    dc2 = _buffer(workspace, "dc2", (B, K))
+    dU_i1_f1_o1_g1 = _buffer(workspace, "dU_i1_f1_o1_g1", (4 * H, I))
+    dW_i1_f1_o1_g1 = _buffer(workspace, "dW_i1_f1_o1_g1", (4 * H, H))
+    db_i1_f1_o1_g1 = _buffer(workspace, "db_i1_f1_o1_g1", (4 * H,))
+    dU_i2_f2_o2_g2 = _buffer(workspace, "dU_i2_f2_o2_g2", (4 * K, H))
+    dW_i2_f2_o2_g2 = _buffer(workspace, "dW_i2_f2_o2_g2", (4 * K, K))
+    db_i2_f2_o2_g2 = _buffer(workspace, "db_i2_f2_o2_g2", (4 * K,))
+    dV = _buffer(workspace, "dV", (O, K))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dh1_init1 = _buffer(workspace, "dh1_init1", (B, H))
+    dc1_init1 = _buffer(workspace, "dc1_init1", (B, H))
+    dh2_init1 = _buffer(workspace, "dh2_init1", (B, K))
+    dc2_init1 = _buffer(workspace, "dc2_init1", (B, K))
+    dz_i1_f1_o1_g1 = _buffer(workspace, "dz_i1_f1_o1_g1", (T, B, 4 * H))
+    dz_i2_f2_o2_g2 = _buffer(workspace, "dz_i2_f2_o2_g2", (T, B, 4 * K))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dc2_carry = _buffer(workspace, "dc2_carry", (T + 1, B, K))
+    dh2_carry = _buffer(workspace, "dh2_carry", (T + 1, B, K))
+    dc1_carry = _buffer(workspace, "dc1_carry", (T + 1, B, H))
+    dh1_carry = _buffer(workspace, "dh1_carry", (T + 1, B, H))
+    W_i1_f1_o1_g1_h1 = _buffer(workspace, "W_i1_f1_o1_g1_h1", (B, 4 * H))
+    W_i2_f2_o2_g2_h2 = _buffer(workspace, "W_i2_f2_o2_g2_h2", (B, 4 * K))
+    V_h2 = _buffer(workspace, "V_h2", (T, B, O))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, K))
+    pre_i1_f1_o1_g1 = _buffer(workspace, "pre_i1_f1_o1_g1", (T, B, 4 * H))
+    pre_i2_f2_o2_g2 = _buffer(workspace, "pre_i2_f2_o2_g2", (T, B, 4 * K))
+    pre_dc2 = _buffer(workspace, "pre_dc2", (T, B, K))
+    pre_dz_g2 = _buffer(workspace, "pre_dz_g2", (T, B, K))
+    pre_dz_o2 = _buffer(workspace, "pre_dz_o2", (T, B, K))
+    pre_dz_f2 = _buffer(workspace, "pre_dz_f2", (T, B, K))
+    pre_dz_i2 = _buffer(workspace, "pre_dz_i2", (T, B, K))
+    pre_dh1 = _buffer(workspace, "pre_dh1", (T, B, H))
+    pre_dc1 = _buffer(workspace, "pre_dc1", (T, B, H))
+    pre_dz_g1 = _buffer(workspace, "pre_dz_g1", (T, B, H))
+    pre_dz_o1 = _buffer(workspace, "pre_dz_o1", (T, B, H))
+    pre_dz_f1 = _buffer(workspace, "pre_dz_f1", (T, B, H))
+    pre_dz_i1 = _buffer(workspace, "pre_dz_i1", (T, B, H))
+    U_i2_f2_o2_g2 = _buffer(workspace, "U_i2_f2_o2_g2", (4 * K, H))
+    U_i1_f1_o1_g1 = _buffer(workspace, "U_i1_f1_o1_g1", (4 * H, I))
+    W_i2_f2_o2_g2 = _buffer(workspace, "W_i2_f2_o2_g2", (4 * K, K))
+    W_i1_f1_o1_g1 = _buffer(workspace, "W_i1_f1_o1_g1", (4 * H, H))
+    U_i1_f1_o1_g1_x = _buffer(workspace, "U_i1_f1_o1_g1_x", (T, B, 4 * H))
+    U_i2_f2_o2_g2_h1 = _buffer(workspace, "U_i2_f2_o2_g2_h1", (T, B, 4 * K))
+    b_i1_f1_o1_g1 = _buffer(workspace, "b_i1_f1_o1_g1", (4 * H,))
+    b_i2_f2_o2_g2 = _buffer(workspace, "b_i2_f2_o2_g2", (4 * K,))
+    W_i1_f1_o1_g1_turned = _buffer(workspace, "W_i1_f1_o1_g1_turned", (H, 4 * H))
+    W_i2_f2_o2_g2_turned = _buffer(workspace, "W_i2_f2_o2_g2_turned", (K, 4 * K))
     i1 = i1_f1_o1[..., 0:H]
     f1 = i1_f1_o1[..., H:2 * H]
     o1 = i1_f1_o1[..., 2 * H:3 * H]
@@ -476,9 +487,11 @@ def value_and_grad(params, inputs, initial):
     W_i1_f1_o1_g1[..., H:2 * H, :] = W_f1
     W_i1_f1_o1_g1[..., 2 * H:3 * H, :] = W_o1
     W_i1_f1_o1_g1[..., 3 * H:4 * H, :] = W_g1
+    # W_i1_f1_o1_g1_turned = W_i1_f1_o1_g1.T
+    W_i1_f1_o1_g1_turned[...] = W_i1_f1_o1_g1.T
     for t in range(T):
         # W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1]
-        np.matmul(h1[t], W_i1_f1_o1_g1.T, out=W_i1_f1_o1_g1_h1)
+        np.dot(h1[t], W_i1_f1_o1_g1_turned, out=W_i1_f1_o1_g1_h1)
         # z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1
         # g1[t] = tanh(z_g1[t])
         out = g1[t]
@@ -520,9 +533,11 @@ def value_and_grad(params, inputs, initial):
     W_i2_f2_o2_g2[..., K:2 * K, :] = W_f2
     W_i2_f2_o2_g2[..., 2 * K:3 * K, :] = W_o2
     W_i2_f2_o2_g2[..., 3 * K:4 * K, :] = W_g2
+    # W_i2_f2_o2_g2_turned = W_i2_f2_o2_g2.T
+    W_i2_f2_o2_g2_turned[...] = W_i2_f2_o2_g2.T
     for t in range(T):
         # W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1]
-        np.matmul(h2[t], W_i2_f2_o2_g2.T, out=W_i2_f2_o2_g2_h2)
+        np.dot(h2[t], W_i2_f2_o2_g2_turned, out=W_i2_f2_o2_g2_h2)
         # z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2
         # g2[t] = tanh(z_g2[t])
         out = g2[t]
@@ -550,9 +565,8 @@ def value_and_grad(params, inputs, initial):
     # z_yhat[t] = V @ h2[t] + b_y
     np.add(V_h2, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h1_final1 = h1[T-1]
@@ -606,7 +620,7 @@ def value_and_grad(params, inputs, initial):
         # dc2_carry[t] = dc2[t] * f2[t]
         np.multiply(dc2, f2[t], out=dc2_carry[t])
         # dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t]
-        np.matmul(dz_i2_f2_o2_g2[t], W_i2_f2_o2_g2, out=dh2_carry[t])
+        np.dot(dz_i2_f2_o2_g2[t], W_i2_f2_o2_g2, out=dh2_carry[t])
     # pre_dh1[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t]
     np.matmul(dz_i2_f2_o2_g2.reshape(T * B, 4 * K), U_i2_f2_o2_g2, out=pre_dh1.reshape(T * B, H))
     # pre_dc1[t] = o1[t] * (1 - tanh_h1[t] * tanh_h1[t])
@@ -648,7 +662,7 @@ def value_and_grad(params, inputs, initial):
         # dc1_carry[t] = dc1[t] * f1[t]
         np.multiply(dc1, f1[t], out=dc1_carry[t])
         # dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t]
-        np.matmul(dz_i1_f1_o1_g1[t], W_i1_f1_o1_g1, out=dh1_carry[t])
+        np.dot(dz_i1_f1_o1_g1[t], W_i1_f1_o1_g1, out=dh1_carry[t])
     # dV = sum_tb(dz_yhat[t] @ h2[t].T)
     np.matmul(dz_yhat.reshape(T * B, O).T, h2[1:T + 1].reshape(T * B, K), out=dV)
     # db_y = sum_tb(dz_yhat[t])
@@ -703,9 +717,11 @@ def value_and_grad(params, inputs, initial):
     }
 
 
-def vjp(params, inputs, initial, cotangents, final_cotangents):
+@np.errstate(over="ignore")  # 1 / (1 + exp(-z)) is right where exp(-z) is infinite
+def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     """Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.
 
+    workspace: a dictionary, at first empty, that keeps the arrays for the next call; results are among them then
     cotangents["yhat"]: (T, B, O), zero if left out
     final_cotangents["h1"]: (B, H), zero if left out
     final_cotangents["c1"]: (B, H), zero if left out
@@ -762,96 +778,98 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     c2_final1_bar = _optional(final_cotangents, "final_cotangents", "c2", 0, (B, K))
     c2_final1_bar = _shaped("c2", c2_final1_bar, (B, K), (B, K))
     L_bar = np.asarray(cotangents.get("loss", 1.0), dtype=DTYPE).reshape(1)
-    h1 = np.empty((T + 1, B, H), DTYPE)
-    c1 = np.empty((T + 1, B, H), DTYPE)
-    h2 = np.empty((T + 1, B, K), DTYPE)
-    c2 = np.empty((T + 1, B, K), DTYPE)
-    i1_f1_o1 = np.empty((T, B, 3 * H), DTYPE)
-    g1 = np.empty((T, B, H), DTYPE)
-    i2_f2_o2 = np.empty((T, B, 3 * K), DTYPE)
-    g2 = np.empty((T, B, K), DTYPE)
-    yhat = np.empty((T, B, O), DTYPE)
-    loss = np.empty((T, B, 1), DTYPE)
-    L = np.empty((1,), DTYPE)
-    tanh_h1 = np.empty((T, B, H), DTYPE)
-    tanh_h2 = np.empty((T, B, K), DTYPE)
-    z_yhat = np.empty((T, B, O), DTYPE)
-    h1_final1 = np.empty((B, H), DTYPE)
-    c1_final1 = np.empty((B, H), DTYPE)
-    h2_final1 = np.empty((B, K), DTYPE)
-    c2_final1 = np.empty((B, K), DTYPE)
-    dx = np.empty((T, B, I), DTYPE)
-    dh1 = np.empty((B, H), DTYPE)
-    dc1 = np.empty((B, H), DTYPE)
-    dh2 = np.empty((B, K), DTYPE)
-    dc2 = np.empty((B, K), DTYPE)
-    dU_i1_f1_o1_g1 = np.empty((4 * H, I), DTYPE)
-    dW_i1_f1_o1_g1 = np.empty((4 * H, H), DTYPE)
-    db_i1_f1_o1_g1 = np.empty((4 * H,), DTYPE)
-    dU_i2_f2_o2_g2 = np.empty((4 * K, H), DTYPE)
-    dW_i2_f2_o2_g2 = np.empty((4 * K, K), DTYPE)
-    db_i2_f2_o2_g2 = np.empty((4 * K,), DTYPE)
-    dV = np.empty((O, K), DTYPE)
-    db_y = np.empty((O,), DTYPE)
-    dyhat = np.empty((T, B, O), DTYPE)
-    dloss = np.empty((T, B, 1), DTYPE)
-    dL = np.empty((1,), DTYPE)
-    dh1_init1 = np.empty((B, H), DTYPE)
-    dc1_init1 = np.empty((B, H), DTYPE)
-    dh2_init1 = np.empty((B, K), DTYPE)
-    dc2_init1 = np.empty((B, K), DTYPE)
-    dz_i1_f1_o1_g1 = np.empty((T, B, 4 * H), DTYPE)
-    dz_i2_f2_o2_g2 = np.empty((T, B, 4 * K), DTYPE)
-    dz_yhat = np.empty((T, B, O), DTYPE)
-    dh1_final1 = np.empty((B, H), DTYPE)
-    dc1_final1 = np.empty((B, H), DTYPE)
-    dh2_final1 = np.empty((B, K), DTYPE)
-    dc2_final1 = np.empty((B, K), DTYPE)
-    dc2_carry = np.empty((T + 1, B, K), DTYPE)
-    dh2_carry = np.empty((T + 1, B, K), DTYPE)
-    dc1_carry = np.empty((T + 1, B, H), DTYPE)
-    dh1_carry = np.empty((T + 1, B, H), DTYPE)
-    at_dh1_carry = np.empty((B, H), DTYPE)
-    at_dc1_carry = np.empty((B, H), DTYPE)
-    at_dh2_carry = np.empty((B, K), DTYPE)
-    at_dc2_carry = np.empty((B, K), DTYPE)
-    W_i1_f1_o1_g1_h1 = np.empty((B, 4 * H), DTYPE)
-    W_i2_f2_o2_g2_h2 = np.empty((B, 4 * K), DTYPE)
-    V_h2 = np.empty((T, B, O), DTYPE)
-    p_m_dz_yhat = np.empty((T, B, 1), DTYPE)
-    sum_p_m_dz_yhat = np.empty((T, B, O), DTYPE)
-    u_dh2 = np.empty((T, B, K), DTYPE)
-    V_dz_yhat = np.empty((T, B, K), DTYPE)
-    u_dc2 = np.empty((T, B, K), DTYPE)
-    u_dh1 = np.empty((T, B, H), DTYPE)
-    u_dc1 = np.empty((T, B, H), DTYPE)
-    u_dh1_init1 = np.empty((B, H), DTYPE)
-    u_dc1_init1 = np.empty((B, H), DTYPE)
-    u_dh2_init1 = np.empty((B, K), DTYPE)
-    u_dc2_init1 = np.empty((B, K), DTYPE)
-    pre_i1_f1_o1_g1 = np.empty((T, B, 4 * H), DTYPE)
-    pre_i2_f2_o2_g2 = np.empty((T, B, 4 * K), DTYPE)
-    pre_dh2 = np.empty((T, B, K), DTYPE)
-    pre_dc2 = np.empty((T, B, K), DTYPE)
-    pre_dz_g2 = np.empty((T, B, K), DTYPE)
-    pre_dz_o2 = np.empty((T, B, K), DTYPE)
-    pre_dz_f2 = np.empty((T, B, K), DTYPE)
-    pre_dz_i2 = np.empty((T, B, K), DTYPE)
-    pre_dh1 = np.empty((T, B, H), DTYPE)
-    pre_dc1 = np.empty((T, B, H), DTYPE)
-    pre_dz_g1 = np.empty((T, B, H), DTYPE)
-    pre_dz_o1 = np.empty((T, B, H), DTYPE)
-    pre_dz_f1 = np.empty((T, B, H), DTYPE)
-    pre_dz_i1 = np.empty((T, B, H), DTYPE)
-    U_i2_f2_o2_g2 = np.empty((4 * K, H), DTYPE)
-    U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack = np.empty((T, B, H), DTYPE)
-    U_i1_f1_o1_g1 = np.empty((4 * H, I), DTYPE)
-    W_i2_f2_o2_g2 = np.empty((4 * K, K), DTYPE)
-    W_i1_f1_o1_g1 = np.empty((4 * H, H), DTYPE)
-    U_i1_f1_o1_g1_x = np.empty((T, B, 4 * H), DTYPE)
-    U_i2_f2_o2_g2_h1 = np.empty((T, B, 4 * K), DTYPE)
-    b_i1_f1_o1_g1 = np.empty((4 * H,), DTYPE)
-    b_i2_f2_o2_g2 = np.empty((4 * K,), DTYPE)
+    h1 = _buffer(workspace, "h1", (T + 1, B, H))
+    c1 = _buffer(workspace, "c1", (T + 1, B, H))
+    h2 = _buffer(workspace, "h2", (T + 1, B, K))
+    c2 = _buffer(workspace, "c2", (T + 1, B, K))
+    i1_f1_o1 = _buffer(workspace, "i1_f1_o1", (T, B, 3 * H))
+    g1 = _buffer(workspace, "g1", (T, B, H))
+    i2_f2_o2 = _buffer(workspace, "i2_f2_o2", (T, B, 3 * K))
+    g2 = _buffer(workspace, "g2", (T, B, K))
+    yhat = _buffer(workspace, "yhat", (T, B, O))
+    loss = _buffer(workspace, "loss", (T, B, 1))
+    L = _buffer(workspace, "L", (1,))
+    tanh_h1 = _buffer(workspace, "tanh_h1", (T, B, H))
+    tanh_h2 = _buffer(workspace, "tanh_h2", (T, B, K))
+    z_yhat = _buffer(workspace, "z_yhat", (T, B, O))
+    h1_final1 = _buffer(workspace, "h1_final1", (B, H))
+    c1_final1 = _buffer(workspace, "c1_final1", (B, H))
+    h2_final1 = _buffer(workspace, "h2_final1", (B, K))
+    c2_final1 = _buffer(workspace, "c2_final1", (B, K))
+    dx = _buffer(workspace, "dx", (T, B, I))
+    dh1 = _buffer(workspace, "dh1", (B, H))
+    dc1 = _buffer(workspace, "dc1", (B, H))
+    dh2 = _buffer(workspace, "dh2", (B, K))
+    dc2 = _buffer(workspace, "dc2", (B, K))
+    dU_i1_f1_o1_g1 = _buffer(workspace, "dU_i1_f1_o1_g1", (4 * H, I))
+    dW_i1_f1_o1_g1 = _buffer(workspace, "dW_i1_f1_o1_g1", (4 * H, H))
+    db_i1_f1_o1_g1 = _buffer(workspace, "db_i1_f1_o1_g1", (4 * H,))
+    dU_i2_f2_o2_g2 = _buffer(workspace, "dU_i2_f2_o2_g2", (4 * K, H))
+    dW_i2_f2_o2_g2 = _buffer(workspace, "dW_i2_f2_o2_g2", (4 * K, K))
+    db_i2_f2_o2_g2 = _buffer(workspace, "db_i2_f2_o2_g2", (4 * K,))
+    dV = _buffer(workspace, "dV", (O, K))
+    db_y = _buffer(workspace, "db_y", (O,))
+    dyhat = _buffer(workspace, "dyhat", (T, B, O))
+    dloss = _buffer(workspace, "dloss", (T, B, 1))
+    dL = _buffer(workspace, "dL", (1,))
+    dh1_init1 = _buffer(workspace, "dh1_init1", (B, H))
+    dc1_init1 = _buffer(workspace, "dc1_init1", (B, H))
+    dh2_init1 = _buffer(workspace, "dh2_init1", (B, K))
+    dc2_init1 = _buffer(workspace, "dc2_init1", (B, K))
+    dz_i1_f1_o1_g1 = _buffer(workspace, "dz_i1_f1_o1_g1", (T, B, 4 * H))
+    dz_i2_f2_o2_g2 = _buffer(workspace, "dz_i2_f2_o2_g2", (T, B, 4 * K))
+    dz_yhat = _buffer(workspace, "dz_yhat", (T, B, O))
+    dh1_final1 = _buffer(workspace, "dh1_final1", (B, H))
+    dc1_final1 = _buffer(workspace, "dc1_final1", (B, H))
+    dh2_final1 = _buffer(workspace, "dh2_final1", (B, K))
+    dc2_final1 = _buffer(workspace, "dc2_final1", (B, K))
+    dc2_carry = _buffer(workspace, "dc2_carry", (T + 1, B, K))
+    dh2_carry = _buffer(workspace, "dh2_carry", (T + 1, B, K))
+    dc1_carry = _buffer(workspace, "dc1_carry", (T + 1, B, H))
+    dh1_carry = _buffer(workspace, "dh1_carry", (T + 1, B, H))
+    at_dh1_carry = _buffer(workspace, "at_dh1_carry", (B, H))
+    at_dc1_carry = _buffer(workspace, "at_dc1_carry", (B, H))
+    at_dh2_carry = _buffer(workspace, "at_dh2_carry", (B, K))
+    at_dc2_carry = _buffer(workspace, "at_dc2_carry", (B, K))
+    W_i1_f1_o1_g1_h1 = _buffer(workspace, "W_i1_f1_o1_g1_h1", (B, 4 * H))
+    W_i2_f2_o2_g2_h2 = _buffer(workspace, "W_i2_f2_o2_g2_h2", (B, 4 * K))
+    V_h2 = _buffer(workspace, "V_h2", (T, B, O))
+    p_m_dz_yhat = _buffer(workspace, "p_m_dz_yhat", (T, B, 1))
+    sum_p_m_dz_yhat = _buffer(workspace, "sum_p_m_dz_yhat", (T, B, O))
+    u_dh2 = _buffer(workspace, "u_dh2", (T, B, K))
+    V_dz_yhat = _buffer(workspace, "V_dz_yhat", (T, B, K))
+    u_dc2 = _buffer(workspace, "u_dc2", (T, B, K))
+    u_dh1 = _buffer(workspace, "u_dh1", (T, B, H))
+    u_dc1 = _buffer(workspace, "u_dc1", (T, B, H))
+    u_dh1_init1 = _buffer(workspace, "u_dh1_init1", (B, H))
+    u_dc1_init1 = _buffer(workspace, "u_dc1_init1", (B, H))
+    u_dh2_init1 = _buffer(workspace, "u_dh2_init1", (B, K))
+    u_dc2_init1 = _buffer(workspace, "u_dc2_init1", (B, K))
+    pre_i1_f1_o1_g1 = _buffer(workspace, "pre_i1_f1_o1_g1", (T, B, 4 * H))
+    pre_i2_f2_o2_g2 = _buffer(workspace, "pre_i2_f2_o2_g2", (T, B, 4 * K))
+    pre_dh2 = _buffer(workspace, "pre_dh2", (T, B, K))
+    pre_dc2 = _buffer(workspace, "pre_dc2", (T, B, K))
+    pre_dz_g2 = _buffer(workspace, "pre_dz_g2", (T, B, K))
+    pre_dz_o2 = _buffer(workspace, "pre_dz_o2", (T, B, K))
+    pre_dz_f2 = _buffer(workspace, "pre_dz_f2", (T, B, K))
+    pre_dz_i2 = _buffer(workspace, "pre_dz_i2", (T, B, K))
+    pre_dh1 = _buffer(workspace, "pre_dh1", (T, B, H))
+    pre_dc1 = _buffer(workspace, "pre_dc1", (T, B, H))
+    pre_dz_g1 = _buffer(workspace, "pre_dz_g1", (T, B, H))
+    pre_dz_o1 = _buffer(workspace, "pre_dz_o1", (T, B, H))
+    pre_dz_f1 = _buffer(workspace, "pre_dz_f1", (T, B, H))
+    pre_dz_i1 = _buffer(workspace, "pre_dz_i1", (T, B, H))
+    U_i2_f2_o2_g2 = _buffer(workspace, "U_i2_f2_o2_g2", (4 * K, H))
+    U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack = _buffer(workspace, "U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack", (T, B, H))
+    U_i1_f1_o1_g1 = _buffer(workspace, "U_i1_f1_o1_g1", (4 * H, I))
+    W_i2_f2_o2_g2 = _buffer(workspace, "W_i2_f2_o2_g2", (4 * K, K))
+    W_i1_f1_o1_g1 = _buffer(workspace, "W_i1_f1_o1_g1", (4 * H, H))
+    U_i1_f1_o1_g1_x = _buffer(workspace, "U_i1_f1_o1_g1_x", (T, B, 4 * H))
+    U_i2_f2_o2_g2_h1 = _buffer(workspace, "U_i2_f2_o2_g2_h1", (T, B, 4 * K))
+    b_i1_f1_o1_g1 = _buffer(workspace, "b_i1_f1_o1_g1", (4 * H,))
+    b_i2_f2_o2_g2 = _buffer(workspace, "b_i2_f2_o2_g2", (4 * K,))
+    W_i1_f1_o1_g1_turned = _buffer(workspace, "W_i1_f1_o1_g1_turned", (H, 4 * H))
+    W_i2_f2_o2_g2_turned = _buffer(workspace, "W_i2_f2_o2_g2_turned", (K, 4 * K))
     i1 = i1_f1_o1[..., 0:H]
     f1 = i1_f1_o1[..., H:2 * H]
     o1 = i1_f1_o1[..., 2 * H:3 * H]
@@ -925,9 +943,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     W_i1_f1_o1_g1[..., H:2 * H, :] = W_f1
     W_i1_f1_o1_g1[..., 2 * H:3 * H, :] = W_o1
     W_i1_f1_o1_g1[..., 3 * H:4 * H, :] = W_g1
+    # W_i1_f1_o1_g1_turned = W_i1_f1_o1_g1.T
+    W_i1_f1_o1_g1_turned[...] = W_i1_f1_o1_g1.T
     for t in range(T):
         # W_i1_f1_o1_g1_h1[t] = W_i1_f1_o1_g1 @ h1[t-1]
-        np.matmul(h1[t], W_i1_f1_o1_g1.T, out=W_i1_f1_o1_g1_h1)
+        np.dot(h1[t], W_i1_f1_o1_g1_turned, out=W_i1_f1_o1_g1_h1)
         # z_g1[t] = U_g1 @ x[t] + W_g1 @ h1[t-1] + b_g1
         # g1[t] = tanh(z_g1[t])
         out = g1[t]
@@ -969,9 +989,11 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     W_i2_f2_o2_g2[..., K:2 * K, :] = W_f2
     W_i2_f2_o2_g2[..., 2 * K:3 * K, :] = W_o2
     W_i2_f2_o2_g2[..., 3 * K:4 * K, :] = W_g2
+    # W_i2_f2_o2_g2_turned = W_i2_f2_o2_g2.T
+    W_i2_f2_o2_g2_turned[...] = W_i2_f2_o2_g2.T
     for t in range(T):
         # W_i2_f2_o2_g2_h2[t] = W_i2_f2_o2_g2 @ h2[t-1]
-        np.matmul(h2[t], W_i2_f2_o2_g2.T, out=W_i2_f2_o2_g2_h2)
+        np.dot(h2[t], W_i2_f2_o2_g2_turned, out=W_i2_f2_o2_g2_h2)
         # z_g2[t] = U_g2 @ h1[t] + W_g2 @ h2[t-1] + b_g2
         # g2[t] = tanh(z_g2[t])
         out = g2[t]
@@ -999,9 +1021,8 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
     # z_yhat[t] = V @ h2[t] + b_y
     np.add(V_h2, b_y, out=z_yhat)
     # yhat[t] = softmax(z_yhat[t])
-    _softmax(z_yhat, out=yhat)
     # loss[t] = cross_entropy_with_logits(y[t], z_yhat[t])
-    _softmax_cross_entropy(y, z_yhat, out=loss)
+    _softmax_with_loss(y, z_yhat, yhat, loss)
     # L = sum_tb(loss[t])
     np.sum(loss, axis=(0, 1), out=L)
     # h1_final1 = h1[T-1]
@@ -1086,7 +1107,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         # dc2_carry[t] = dc2[t] * f2[t]
         np.multiply(dc2, f2[t], out=dc2_carry[t])
         # dh2_carry[t] = W_g2.T @ dz_g2[t] + W_o2.T @ dz_o2[t] + W_f2.T @ dz_f2[t] + W_i2.T @ dz_i2[t]
-        np.matmul(dz_i2_f2_o2_g2[t], W_i2_f2_o2_g2, out=dh2_carry[t])
+        np.dot(dz_i2_f2_o2_g2[t], W_i2_f2_o2_g2, out=dh2_carry[t])
     # u_dh1[t] = (dh1_final1 if t == T-1 else 0)
     u_dh1[...] = 0.0
     if T >= 1:
@@ -1138,7 +1159,7 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
         # dc1_carry[t] = dc1[t] * f1[t]
         np.multiply(dc1, f1[t], out=dc1_carry[t])
         # dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t]
-        np.matmul(dz_i1_f1_o1_g1[t], W_i1_f1_o1_g1, out=dh1_carry[t])
+        np.dot(dz_i1_f1_o1_g1[t], W_i1_f1_o1_g1, out=dh1_carry[t])
     # dV = sum_tb(dz_yhat[t] @ h2[t].T)
     np.matmul(dz_yhat.reshape(T * B, O).T, h2[1:T + 1].reshape(T * B, K), out=dV)
     # db_y = sum_tb(dz_yhat[t])
@@ -1210,28 +1231,26 @@ def vjp(params, inputs, initial, cotangents, final_cotangents):
 
 
 def _sigmoid(z, out=None):
-    """1 / (1 + exp(-z)), without overflow and accurate on both sides."""
-    e = np.exp(-np.abs(z))
-    return np.divide(np.where(z >= 0, np.ones_like(e), e), 1.0 + e, out=out)
+    """1 / (1 + exp(-z)), accurate on both sides."""
+    out = np.exp(np.negative(z, out=out), out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)
 
 
-def _softmax(z, out=None):
-    """Along the last axis; shifted, so that it can not overflow."""
-    out = np.exp(z - z.max(axis=-1, keepdims=True), out=out)
-    out /= out.sum(axis=-1, keepdims=True)
-    return out
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
 
 
-def _log_softmax(z, out=None):
-    """Along the last axis; finite where the softmax underflows."""
-    out = np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
-    return out
-
-
-def _softmax_cross_entropy(y, z, out=None):
-    """-y . log softmax(z)."""
-    return np.negative((y * _log_softmax(z)).sum(axis=-1, keepdims=True), out=out)
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
 
 
 def _array(group, group_name, name, lag, rank, kind):
@@ -1250,6 +1269,16 @@ def _shaped(name, a, expected, inner):
     if a.shape != expected:
         raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
     return a.reshape(inner)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
 
 
 def _optional(group, group_name, name, lag, shape):
