@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from typing import TypeAlias, TypeVar
 
@@ -39,7 +40,7 @@ class Agreement:
         self._worlds: dict[tuple[object, ...], Truth] = {}
         self.least = subject.normal.least_steps  # below it the model says nothing
         self.depth = _depth(subject.reading)
-        self._own = tuple(subject.reading.equations.values())  # whose coefficients may vanish as a claim's may
+        self._own = tuple(subject.reading.equations.values())
         self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
@@ -53,7 +54,7 @@ class Agreement:
         """
         symbols = self.subject.names.sizes
         least = 6 if shift == LARGER else 2 + shift if len(symbols) == 1 else 2
-        factors = [c for e in (*sides, *self._own) for c in _factors(e, symbols)]
+        factors = list(self._coefficients(symbols, *sides))
         for first in range(least, least + HIGHER):
             values = list(range(first, first + len(symbols)))
             values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
@@ -62,6 +63,11 @@ class Agreement:
                 return {s.name: n for s, n in found.items()}
         raise OutOfBudget("a coefficient is zero at all the sizes that were tried")
 
+    def _coefficients(self, symbols: Iterable[Symbol], *sides: MatrixExpr) -> Iterator[Expr]:
+        """Those of some sides and of the model, where they may vanish too, that depend on some symbols."""
+        for e in (*sides, *self._own):
+            yield from _factors(e, tuple(symbols))
+
     def symbols(self, shift: int) -> dict[Symbol, int]:
         """The sizes by their symbols."""
         found = self.sizes(shift)
@@ -69,7 +75,7 @@ class Agreement:
 
     def steps(self, least: int, *sides: MatrixExpr) -> int:
         """The first T from `least` on that the model knows and at which no coefficient is zero because of T."""
-        factors = [c for e in (*sides, *self._own) for c in _factors(e, (T,))]
+        factors = list(self._coefficients((T,), *sides))
         least = max(least, self.least)
         for steps in range(least, least + HIGHER):
             if not any(c.subs(T, steps).is_zero for c in factors):
@@ -80,7 +86,7 @@ class Agreement:
         """Is a coefficient that depends on T and sizes zero there, so that agreement says little?"""
         symbols = (T, *self.subject.names.sizes)
         at = {T: steps, **{s: sizes[s.name] for s in self.subject.names.sizes}}
-        return any(c.subs(at).is_zero for e in (left, right, *self._own) for c in _factors(e, symbols))
+        return any(c.subs(at).is_zero for c in self._coefficients(symbols, left, right))
 
     def _truth(
         self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, points: Points = ANY
@@ -256,8 +262,9 @@ def _depth(program: Program) -> int:
     return sum(longest.values())
 
 
-def _factors(e: MatrixExpr, symbols: Sequence[Symbol]) -> list[Expr]:
-    """The coefficients in an expression that depend on some symbols, those of equal terms added up."""
+@lru_cache(maxsize=4096)
+def _factors(e: MatrixExpr, symbols: tuple[Symbol, ...]) -> list[Expr]:
+    """The coefficients in it that depend on some symbols, those of equal terms added up."""
     found = [x.coefficient for x in e.atoms(Scale)]
     for total in e.atoms(MatAdd):
         terms: dict[MatrixExpr, Expr] = {}

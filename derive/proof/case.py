@@ -17,7 +17,7 @@ from derive.proof.certificate import certificate
 from derive.proof.checker import CertificateError, check
 from derive.proof.coverage import full_at
 from derive.proof.jumps import Found as Jump
-from derive.proof.jumps import at_jumps, restated
+from derive.proof.jumps import at_jumps, restated, rough
 from derive.proof.verdict import Counterexample, Instance, Status, Verdict
 from derive.proof.wellformed import is_delicate, is_far, may_be_undefined, reach
 from derive.proof.words.expand import first_difference
@@ -50,6 +50,7 @@ class Case:
         self.tried: list[str] = []
         self.late = 0
         self.instances: list[Instance] = []
+        self.known_sizes: dict[int, dict[str, int]] = {}
 
     def verdict(self) -> Verdict:
         try:
@@ -119,7 +120,9 @@ class Case:
     # The field
 
     def _sizes(self, shift: int) -> dict[str, int]:
-        return self.agreement.sizes(shift, self.left, self.right)
+        if shift not in self.known_sizes:
+            self.known_sizes[shift] = self.agreement.sizes(shift, self.left, self.right)
+        return self.known_sizes[shift]
 
     def _agrees(self, steps: int, shift: int) -> bool:
         """Exactly, and with an error that is known."""
@@ -193,6 +196,8 @@ class Case:
         return restated(verdict, self._jumps(verdict.status is Status.PROVED))
 
     def _jumps(self, proved: bool = False) -> Jump:
+        if not rough(self.subject, self.left, self.right):
+            return Jump()
         few, first = max(1, self.least), self.agreement.steps(WORLDS[0][0], self.left, self.right)
         places = [(steps, self._sizes(0), None) for steps in dict.fromkeys((few, first))]
         return at_jumps(self.agreement, self.left, self.right, places, self.budget, proved)
