@@ -257,7 +257,9 @@ def test_it_needs_libm_only() -> None:
 def test_each_block_stands_under_its_equation() -> None:
     lines = [line.strip() for line in model("elman").code("c")["elman.c"].splitlines()]
     at = lines.index("/* dW = sum_tb(dz_h[t] @ h[t-1].T) */")
-    assert lines[at + 1].startswith("elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H,")
+    assert lines[at + 1].startswith(
+        "elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H,"
+    )
 
 
 @pytest.mark.parametrize("name", EVERY)

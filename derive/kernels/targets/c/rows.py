@@ -187,12 +187,11 @@ class RowsPrinter(Printer):
 
     def text(self, name: str) -> str:
         """The text of one function."""
-        total, there = self.plan.total, {s.name for s in self.part.structs}
+        total = self.plan.total
         taken = [n for kind, n in self.parameter_list(name)]
         members = [m for n in taken for m in self.members.get(n, ())]
         used = {"B"} | {x for m in members for x in identifiers(f"{m.steps} {m.width}")}
         made = next((f for f in self.part.functions if f.name == name), None)
-        given = [n for n in taken if n in self.members and n in there or n == "outputs_cotangent" and total]
         arguments = self.parts.parameter_list(name) if made else []
         return render(
             "c/rows_function.c.j2",
@@ -203,7 +202,7 @@ class RowsPrinter(Printer):
             checked=", ".join([*self.given(), "workspace", "workspace_bytes"]),
             delegated=["NULL" if "cotangent" in n else n for _, n in self.parameter_list("vjp")] if not made else None,
             arguments=["part_loss" if kind == "real" else f"&part_{n}" for kind, n in arguments],
-            structs=[n for n in dict.fromkeys(given) if n in there],
+            structs=[n for kind, n in arguments if kind != "real" and n != "sizes"],
             members=members,
             free=bool(self.module.free),
             sizes=[(s.code, s.fixed or f"sizes->{member(s.key)}") for s in self.module.sizes if s.code in used],
