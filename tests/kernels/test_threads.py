@@ -22,7 +22,7 @@ from derive.kernels.segments import SegmentPlan
 from derive.kernels.targets import c
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import Arguments, arguments, arrays
-from tests.kernels.c.driver import BUILDS, compile_and_run, module_of
+from tests.kernels.c.driver import BUILDS, C99, STRICT, check_syntax, compile_and_run, module_of
 from tests.kernels.test_segments import SEGMENTED, same
 
 SOME = ["elman", "rnn_classifier", "delays", "everything", "total_loss", "nested", "tied_onehot"]
@@ -284,3 +284,38 @@ def test_another_failure_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("CFLAGS", "-fno-such-thing")
     with pytest.raises(ToolError, match="no-such-thing"):
         model("elman").compile("c", threads=2)
+
+
+# names and warnings
+
+CLASHES = """cell clash
+dims rows, parts
+input first : parts
+input next : rows once
+param own : rows x parts
+param losses, seed, done : rows
+state piece : rows
+piece[t] = tanh(own @ first[t] + losses * piece[t-1]) + next
+total[t] = dot(seed, piece[t]) ** 2
+loss = sum(total[t]) + norm2(done)
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"wrt": ["done"]}, {"wrt": []}, {"sizes": {"T": 7, "B": 3}}, {"checkpoint": 3}], ids=str
+)
+@pytest.mark.parametrize("text", [CLASHES, PENALTY], ids=["clash", "penalty"])
+def test_no_name_clashes_and_no_compiler_warns(text: str, options: dict[str, Any], tmp_path: Path) -> None:
+    options = {"wrt": ["b"]} if options == {"wrt": ["done"]} and text is PENALTY else options
+    for name, content in derive.parse(text).code("c", threads=2, **options).items():
+        (tmp_path / name).write_text(content)
+    for command in (["gcc", *C99], ["gcc", *C99, build.OPENMP], ["clang", *C99], ["g++", "-x", "c++", *STRICT]):
+        for path in tmp_path.glob("*.c"):
+            check_syntax(command, tmp_path, path.name)
+
+
+def test_a_cell_whose_names_are_those_of_the_threads() -> None:
+    m = derive.parse(CLASHES)
+    plain = m.compile()
+    agree(threaded(m, 2), plain, arrays(plain, steps=4, batch=3))
+    agree(threaded(m, 2, checkpoint=3), plain, arrays(plain, steps=4, batch=3))

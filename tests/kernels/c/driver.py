@@ -149,11 +149,12 @@ def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[s
     needs(build.command[0], *build.under[:1])
     write(module, folder, larger)
     sources = [name for name in texts(module) if name.endswith(".c")]
-    kernels = [[*build.command, *more, "-c", name, "-o", f"{name}.o"] for name in sources]
+    objects = ["kernel.o", *(f"kernel_{n}.o" for n in range(1, len(sources)))]
+    kernels = [[*build.command, *more, "-c", c, "-o", o] for c, o in zip(sources, objects, strict=True)]
     relaxed = [a for a in build.command if a not in ("-Werror", "-fanalyzer")]  # the driver is held to less
     program = [*relaxed, "-w", *(["-DEXACT"] if build.exact else []), "-c", "driver.c", "-o", "driver.o"]
     link = [a for a in build.command if a not in ("-x", "c++")]
-    linked = [*link, *(f"{name}.o" for name in sources), "driver.o", "-o", "driver", "-lm", *more]
+    linked = [*link, *objects, "driver.o", "-o", "driver", "-lm", *more]
     for command in (*kernels, program, linked):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
         assert done.returncode == 0, f"{module.cell}, {build.name}:\n{done.stderr[-3000:]}"
@@ -171,3 +172,13 @@ def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[s
     )
     assert done.returncode == 0, f"{module.cell}, {build.name}:\n{done.stdout[-1000:]}{done.stderr[-3000:]}"
     return done.stdout
+
+
+def check_syntax(command: Sequence[str], folder: Path, source: str = "") -> None:
+    """A compiler accepts the kernel in a folder, or the source named."""
+    needs(command[0])
+    source = source or next(f.name for f in folder.glob("*.c") if f.name != "driver.c")
+    done = subprocess.run(
+        [*command, "-fsyntax-only", source], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+    )
+    assert done.returncode == 0, f"{command[:2]}:\n{done.stderr[:2000]}"
