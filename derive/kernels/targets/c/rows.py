@@ -190,7 +190,8 @@ class RowsPrinter(Printer):
         total = self.plan.total
         taken = [n for kind, n in self.parameter_list(name)]
         members = [m for n in taken for m in self.members.get(n, ())]
-        used = {"B"} | {x for m in members for x in identifiers(f"{m.steps} {m.width}")}
+        counted = [m for m in members if m.way in ("slice", "copied", "added")]
+        used = {"B"} | {x for m in counted for x in identifiers(f"{m.steps} {m.width}")}
         made = next((f for f in self.part.functions if f.name == name), None)
         arguments = self.parts.parameter_list(name) if made else []
         return render(

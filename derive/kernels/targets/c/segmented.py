@@ -132,7 +132,7 @@ class SegmentedPrinter(Printer):
         sizes = "sizes, " if self.module.free else ""
         lines = [
             f"length = {self.module.cell}_length({'' if self.plan.length else 'T'})",
-            "segments = T == 0 ? 1 : (T - 1) / length + 1",
+            *["segments = T == 0 ? 1 : (T - 1) / length + 1"] * self.plan.carried,
             f"inner = {self.module.cell}_inner({sizes}length)",
         ]
         return self.checked(self.terms(workspace.given(self.plan.model)), counts, Within("T", lines))
