@@ -41,7 +41,7 @@ def cotangents(plain: Kernel, given: Arguments, seed: int = 1) -> tuple[dict[str
     """Of every output, the loss and the final states."""
     r = np.random.default_rng(seed)
     out = plain.forward(*given)
-    bars = {n: r.standard_normal(np.shape(a)).astype(plain.dtype) for n, a in out.outputs.items()}
+    bars = {n: np.asarray(r.standard_normal(np.shape(a)), plain.dtype) for n, a in out.outputs.items()}
     bars |= {} if out.loss is None else {"loss": np.asarray(0.7, plain.dtype)}
     return bars, {n: r.standard_normal(a.shape).astype(plain.dtype) for n, a in out.final.items()}
 
