@@ -43,7 +43,7 @@ def cotangents(plain: Kernel, given: Arguments, seed: int = 1) -> tuple[dict[str
     out = plain.forward(*given)
     bars = {n: np.asarray(r.standard_normal(np.shape(a)), plain.dtype) for n, a in out.outputs.items()}
     bars |= {} if out.loss is None else {"loss": np.asarray(0.7, plain.dtype)}
-    return bars, {n: r.standard_normal(a.shape).astype(plain.dtype) for n, a in out.final.items()}
+    return bars, {n: np.asarray(r.standard_normal(a.shape), plain.dtype) for n, a in out.final.items()}
 
 
 def agree(fast: Kernel, plain: Kernel, given: Arguments, within: float = 1e-12) -> None:
