@@ -162,6 +162,7 @@ def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
     help="Keep the states of every so many steps only (about √T without a number): less memory, the same gradients.",
 )
 @click.option("--truncate", type=click.IntRange(1), metavar="STEPS", help="Truncated backpropagation through time.")
+@click.option("--threads", default=1, type=click.IntRange(1), metavar="N", help="C: share out the sequences.")
 @only
 @folder
 @as_json

@@ -89,7 +89,7 @@ def parse_sizes(text: str) -> dict[str, int]:
     return sizes
 
 
-def kernel_options(sizes: str, wrt: str, checkpoint: str | None, truncate: int | None) -> dict[str, Any]:
+def kernel_options(sizes: str, wrt: str, checkpoint: str | None, truncate: int | None, threads: int) -> dict[str, Any]:
     """The options of a kernel, as `Model.compile` takes them."""
     kept: bool | int = checkpoint == "true"
     if checkpoint not in (None, "true"):
@@ -97,7 +97,7 @@ def kernel_options(sizes: str, wrt: str, checkpoint: str | None, truncate: int |
             raise InputError("--checkpoint", "a number of steps, or nothing", repr(checkpoint))
         kept = int(checkpoint[:40])
     found = {"sizes": parse_sizes(sizes), "wrt": parse_names(wrt) or None}
-    return {**found, "checkpoint": kept, "truncate": truncate or 0}
+    return {**found, "checkpoint": kept, "truncate": truncate or 0, "threads": threads}
 
 
 def print_json(data: object) -> None:

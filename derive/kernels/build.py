@@ -30,7 +30,9 @@ FLAGS = (
     "-std=c99", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
     "-fPIC", "-shared",
 )  # fmt: skip
+OPENMP = "-fopenmp"
 TIME_LIMIT = 300.0  # seconds
+OPENMP_HELP = "install libgomp (gcc) or libomp-dev (clang), set $CC to a compiler that has it, or leave `threads` out"
 HELP = "install gcc or clang, set $CC, or `pip install ziglang`"
 
 
@@ -114,9 +116,20 @@ def ignored() -> str:
     return "" if not wanted or " ".join(wanted) in known else " ".join(wanted)
 
 
-def default_flags() -> tuple[str, ...]:
-    """FLAGS, and those of $CFLAGS."""
-    return (*FLAGS, *_words("CFLAGS"))
+def default_flags(threads: int = 1) -> tuple[str, ...]:
+    """FLAGS, that of OpenMP where there are threads, and those of $CFLAGS."""
+    return (*FLAGS, *[OPENMP] * (threads > 1), *_words("CFLAGS"))
+
+
+def has_openmp(using: Compiler) -> bool:
+    """Can it compile and link a program that uses OpenMP?"""
+    text = "#include <omp.h>\nint threads(void) { return omp_get_max_threads(); }\n"
+    with tempfile.TemporaryDirectory(prefix="derive-") as folder:
+        try:
+            _compile({"openmp.c": text}, using, ("-fPIC", "-shared", OPENMP), Path(folder), TIME_LIMIT)
+        except ToolError:
+            return False
+    return True
 
 
 def library(

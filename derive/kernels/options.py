@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from derive.program import Program
 
 DTYPES = ("float64", "float32")
 LARGEST = 2**62  # larger sizes fit no machine's address space
+MOST_THREADS = 256
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Options:
         checkpoint: keep the states at the start of every segment of so many steps only (True: √T) and compute the
             others again; False keeps all that the gradients need.
         truncate: the gradient with the states between segments of so many steps held fixed; 0 is the gradient.
+        threads: how many parts the sequences are split into, each run by a thread of its own.
     """
 
     normal: Program
@@ -35,6 +38,7 @@ class Options:
     fixed: Mapping[str, int] = field(default_factory=dict)
     checkpoint: bool | int = False
     truncate: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
@@ -46,6 +50,9 @@ class Options:
             _check_steps("checkpoint", self.checkpoint, "True, False, or a number of steps")
         if self.truncate is False or self.truncate != 0:
             _check_steps("truncate", self.truncate, "a number of steps")
+        if not _whole(self.threads) or not 1 <= self.threads <= MOST_THREADS:
+            raise InputError("threads", f"a whole number from 1 to {MOST_THREADS}", repr(self.threads))
+        object.__setattr__(self, "threads", int(self.threads))
         if self.checkpoint and self.truncate:
             help = "a truncated gradient keeps no more than one segment's states anyway"
             raise InputError(
@@ -79,11 +86,15 @@ def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
         if name not in known:
             raise InputError("sizes", f"sizes out of {', '.join(known)}", repr(name))
         least = 0 if name in ("T", "B") else 1
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not least <= value <= LARGEST:
+        if not _whole(value) or not least <= value <= LARGEST:
             raise InputError(name, f"a whole number from {least} to 2**62", repr(value))
     return {name: int(value) for name, value in sizes.items()}
 
 
+def _whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def _check_steps(name: str, value: object, expected: str) -> None:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+    if not _whole(value) or not 1 <= value <= LARGEST:
         raise InputError(name, f"{expected} from 1 on", repr(value))

@@ -102,7 +102,7 @@ def segment(normal: Program) -> Segment:
         if terms:
             out.declare(Variable(parts[-1], "result", (S.One, S.One), SHARED))
             out.define(parts[-1], _moved(b.add(*terms), states, total_steps))
-    program = _live(out.program(outputs=(*normal.outputs, *filter(None, parts))), states.values())
+    program = trimmed(out.program(outputs=(*normal.outputs, *filter(None, parts))), (s.name for s in states.values()))
     _check_sums(program, parts[0])
     used = any(e.has(total_steps) for e in program.equations.values())
     name = f"{normal.name}_segment"
@@ -123,9 +123,9 @@ def _state(out: Builder, normal: Program, name: str, depth: int) -> State:
     return State(state, name if v.initial else "", depth, given, len(v.initial))
 
 
-def _live(program: Program, states: Iterable[State]) -> Program:
-    """Without equations that neither the outputs nor the states need; all that is given stays."""
-    live = program.live([*program.outputs, *(s.name for s in states)])
+def trimmed(program: Program, states: Iterable[str]) -> Program:
+    """Without equations that neither the outputs nor these states need; all that is given stays."""
+    live = program.live([*program.outputs, *states])
     return replace(
         program,
         equations={n: e for n, e in program.equations.items() if n in live},

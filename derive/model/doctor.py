@@ -7,7 +7,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
-from derive.kernels.build import HELP, compilers
+from derive.kernels.build import HELP, OPENMP_HELP, compilers, has_openmp
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ def findings() -> list[Finding]:
     for c in compilers() or (None,):
         used = "compiling C kernels" if c else f"compiling C kernels: {HELP}"
         found.append(Finding("C compiler", f"{c.name}: {c.version}" if c else "", used))
+        if c:
+            found.append(Finding("OpenMP", c.name if has_openmp(c) else "", f"threads of C kernels: {OPENMP_HELP}"))
     for name, (programs, use) in PROGRAMS.items():
         paths = [p for p in map(shutil.which, programs) if p]
         found.append(Finding(name, paths[0] if paths else "", use))

@@ -170,11 +170,12 @@ class Model:
         wrt: Iterable[str] | None = None,
         checkpoint: bool | int = False,
         truncate: int = 0,
+        threads: int = 1,
     ) -> Options:
         from derive.kernels.options import Options
 
         fixed = {} if sizes is None else sizes
-        return Options(normalise(self.program), self.origin, dtype, wrt, fixed, checkpoint, truncate)
+        return Options(normalise(self.program), self.origin, dtype, wrt, fixed, checkpoint, truncate, threads)
 
     def compile(self, target: str = "numpy", dtype: str = "float64", **options: Any) -> Kernel:
         """A kernel for loss and gradients, loaded and ready to be called.
@@ -188,11 +189,13 @@ class Model:
                 gradients in less memory and up to 1.4 times the time.
             truncate: truncated backpropagation through time: what comes before a segment of so many steps counts as
                 constant for it; the exact gradient of that graph.
+            threads: for "c": share out the sequences among so many threads, with OpenMP; worth it from a few
+                sequences for each on.
 
         Raises:
             InputError: an option does not fit.
             UnsupportedError: the model's steps can not be taken segment by segment.
-            ToolError: there is no C compiler, or it failed.
+            ToolError: there is no C compiler, it failed, or it has no OpenMP for threads.
         """
         from derive.kernels.targets import target as find
 

@@ -148,15 +148,17 @@ def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[s
     """What the driver prints; fails with the compiler's words, the sanitizer's or its own."""
     needs(build.command[0], *build.under[:1])
     write(module, folder, larger)
-    kernel = [*build.command, *more, "-c", f"{module.cell}.c", "-o", "kernel.o"]
+    sources = [name for name in texts(module) if name.endswith(".c")]
+    objects = ["kernel.o", *(f"kernel_{n}.o" for n in range(1, len(sources)))]
+    kernels = [[*build.command, *more, "-c", c, "-o", o] for c, o in zip(sources, objects, strict=True)]
     relaxed = [a for a in build.command if a not in ("-Werror", "-fanalyzer")]  # the driver is held to less
     program = [*relaxed, "-w", *(["-DEXACT"] if build.exact else []), "-c", "driver.c", "-o", "driver.o"]
     link = [a for a in build.command if a not in ("-x", "c++")]
-    linked = [*link, "kernel.o", "driver.o", "-o", "driver", "-lm", *more]
-    for command in (kernel, program, linked):
+    linked = [*link, *objects, "driver.o", "-o", "driver", "-lm", *more]
+    for command in (*kernels, program, linked):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
         assert done.returncode == 0, f"{module.cell}, {build.name}:\n{done.stderr[-3000:]}"
-        assert "warning" not in done.stderr or command is not kernel, done.stderr[-3000:]
+        assert "warning" not in done.stderr or command not in kernels, done.stderr[-3000:]
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
     done = subprocess.run(
         [*build.under, "./driver"],
@@ -170,3 +172,13 @@ def compile_and_run(module: Module, build: Build, folder: Path, more: Sequence[s
     )
     assert done.returncode == 0, f"{module.cell}, {build.name}:\n{done.stdout[-1000:]}{done.stderr[-3000:]}"
     return done.stdout
+
+
+def check_syntax(command: Sequence[str], folder: Path, source: str = "") -> None:
+    """A compiler accepts the kernel in a folder, or the source named."""
+    needs(command[0])
+    source = source or next(f.name for f in folder.glob("*.c") if f.name != "driver.c")
+    done = subprocess.run(
+        [*command, "-fsyntax-only", source], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+    )
+    assert done.returncode == 0, f"{command[:2]}:\n{done.stderr[:2000]}"

@@ -23,7 +23,7 @@ from derive.kernels.targets.c.target import texts
 from derive.kernels.targets.c.words import LOCALS, MACROS, reserved
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
-from tests.kernels.c.driver import BUILDS, C99, STRICT, Build, compile_and_run, module_of
+from tests.kernels.c.driver import BUILDS, C99, STRICT, Build, check_syntax, compile_and_run, module_of
 from tests.tools import needs
 
 EVERY = (*CATALOGUE, *FEATURES)
@@ -147,15 +147,6 @@ def test_names_clash_with_nothing(tmp_path: Path) -> None:
         compile_and_run(module, Build("gcc -O0", ("gcc", *C99, "-O0"), exact=False), folder)
         for command in (["gcc", "-std=gnu17"], ["clang", "-std=gnu17"], ["g++", "-x", "c++", "-std=c++11"]):
             check_syntax([*command, *STRICT], folder)
-
-
-def check_syntax(command: list[str], folder: Path) -> None:
-    needs(command[0])
-    source = next(f.name for f in folder.glob("*.c") if f.name != "driver.c")
-    done = subprocess.run(
-        [*command, "-fsyntax-only", source], cwd=folder, capture_output=True, text=True, errors="replace", check=False
-    )
-    assert done.returncode == 0, f"{command[:2]}:\n{done.stderr[:2000]}"
 
 
 @pytest.mark.parametrize("options", [{"wrt": ["V"]}, {"wrt": []}, {"sizes": {"T": 7, "H": 5}}, {"sizes": {"T": 0}}])

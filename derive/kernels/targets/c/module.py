@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from derive.kernels.targets.c.function import Function, Size
 from derive.kernels.targets.c.helpers import HELPERS
 from derive.kernels.targets.c.interface import Struct, structs
 from derive.kernels.targets.c.numbers import TYPES, CNames
-from derive.kernels.targets.c.words import SEGMENT_LOCALS, reserved
+from derive.kernels.targets.c.words import ROWS_LOCALS, SEGMENT_LOCALS, reserved
 from derive.kernels.targets.signature import Argument, arguments
 
 
@@ -41,7 +42,9 @@ class Module:
 
     @cached_property
     def reserved(self) -> frozenset[str]:
-        return reserved(self.cell, HELPERS) | (SEGMENT_LOCALS if self.options.segmented else frozenset())
+        found = reserved(self.cell, HELPERS)
+        found |= SEGMENT_LOCALS if self.options.segmented else frozenset()
+        return found | (ROWS_LOCALS if self.options.threads > 1 else frozenset())
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
@@ -91,4 +94,8 @@ class Module:
     @property
     def formula(self) -> str:
         """The bytes of a workspace, in the sizes."""
-        return workspace.formula(self.counts, 8 if self.options.dtype == "float64" else 4)
+        return self.bytes(self.counts)
+
+    def bytes(self, counts: Iterable[Expr]) -> str:
+        """The bytes of the largest of these numbers of elements."""
+        return workspace.formula(list(counts), 8 if self.options.dtype == "float64" else 4)

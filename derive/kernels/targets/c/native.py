@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.errors import InputError
+from derive.errors import InputError, ToolError
 from derive.kernels import build
 from derive.kernels.arrays import Array, interface_shape
 from derive.kernels.checks import MOST_SHAPES
@@ -162,5 +162,18 @@ def load(
     using: build.Compiler | None = None,
     flags: Sequence[str] | None = None,
 ) -> Native:
-    """Compile and load the files of a kernel."""
-    return Native(module, build.library(files, using, flags))
+    """Compile and load the files of a kernel.
+
+    Raises:
+        ToolError: there is no compiler, it failed, or it has no OpenMP and the kernel has threads.
+    """
+    threads = module.options.threads
+    if threads == 1 or flags is not None:
+        return Native(module, build.library(files, using, flags))
+    using = using or build.compiler()
+    try:
+        return Native(module, build.library(files, using, build.default_flags(threads)))
+    except ToolError as error:
+        if build.has_openmp(using):
+            raise
+        raise ToolError(f"{using.name} has no OpenMP, which threads={threads} needs: {build.OPENMP_HELP}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from derive.kernels.targets.c.words import STATUSES, identifiers, member
 from derive.render import render
 
 Terms = Sequence[tuple[str, str, list[str]]]  # of a polynomial: add or subtract, the number, the sizes
+LINE = 64  # bytes of a line of the cache, which two threads must not both write
 LIBM = frozenset("log sqrt sin cos fabs erf".split())
 TITLES = {
     "forward": "Loss, outputs and final states.",
@@ -28,6 +29,21 @@ TITLES = {
     "vjp": "Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.",
     "advance": "Final states.",
 }
+
+
+@dataclass(frozen=True)
+class Within:
+    """What the size of a workspace is computed from where it holds those of another kernel.
+
+    Attributes:
+        size: of T and B the one that `lines` ask for.
+        lines: definitions; that of `inner`, the bytes of a workspace of the other kernel, is the last.
+        parts: are there `parts` of it?  Then each of them is in lines of the cache that are its own.
+    """
+
+    size: str
+    lines: Sequence[str]
+    parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ class Printer:
             fixed=options.fixed,
             formula=self.formula,
             how=comment(options.how),
+            threads=options.threads,
             members=members,
             structs=self.module.structs,
             integers=any(f.classes for f in fields),
@@ -65,7 +82,12 @@ class Printer:
     @property
     def formula(self) -> str:
         """The bytes of a workspace, in the sizes."""
-        return self.module.formula
+        where, text = self.bytes({})
+        return f"with {' and '.join(where)}, {text}" if where else text
+
+    def bytes(self, known: Mapping[Expr, Expr]) -> tuple[list[str], str]:
+        """The bytes of a workspace where some sizes are known, after what that text takes for granted."""
+        return [], self.module.bytes(c.subs(known) for c in self.module.counts)
 
     def source(self) -> str:
         functions = [self.function(f) for f in self.module.functions]
@@ -90,6 +112,7 @@ class Printer:
             "statuses": STATUSES,
             **{name: self.literal(x) for name, x in (("zero", 0.0), ("half", 0.5), ("unit", 1.0))},
             "lanes": 8 if self.module.real == "double" else 16,
+            "cache_line": LINE,
             "sqrt_half": self.literal(0.7071067811865476),
         }
 
@@ -163,7 +186,7 @@ class Printer:
         counts = [self.terms(n) for n in workspace.alternatives(plans)]
         return self.checked(self.terms(workspace.extents(plans)), counts)
 
-    def checked(self, bound: Terms, counts: Sequence[Terms], segmented: str = "") -> str:
+    def checked(self, bound: Terms, counts: Sequence[Terms], within: Within | None = None) -> str:
         """The text of the checks, for these polynomials."""
         terms = [*bound, *(term for n in counts for term in n)]
         given = [(f"{s.name}->{f.name}", f) for s in self.module.structs if s.name in self.given() for f in s.fields]
@@ -180,10 +203,10 @@ class Printer:
             sizes=[(s.code, member(s.key), s.fixed) for s in self.module.sizes],
             minus=any(sign == "subtract" for sign, _, _ in terms),
             degree=max((len(sizes) for _, _, sizes in terms), default=0),
-            counted={code for _, _, sizes in terms for code in sizes} | ({"T"} if segmented else set()),
+            counted={code for _, _, sizes in terms for code in sizes} | ({within.size} if within else set()),
             bound=bound,
             counts=counts,
-            segmented=segmented,
+            within=within,
             parameters=_lines([*structs, "const void *workspace", "size_t workspace_bytes"]),
             pointers=[*self.given(), "workspace"],
             positive=positive,

@@ -17,7 +17,8 @@ from derive.kernels.targets.c.elements import times
 from derive.kernels.targets.c.function import Function
 from derive.kernels.targets.c.interface import Field
 from derive.kernels.targets.c.module import Module
-from derive.kernels.targets.c.printer import Printer
+from derive.kernels.targets.c.printer import Printer, Within
+from derive.kernels.targets.c.rows import RowsPrinter
 from derive.kernels.targets.c.words import identifiers, member
 from derive.render import render
 
@@ -63,10 +64,15 @@ class SegmentedPrinter(Printer):
     @property
     def functions(self) -> tuple[Function, ...]:
         """Those of one segment."""
-        return self.part.functions
+        return self.parts.functions
+
+    @cached_property
+    def parts(self) -> Printer:
+        """What prints the kernel of one segment."""
+        return RowsPrinter(self.part) if self.part.options.threads > 1 else Printer(self.part)
 
     def files(self) -> dict[str, str]:
-        return {**super().files(), **Printer(self.part).files()}
+        return {**super().files(), **self.parts.files()}
 
     @cached_property
     def plan(self) -> SegmentPlan:
@@ -79,7 +85,8 @@ class SegmentedPrinter(Printer):
         fixed = {k: n for k, n in options.fixed.items() if k != "T"}
         if plan.total_steps and "T" in options.fixed:
             fixed[plan.total_steps] = max(options.fixed["T"], 1)
-        return Module(Options(plan.program, options.origin, options.dtype, plan.wrt, fixed), plan.entries)
+        made = Options(plan.program, options.origin, options.dtype, plan.wrt, fixed, threads=options.threads)
+        return Module(made, plan.entries)
 
     # sizes
 
@@ -119,23 +126,22 @@ class SegmentedPrinter(Printer):
 
     def checks(self) -> str:
         """The checks; an array of the caller's has no more elements than its shape says."""
-        model = self.plan.model
-        given = [v for v in model.variables.values() if v.given or v.name in model.outputs]
-        bound = Add(T, B, *(_elements(v.shape, v.axes, v.onehot) for v in given)).expand()
         own = self.own()
         kept = [(sign, n, [*sizes, "segments"]) for sign, n, sizes in self.terms(own.coeff(SEGMENTS, 1))]
         counts = [[*kept, *self.terms(own.coeff(SEGMENTS, 0))]]
-        return self.checked(self.terms(bound), counts, "fixed" if self.plan.length else "root")
+        sizes = "sizes, " if self.module.free else ""
+        lines = [
+            f"length = {self.module.cell}_length({'' if self.plan.length else 'T'})",
+            *["segments = T == 0 ? 1 : (T - 1) / length + 1"] * self.plan.carried,
+            f"inner = {self.module.cell}_inner({sizes}length)",
+        ]
+        return self.checked(self.terms(workspace.given(self.plan.model)), counts, Within("T", lines))
 
-    @property
-    def formula(self) -> str:
-        """The bytes of a workspace: K steps are a segment, n of them the sequence."""
-        itemsize = 8 if self.module.options.dtype == "float64" else 4
-        steps = Symbol("K")
-        inner = workspace.formula([c.subs(T, steps) for c in self.part.counts], itemsize)
-        own = workspace.formula([self.own().subs({SEGMENTS: Symbol("n"), **self.module.known})], itemsize)
+    def bytes(self, known: Mapping[Expr, Expr]) -> tuple[list[str], str]:
+        where, inner = self.parts.bytes({T: Symbol("K"), **known})
+        own = self.module.bytes([self.own().subs({SEGMENTS: Symbol("n"), **self.module.known}).subs(known)])
         length = self.plan.length or "ceil(sqrt(T))"
-        return f"with n = max(1, ceil(T / K)) segments of K = {length} steps, {inner} + {own}"
+        return [f"n = max(1, ceil(T / K)) segments of K = {length} steps", *where], f"{inner} + {own}"
 
     # texts
 
@@ -143,8 +149,7 @@ class SegmentedPrinter(Printer):
         """The text of what runs the segments."""
         options, plan = self.module.options, self.plan
         functions = ["forward", *(["value_and_grad"] if options.normal.total else []), "vjp"]
-        parts = Printer(self.part)
-        lists = {e.name: parts.parameter_list(e.name) for e in plan.entries}
+        lists = {e.name: self.parts.parameter_list(e.name) for e in plan.entries}
         given = {s: self.members(s) for s in ("params", "inputs", "outputs", "inputs_grad", "outputs_cotangent")}
         kept = {s.name: {f.key for f in s.fields} for s in self.part.structs}
         given = {s: [f for f in found if f.key in kept.get(s, ())] for s, found in given.items()}
@@ -166,7 +171,7 @@ class SegmentedPrinter(Printer):
             parameters={name: self.parameters(name) if name in functions else "" for name in _ALL},
             passed=["NULL" if "cotangent" in name else name for _, name in self.parameter_list("vjp")],
         )
-        return re.sub(r"\\n{3,}", "\\n\\n", text)
+        return re.sub(r"\n{3,}", "\n\n", text)
 
     def used(self, given: Mapping[str, list[Part]]) -> dict[str, set[str]]:
         """The sizes that each function speaks of."""
@@ -183,8 +188,3 @@ _ALL = ("forward", "value_and_grad", "vjp")
 def _part(f: Field, struct: str) -> Part:
     timed = f.shape[:1] == ("T",)
     return Part(f.name, f.key, timed, times(*f.shape), times(*f.shape[timed:]), struct)
-
-
-def _elements(shape: tuple[Expr, Expr], axes: frozenset[str], onehot: bool) -> Expr:
-    """The elements of an array of the caller's."""
-    return Mul(*((T,) * ("t" in axes)), *((B,) * ("b" in axes)), *(() if onehot else shape))

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from derive.kernels.options import Options
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.printer import Printer
+from derive.kernels.targets.c.rows import RowsPrinter
 from derive.kernels.targets.c.segmented import SegmentedPrinter
 
 
 def printer(module: Module) -> Printer:
     """What prints the files of a kernel."""
-    return SegmentedPrinter(module) if module.options.segmented else Printer(module)
+    if module.options.segmented:
+        return SegmentedPrinter(module)
+    return RowsPrinter(module) if module.options.threads > 1 else Printer(module)
 
 
 def files(options: Options) -> dict[str, str]:

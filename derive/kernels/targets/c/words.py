@@ -78,6 +78,13 @@ SEGMENT_LOCALS = frozenset(
     "part_inputs_grad part_initial_grad".split()
 )
 
+# Locals of what shares out the sequences of a batch.
+ROWS_LOCALS = frozenset(
+    "parts rows inner piece p done first next losses once seed total part_sizes part_params part_inputs part_initial "
+    "part_outputs part_final part_outputs_cotangent part_final_cotangent part_params_grad part_inputs_grad "
+    "part_initial_grad".split()
+)
+
 STATUSES = (
     ("ok", "all is well"),
     ("null_pointer", "an array that is needed, the workspace or a struct is NULL"),
@@ -91,7 +98,7 @@ STATUSES = (
 API = (
     "forward advance value_and_grad vjp strerror workspace_bytes sizes params inputs initial outputs final params_grad "
     "inputs_grad initial_grad outputs_cotangent final_cotangent status check add times subtract larger aligned missing "
-    "in_range put sum length inner segment"
+    "in_range put sum length inner segment rows parts first gather scatter"
 ).split()
 
 

@@ -9,6 +9,7 @@ from sympy import Add, Expr, Integer, Mul, Poly, S
 from derive.algebra.nodes import B, T
 from derive.kernels.lowering.schedule import Schedule
 from derive.kernels.lowering.trees import Buffer
+from derive.program import Program, Variable
 
 
 def rows(b: Buffer) -> Expr:
@@ -45,6 +46,17 @@ def extents(plans: Iterable[Schedule]) -> Expr:
         for b in plan.buffers:
             parts |= dict.fromkeys((count(b), rows(b), Mul(*b.extents)))
     return Add(*parts).expand()
+
+
+def given(model: Program) -> Expr:
+    """More than the elements of any array of the caller's, and than T and B."""
+    arrays = [v for v in model.variables.values() if v.given or v.name in model.outputs]
+    return Add(T, B, *(elements(v, () if v.onehot else v.shape) for v in arrays)).expand()
+
+
+def elements(v: Variable, shape: Iterable[Expr]) -> Expr:
+    """The elements of a variable's array, of this shape without the axes."""
+    return Mul(*((T,) * ("t" in v.axes)), *((B,) * ("b" in v.axes)), *shape)
 
 
 def largest(counts: Sequence[Expr]) -> list[Expr]:

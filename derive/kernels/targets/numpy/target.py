@@ -130,6 +130,9 @@ def notes(options: Options) -> Iterable[str]:
 def source(options: Options) -> tuple[str, tuple[Function, ...]]:
     """The text of the NumPy kernel of a model, and its functions; those of one segment where it runs by segments."""
     normal = options.normal
+    if options.threads > 1:
+        help = "NumPy's BLAS has threads of its own: set OPENBLAS_NUM_THREADS (or MKL_NUM_THREADS)"
+        raise InputError("threads", "1 for the target numpy", repr(options.threads), help)
     _, taken, told = _signature(normal, options.fixed)
     if options.segmented:
         plan = SegmentPlan(options)
