@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from derive.algebra.functions import FUNCTIONS
+from derive.errors import InputError
 from derive.kernels.entry import EntryPoint, entry_points
 from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.lowering.schedule import Schedule, schedule
