@@ -184,6 +184,8 @@ class Binders(Quantities):
 
     def _range(self, node: Node, scope: Scope) -> Range:
         sub, sup = (node.sub or (), node.sup or ()) if isinstance(node, Scripted) else ((), ())
+        if isinstance(node, Scripted) and node.primes:
+            raise LatexError("a sum or product with a prime leaves something out, and nothing says what", node.at)
         try:
             return self._read_range(sub, sup, scope, node.at)
         except NoIndex as error:
@@ -241,17 +243,22 @@ class Binders(Quantities):
 
     def _directed(self, letter: str, start: Expr, end: Expr, scope: Scope) -> Range:
         """From start to end as printed, which may fall: from T to 1, from t to k + 1."""
-        rises, falls = scope.at_least(end - start, -1), scope.at_most(end - start, 1)
-        now = {x for e in (start, end) for x in e.free_symbols if x == t}
-        if not rises and not falls and now and now <= start.free_symbols ^ end.free_symbols:
-            rises, falls = t in end.free_symbols, t in start.free_symbols  # t is the later one
-        if not rises and not falls:  # a lower bound is what has something added to it
-            first, last = (e.as_coeff_Add()[0] - self.clock.first * len(e.free_symbols - {T}) for e in (start, end))
-            falls = last > 0 >= first
-            if first <= 0 and last <= 0:
-                options = {"upwards": False, "downwards": True}
-                falls = self.choices.choose(f"the range of {letter} runs", options)
+        rises, falls = self._way(start, end, scope)
+        if not rises and not falls:
+            options = {"upwards": False, "downwards": True}
+            falls = self.choices.choose(f"the range of {letter} runs", options)
         return Range(letter, end, start, falling=True) if falls and not rises else Range(letter, start, end)
+
+    def _way(self, start: Expr, end: Expr, scope: Scope) -> tuple[bool, bool]:
+        """Does an index rise, does it fall, from start to end?  Neither where nothing tells."""
+        rises, falls = scope.at_least(end - start, -1), scope.at_most(end - start, 1)
+        if rises or falls:
+            return rises, falls
+        first, last = (_added(e, self.clock.first) for e in (start, end))
+        to_t = t in end.free_symbols and t not in start.free_symbols
+        if first > 0 or to_t:  # from t + 1 on, up to t
+            return True, False
+        return False, last > 0  # down to k + 1
 
     def _letter(self, row: Row, at: int) -> str:
         if len(row) == 1 and isinstance(row[0], Leaf) and row[0].kind in ("letter", "symbol"):
@@ -283,3 +290,9 @@ class Binders(Quantities):
         if size is not None and (low - first).is_negative:
             raise Misfit(f"a sum over {found.letter} that begins before the first entry", at)
         return low, high
+
+
+def _added(e: Expr, first: int) -> Expr:
+    """What is added to the letters of an index, as the book counts from `first`; 0 for a plain number."""
+    letters = e.free_symbols - {T}
+    return e.as_coeff_Add()[0] - first * len(letters) if e.free_symbols else Integer(0)

@@ -38,7 +38,7 @@ class Progressions(Binders):
         at = terms[d][1][0].at
         if len(places) > 1 or d == 0 or d + 1 == len(terms) or len({sign for sign, _ in terms[d - 1 : d + 2]}) > 1:
             raise LatexError("dots that do not stand between two terms of a sum", at)
-        shared, n = self._differing(terms[d - 1][1], terms[d + 1][1], scope, at)
+        shared, _ = self._differing(terms[d - 1][1], terms[d + 1][1], scope, at)
         first, last, step = d - 1, d + 1, 0
         while first and (before := self._distance(terms[first - 1], terms[first], shared, scope)) is not None:
             step = self._step(step, before, at)
@@ -48,9 +48,9 @@ class Progressions(Binders):
         ):
             step = self._step(step, more, at)
             last += 1
-        rises, falls = scope.at_least(n, -1), scope.at_most(n, 1)
-        if rises == falls:  # t is the later one
-            rises, falls = n.coeff(t) > 0, n.coeff(t) < 0
+        inner = self._sized(scope)
+        start, end = (self.clock.value(row, inner) for row in next(iter(shared[1].values())))
+        rises, falls = self._way(start, end, inner)
         if not step and rises == falls:
             raise LatexError("it is not clear whether the indices rise or fall here", at)
         step = step or (1 if rises else -1)

@@ -20,6 +20,7 @@ from derive.proof.budget import OutOfBudget
 Env = dict[Symbol, int]
 LINEAR = (Transpose, Diag, Entry, Reshape)  # of one operand
 MOST = 3_000  # values of all free indices together
+LATE = 3  # from this T on every sum that is meant has terms somewhere
 MOST_TRIED, MOST_LOOKED = 20_000, 100_000  # values that are looked at, sums and products that are
 
 
@@ -39,23 +40,44 @@ class Domain:
         self.program, self.steps, self.sizes = program, steps, sizes
         self.count = 0
         self.powers: frozenset[str] = frozenset()
+        self.short: set[str] = set()  # indices whose ranges end before they begin at values that were left out
         self._fixed: Env = {T: steps, **{s: sizes[s.name] for s in program.sizes}}
 
     def envs(self, left: MatrixExpr, right: MatrixExpr, free: frozenset[Symbol]) -> list[Env]:
-        """Every value of the free indices at which both sides have a value."""
+        """Every value of the free indices at which both sides have a value.
+
+        Raises:
+            NoValue: a sum has a value where it is empty only.
+        """
         entries = _entry_indices(left) | _entry_indices(right)
         self.powers = frozenset(str(p.index) for e in (left, right) for p in e.atoms(OrderedProduct) if is_power(p))
         names = sorted(free - set(self._fixed), key=str)
         if prod(len(self._range(s, s in entries)) for s in names) > MOST_TRIED:
             raise OutOfBudget(f"there are {len(names)} free indices")
-        found = []
+        found: list[Env] = []
+        others: list[Env] = []
         for values in product(*(self._range(s, s in entries) for s in names)):
             env = {**self._fixed, **dict(zip(names, values, strict=True))}
-            if (not names or self._is_step(left, env)) and self.has_value(left, env) and self.has_value(right, env):
-                found.append(env)
+            fits = (not names or self._is_step(left, env)) and self.has_value(left, env) and self.has_value(right, env)
+            (found if fits else others).append(env)
         if len(found) > MOST:
             raise OutOfBudget(f"its free indices have {len(found)} values together")
+        if found and names and self.steps >= LATE:
+            self._not_only_empty(found, others, left, right)
         return found
+
+    def _not_only_empty(self, found: list[Env], others: list[Env], *sides: MatrixExpr) -> None:
+        """A sum that runs out of the sequence wherever it has terms is a slip, however true it is where it has none."""
+        inside = {x.index for e in sides for x in e.atoms(Bound)}
+        for b in sorted({x for e in sides for x in e.atoms(Bound)}, key=str):
+            if (b.low.free_symbols | b.high.free_symbols | b.body.free_symbols) & (inside - {b.index}):
+                continue
+            terms = [self.integer(b.high - b.low, env) >= 0 for env in found]
+            if any(terms):
+                continue
+            for env in others:
+                if self.integer(b.high - b.low, env) == 0 and not self.has_value(b, env):
+                    raise NoValue(f"the sum or product over {b.index} is out of the sequence wherever it has a term")
 
     def _range(self, s: Symbol, counts_entries: bool) -> range:
         if s == t:
@@ -100,6 +122,7 @@ class Domain:
                         raise NoValue("a power inside a sum is negative at some of its terms: an inverse is not read")
                     return False
                 if high < low - 1 and not inside:
+                    self.short.add(str(e.index).rstrip("'"))
                     return False  # more than empty: the equation is meant for other values of its free indices
                 return all(self.has_value(e.body, {**env, e.index: k}, True) for k in range(low, high + 1))
             case Pad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
 
@@ -23,6 +23,7 @@ from derive.proof.verdict import Instance, Status, Verdict
 
 PLACES = ((3, 0), (4, 1), (2, 1), (1, 0))  # T, and the order of the sizes
 SECONDS = 8.0  # for one reading
+FARTHEST = 64  # steps between what an equation names
 MOST_NESTED = 12  # steps that nested sums are looked for at
 Pair = tuple[MatrixExpr, MatrixExpr]
 
@@ -54,6 +55,8 @@ class Judge:
 
     prover: Prover
     single: bool = False  # is the sequence one step long?
+    beyond: bool = False  # does it name steps that are too far apart to be evaluated?
+    short: set[str] = field(default_factory=set)  # indices whose ranges end before they begin where nothing is asked
 
     def judge(self, found: Search[tuple[Pair, ...]]) -> Judgement:
         """The verdict on a claim with several readings."""
@@ -101,6 +104,7 @@ class Judge:
 
     def _judged(self, left: MatrixExpr, right: MatrixExpr) -> Verdict:
         budget, instances = Budget(SECONDS), list[Instance]()
+        self.short = set[str]()
         for steps, sizes in self._places(left, right):
             envs = self._envs(left, right, steps, sizes)
             if not envs:
@@ -109,6 +113,8 @@ class Judge:
             if instance is None:
                 return self._denied(left, right, steps, sizes, budget)
             instances.append(instance)
+        if self.beyond:
+            return Verdict(Status.OPEN, f"what it names lies more than {FARTHEST} steps apart: too far to be evaluated")
         if not instances:
             return Verdict(Status.ILL_FORMED, "its indices are in range at no step")
         unlike = self._unlike(left, right, instances[0], budget)
@@ -123,7 +129,11 @@ class Judge:
         checked = Verdict(Status.CHECKED, reason, 1, tuple(instances))
         chosen = {i.T: i for i in sorted(instances, key=lambda i: i.T) if i.T in (least, instances[0].T)}
         jumps = [(i.T, i.sizes, self._envs(left, right, i.T, i.sizes)) for i in chosen.values()]
-        return restated(checked, at_jumps(self.prover.agreement, left, right, jumps, budget))
+        found = restated(checked, at_jumps(self.prover.agreement, left, right, jumps, budget))
+        for steps in range(1, least):
+            self._envs(left, right, steps, instances[0].sizes)
+        short = tuple(f"the range of {k} does not end before it begins" for k in sorted(self.short))
+        return replace(found, assumptions=(*found.assumptions, *short)) if found.status is Status.CHECKED else found
 
     def _unlike(self, left: MatrixExpr, right: MatrixExpr, place: Instance, budget: Budget) -> Verdict | None:
         """Real numbers that tell the sides apart: the field does not know all that is special about one-hot vectors."""
@@ -141,7 +151,8 @@ class Judge:
         if self.single:
             return [(1, agreement.sizes(shift)) for shift in (0, 1)]
         far = max(reach(left, right), agreement.depth - 1, self._nested(left, right))
-        found = []
+        self.beyond = far > FARTHEST
+        far, found = min(far, 0 if self.beyond else far), []
         for steps, shift in PLACES:
             least = agreement.steps(max(steps, far + 1 + min(steps, 3) if far else 0), left, right)
             found.append((least, agreement.sizes(shift, left, right)))
@@ -157,8 +168,10 @@ class Judge:
             return 0
 
     def _envs(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> list[Env]:
-        free = self.prover.agreement.free(left, right)
-        return Domain(self.prover.subject.names, steps, sizes).envs(left, right, free)
+        domain = Domain(self.prover.subject.names, steps, sizes)
+        found = domain.envs(left, right, self.prover.agreement.free(left, right))
+        self.short |= domain.short
+        return found
 
     def _denied(
         self, left: MatrixExpr, right: MatrixExpr, last: int, sizes: Mapping[str, int], budget: Budget
