@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import derive
 from derive.cli.commands import cli
 from derive.errors import DeriveError
 
@@ -177,3 +178,11 @@ def test_a_condition_under_which_all_is_zero_is_none(run: Run) -> None:
     )
     assert run("verify", "quiet.cell", "-e", r"h_t = W^{t-1} h_{-1}").exit_code == 1
     assert run("verify", "quiet.cell", "-e", r"h_t = W^{t+1} h_{-1}").exit_code == 0
+
+
+def test_ranges_that_end_before_they_begin_are_named() -> None:
+    """At t = 0 the last sum would have one term less than none: the claim is not about that, and says so."""
+    claim = r"\sum_{m=0}^{t} L_m = L_0 + L_1 + \sum_{m=2}^{t} L_m"
+    found = derive.load("elman").verify(claim, ["time 0..T-1"], repair=False)
+    assert found.status == "checked"
+    assert "the range of m does not end before it begins" in found.readings[0].verdict.assumptions
