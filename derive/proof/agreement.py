@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
-from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, S, Symbol, Transpose
+from sympy import MatrixExpr, Symbol
 
-from derive.algebra.nodes import Scale, SumOver, T, Timed, t
-from derive.program import Program, operands, rebuild, references
+from derive.algebra.nodes import T, Timed, t
+from derive.program import Program, references
 from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.coefficients import Coefficients
 from derive.proof.field.bounded import SURE, Bounded
 from derive.proof.field.domain import Domain, Rows, Scalar
 from derive.proof.field.galois import Galois
@@ -40,7 +39,7 @@ class Agreement:
         self._worlds: dict[tuple[object, ...], Truth] = {}
         self.least = subject.normal.least_steps  # below it the model says nothing
         self.depth = _depth(subject.reading)
-        self._own = tuple(subject.reading.equations.values())
+        self._coefficients = Coefficients(subject.reading.equations.values())
         self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
@@ -62,11 +61,6 @@ class Agreement:
             if not any(c.subs(found).is_zero for c in factors):
                 return {s.name: n for s, n in found.items()}
         raise OutOfBudget("a coefficient is zero at all the sizes that were tried")
-
-    def _coefficients(self, symbols: Iterable[Symbol], *sides: MatrixExpr) -> Iterator[Expr]:
-        """Those of some sides and of the model, where they may vanish too, that depend on some symbols."""
-        for e in (*sides, *self._own):
-            yield from _factors(e, tuple(symbols))
 
     def symbols(self, shift: int) -> dict[Symbol, int]:
         """The sizes by their symbols."""
@@ -260,29 +254,6 @@ def _depth(program: Program) -> int:
             if isinstance(r, Timed) and r.offset is not None:
                 longest[r.name] = max(longest.get(r.name, 0), abs(r.offset))
     return sum(longest.values())
-
-
-@lru_cache(maxsize=4096)
-def _factors(e: MatrixExpr, symbols: tuple[Symbol, ...]) -> list[Expr]:
-    """The coefficients in it that depend on some symbols, those of equal terms added up."""
-    found = [x.coefficient for x in e.atoms(Scale)]
-    for total in e.atoms(MatAdd):
-        terms: dict[MatrixExpr, Expr] = {}
-        for c, rest in map(_bare, total.args):
-            terms[rest] = terms.get(rest, S.Zero) + c
-        found += [c.expand() for c in terms.values()] if len(terms) < len(total.args) else []
-    return [c for c in found if c.free_symbols & set(symbols)]
-
-
-def _bare(e: MatrixExpr) -> tuple[Expr, MatrixExpr]:
-    """All numbers in a product, in sums of it too, and what is left."""
-    if isinstance(e, Scale):
-        c, rest = _bare(e.arg)
-        return e.coefficient * c, rest
-    if isinstance(e, (SumOver, Transpose, MatMul, HadamardProduct)):
-        parts = [_bare(a) for a in operands(e)]
-        return prod((c for c, _ in parts), start=S.One), rebuild(e, [rest for _, rest in parts])
-    return S.One, e
 
 
 def _largest_difference(a: Rows, b: Rows) -> Entry | None:

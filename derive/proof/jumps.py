@@ -38,7 +38,7 @@ class Found:
 
 def rough(subject: Subject, *sides: MatrixExpr) -> list[Apply]:
     """The functions in a claim and in its model that jump or have a kink."""
-    found = {x for e in (*sides, *subject.reading.equations.values()) for x in e.atoms(Apply)}
+    found = subject.functions.union(*(e.atoms(Apply) for e in sides))
     return sorted((x for x in found if not x.function.smooth), key=str)
 
 

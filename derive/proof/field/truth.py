@@ -14,6 +14,7 @@ from sympy import MatrixExpr, Symbol
 
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.build import split
+from derive.algebra.functions import Apply
 from derive.algebra.nodes import Gradient, Jacobian, StepGradient, SumOver, T, is_reference, t
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.normal import passed_over
@@ -44,6 +45,11 @@ class Subject:
     def names(self) -> Program:
         """The program that knows every name."""
         return self.adjoint.program
+
+    @cached_property
+    def functions(self) -> frozenset[Apply]:
+        """The functions in the model's equations, with their arguments."""
+        return frozenset(x for e in self.reading.equations.values() for x in e.atoms(Apply))
 
     @cached_property
     def passed_over(self) -> frozenset[str]:
