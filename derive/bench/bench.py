@@ -104,7 +104,7 @@ def bench(
         UnsupportedError: no inputs suit the model.
     """
     chosen = choose(peers)
-    normal = model.normal
+    normal = model.options().normal
     if not normal.total:
         raise InputError("CELL", "a model with a loss", f"{normal.name}, which has none")
     if not normal.parameters:

@@ -156,3 +156,14 @@ def test_the_last_step() -> None:
     example = TANH.prove(Scale(T, FALSE_AT_THE_JUMP["step"][0]), Scale(T, ONE)).counterexample
     assert example is not None
     assert example.T == 1
+
+
+def test_a_jump_where_quantities_cancel_is_named() -> None:
+    """At x = 2, y = 1 it says 0 = 2; hardly a drawn value comes there but all zeros, where it is true."""
+    cell = derive.parse(
+        "cell two\ndims H\ninput x, y : H\nstate h : H\nh[t] = relu(x[t]) + h[t-1]\nloss[t] = norm2(h[t])\n"
+    )
+    claim = r"(\mathrm{relu}'(x_t-2y_t)+\mathrm{relu}'(2y_t-x_t))\odot x_t = x_t"
+    found = cell.verify(claim, ["time 0..T-1"], repair=False)
+    assert found.status == "checked"
+    assert "away from the jumps" in found.readings[0].verdict.assumptions[0]
