@@ -27,7 +27,7 @@ from derive.claims.reading.meanings import (
 from derive.claims.reading.progression import Progressions
 from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
-from derive.claims.text.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms
+from derive.claims.text.marks import binder_of, is_quotient, is_slice, is_transpose, prefix_of, signed_terms, trimmed
 from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
@@ -53,7 +53,7 @@ class Formula(Atoms, Progressions):
 
     def sum(self, row: Row, scope: Scope) -> Value:
         """The value of a sum of products."""
-        row = _trimmed(row)
+        row = trimmed(row)
         if not row:
             raise LatexError("something is missing here", 0)
         terms, dotted = self.progressions(self.terms(row), scope)
@@ -175,6 +175,9 @@ class Formula(Atoms, Progressions):
         if binder_of(node):
             return self.bound(row, at, scope)
         found = self.vocabulary.find(row, at, scope)
+        if found is not None and isinstance(node, Scripted) and self._is_power(node, found.match.sup, scope):
+            value, _ = self.factor((node.base,), 0, scope)
+            return self.scripted(value, node.sup or (), scope, node.at), at + 1
         if found is None and is_quotient(node):
             assert isinstance(node, Fraction)
             return self.quotient(node, row, at, scope)
@@ -209,6 +212,14 @@ class Formula(Atoms, Progressions):
                 raise self.unknown(node)
             return self.scripted(self.atom(node.base, scope), node.sup or (), scope, node.at), at + 1
         return self.atom(node, scope), at + 1
+
+    def _is_power(self, node: Scripted, above: Row, scope: Scope) -> bool:
+        """Is the number above L^2, which may be a step, a power?  The name by itself must be one too."""
+        sup = node.sup or ()
+        number = len(sup) == 1 and isinstance(sup[0], Leaf) and sup[0].kind == "number" and not above
+        if not number or node.sub or node.primes or self.vocabulary.find((node.base,), 0, scope) is None:
+            return False
+        return self.choices.choose("a number above a name is", {"a step": False, "a power": True})
 
     def _indexed(self, meaning: Meaning, above: Row, scope: Scope) -> tuple[Meaning, Row]:
         """W^⊤_{ij} is (W^⊤)_{ij}; a letter above a vector, h_t^j, counts its entries."""
@@ -285,13 +296,3 @@ class Formula(Atoms, Progressions):
             else:
                 found.append((sign, term))
         return found
-
-
-def _trimmed(row: Row) -> Row:
-    """Without spaces and punctuation at its ends."""
-    start, end = 0, len(row)
-    while start < end and is_leaf(row[start], "sep"):
-        start += 1
-    while end > start and is_leaf(row[end - 1], "sep"):
-        end -= 1
-    return row[start:end]

@@ -113,3 +113,13 @@ def signed_terms(row: Row) -> list[tuple[int, Row]]:
         start = at + 1
     terms.append((sign, row[start:]))
     return terms
+
+
+def trimmed(row: Row) -> Row:
+    """Without spaces and punctuation at its ends."""
+    start, end = 0, len(row)
+    while start < end and is_leaf(row[start], "sep"):
+        start += 1
+    while end > start and is_leaf(row[end - 1], "sep"):
+        end -= 1
+    return row[start:end]
