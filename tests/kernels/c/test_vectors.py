@@ -55,7 +55,7 @@ def _as(a: np.ndarray, dtype: str) -> np.ndarray:
 ACCURACY = r"""
 #include <stdio.h>
 int main(void) {
-    double most[3] = { 0, 0, 0 };
+    double most[4] = { 0, 0, 0, 0 };
     unsigned long long state = 1;
     for (long n = 0; n < 400000; ++n) {
         state = state * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -63,16 +63,17 @@ int main(void) {
         const double size = n % 3 == 0 ? 10.0 : n % 3 == 1 ? exp((u - 1) * 30) : LIMIT;
         state = state * 6364136223846793005ULL + 1442695040888963407ULL;
         const REAL z = (REAL)(size * (2 * ((double)(state >> 11) / 9007199254740992.0) - 1));
-        const long double true_values[3] = { tanhl(z), 1 / (1 + expl(-(long double)z)), expl(z) };
-        const REAL values[3] = { CELL_tanh(z), CELL_sigmoid(z), CELL_exp(z) };
-        for (int k = 0; k < 3; ++k) {
+        const long double above = (z > 0 ? z : 0) + log1pl(expl(-fabsl((long double)z)));
+        const long double true_values[4] = { tanhl(z), 1 / (1 + expl(-(long double)z)), expl(z), above };
+        const REAL values[4] = { CELL_tanh(z), CELL_sigmoid(z), CELL_exp(z), CELL_softplus(z) };
+        for (int k = 0; k < 4; ++k) {
             const REAL near = (REAL)true_values[k];
             const long double unit = (long double)NEXT(FABS(near), INFINITY) - (long double)FABS(near);
             const double off = (double)(fabsl((long double)values[k] - true_values[k]) / unit);
             if (FABS(near) > LEAST && FABS(near) < MOST && off > most[k]) most[k] = off;
         }
     }
-    printf("%.3f %.3f %.3f\n", most[0], most[1], most[2]);
+    printf("%.3f %.3f %.3f %.3f\n", most[0], most[1], most[2], most[3]);
     printf("%g %g %g %g %g %g\n", (double)CELL_tanh(NAN), (double)CELL_tanh(INFINITY), (double)CELL_tanh((REAL)-0.0),
         (double)CELL_exp(-INFINITY), (double)CELL_exp(INFINITY), (double)CELL_sigmoid(-INFINITY));
     return 0;
@@ -87,9 +88,10 @@ WORDS = ("REAL", "NEXT", "FABS", "LIMIT", "LEAST", "MOST")
 
 @pytest.mark.parametrize(("dtype", "most"), [("float64", 3.0), ("float32", 4.0)])
 def test_functions_are_accurate(dtype: str, most: float, tmp_path: Path) -> None:
-    """tanh, sigmoid and exp against long double, in units in the last place; and what is special."""
+    """tanh, sigmoid, exp and softplus against long double, in units in the last place; and what is special."""
     needs("gcc")
-    source = "cell accuracy\ndims H\ninput x : H\ny[t] = tanh(x[t]) + sigmoid(x[t]) + exp(x[t])\nloss[t] = sum(y[t])\n"
+    functions = " + ".join(f"{name}(x[t])" for name in ("tanh", "sigmoid", "exp", "softplus"))
+    source = f"cell accuracy\ndims H\ninput x : H\ny[t] = {functions}\nloss[t] = sum(y[t])\n"
     files = derive.parse(source).code("c", dtype)
     program = ACCURACY
     for word, text in [("CELL", "accuracy"), *zip(WORDS, LIMITS[dtype], strict=True)]:
