@@ -160,13 +160,13 @@ class Program:
                 todo.extend(r.name for r in references(self.equations[name]))
         return seen
 
-    def restrict(self, wanted: Iterable[str]) -> Program:
-        """The program without the equations that none of the wanted names needs."""
+    def restrict(self, wanted: Iterable[str], given: bool = False) -> Program:
+        """The program without the equations that none of the wanted names needs; all that is `given` may stay."""
         live = self.live(wanted)
         return replace(
             self,
             equations={n: e for n, e in self.equations.items() if n in live},
-            variables={n: v for n, v in self.variables.items() if n in live},
+            variables={n: v for n, v in self.variables.items() if n in live or (given and v.given)},
         )
 
 

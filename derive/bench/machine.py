@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
 
 from derive.kernels import build
+from derive.model.doctor import blas, package_version
 
 PACKAGES = ("derive", "numpy", "torch", "jax", "jaxlib")
 TELLING = ("sse2", "avx", "avx2", "fma", "avx512f", "amx_tile", "asimd", "sve")  # the vectors that kernels may use
@@ -26,8 +26,8 @@ def describe(threads: int) -> dict[str, object]:
         "python": platform.python_version(),
         "compiler": f"{compilers[0].name}: {compilers[0].version}" if compilers else None,
         "flags": " ".join(build.default_flags()) if compilers else None,
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "blas": _blas(),
+        "packages": {name: version for name in PACKAGES if (version := package_version(name))},
+        "blas": blas(),
     }
 
 
@@ -67,17 +67,3 @@ def _field(*names: str) -> str:
         if name.strip() in names:
             return value.strip()
     return ""
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _blas() -> str:
-    import numpy as np
-
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"{blas.get('name', 'BLAS unknown')} {blas.get('version', '')}".strip()

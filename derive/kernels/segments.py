@@ -14,14 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Expr, MatAdd, MatrixExpr, S, Symbol
+from sympy import MatrixExpr, S, Symbol
 
 from derive.algebra import build as b
-from derive.algebra.nodes import Scale, SumOver, T, Timed, is_reference
+from derive.algebra.nodes import Scale, T, Timed, is_reference
 from derive.errors import UnsupportedError
 from derive.kernels.arrays import initial_groups
 from derive.kernels.entry import advance, check_wrt, forward, vjp
 from derive.kernels.options import Options
+from derive.kernels.sums import check_linear, is_sum, terms
 from derive.program import ONCE, SHARED, Builder, Program, Variable, operands, rebuild, references
 
 HELP = "leave `checkpoint` and `truncate` out"
@@ -96,14 +97,17 @@ def segment(normal: Program) -> Segment:
     for name, e in normal.equations.items():
         if name != normal.total:
             out.define(name, _moved(e, states, total_steps))
+    found = list(terms(normal, normal.total, "t")) if normal.total else []
     parts = []
-    for base, terms in zip(("steps_loss", "once_loss"), _parts(normal), strict=True):
-        parts.append(out.fresh(base) if terms else "")
-        if terms:
+    for base, over_steps in (("steps_loss", True), ("once_loss", False)):
+        part = [e for e in found if is_sum(e, "t") == over_steps]
+        parts.append(out.fresh(base) if part else "")
+        if part:
             out.declare(Variable(parts[-1], "result", (S.One, S.One), SHARED))
-            out.define(parts[-1], _moved(b.add(*terms), states, total_steps))
-    program = trimmed(out.program(outputs=(*normal.outputs, *filter(None, parts))), (s.name for s in states.values()))
-    _check_sums(program, parts[0])
+            out.define(parts[-1], _moved(b.add(*part), states, total_steps))
+    program = out.program(outputs=(*normal.outputs, *filter(None, parts)))
+    program = program.restrict([*program.outputs, *(s.name for s in states.values())], given=True)
+    check_linear(program, parts[:1], "t", f"segments of steps need a loss that is linear in its sums over them: {HELP}")
     used = any(e.has(total_steps) for e in program.equations.values())
     name = f"{normal.name}_segment"
     program = replace(program, name=name, sizes=(*normal.sizes, *[total_steps] * used))
@@ -121,16 +125,6 @@ def _state(out: Builder, normal: Program, name: str, depth: int) -> State:
     out.variables[state] = replace(v, name=state, role="state", initial=tuple(initial), onehot=False)
     given = tuple(groups.index(i) if i else None for i in known)
     return State(state, name if v.initial else "", depth, given, len(v.initial))
-
-
-def trimmed(program: Program, states: Iterable[str]) -> Program:
-    """Without equations that neither the outputs nor these states need; all that is given stays."""
-    live = program.live([*program.outputs, *states])
-    return replace(
-        program,
-        equations={n: e for n, e in program.equations.items() if n in live},
-        variables={n: v for n, v in program.variables.items() if v.given or n in live},
-    )
 
 
 def _boundary(out: Builder, state: str, v: Variable, k: int) -> str:
@@ -173,52 +167,6 @@ def _moved(e: MatrixExpr, states: Mapping[str, State], total_steps: Symbol) -> M
     if isinstance(e, Scale):
         return Scale(e.coefficient.xreplace({T: total_steps}), _moved(e.arg, states, total_steps))
     return rebuild(e, (_moved(a, states, total_steps) for a in operands(e))) if operands(e) else e
-
-
-def _parts(normal: Program) -> tuple[list[MatrixExpr], list[MatrixExpr]]:
-    """The terms of the loss that are sums over the steps, and those that count once."""
-    steps: list[MatrixExpr] = []
-    once: list[MatrixExpr] = []
-
-    def take(c: Expr, e: MatrixExpr, axes: str) -> None:
-        """c times the sum of e over some axes."""
-        k, e = b.split(e)
-        if isinstance(e, MatAdd):
-            for a in e.args:
-                take(c * k, a, axes)
-        elif isinstance(e, SumOver) and not set(e.axes) & set(axes):
-            take(c * k, e.arg, axes + e.axes)
-        elif is_reference(e) and not normal[e.name].timed and _sums_steps(normal, e.name):
-            take(c * k, normal.equations[e.name], axes)
-        else:
-            (steps if "t" in axes else once).append(
-                b.scale(c * k, SumOver(e, "".join(sorted(axes, reverse=True))) if axes else e)
-            )
-
-    if normal.total:
-        take(S.One, normal.equations[normal.total], "")
-    return steps, once
-
-
-def _sums_steps(normal: Program, name: str) -> bool:
-    """Does a value that has no steps hold a sum over them?"""
-    live = [n for n in normal.live([name]) if n in normal.equations and not normal[n].timed]
-    return any(_holds_sum(normal.equations[n]) for n in live)
-
-
-def _check_sums(program: Program, steps: str) -> None:
-    """Of the sums over the steps the loss must be linear: a segment does not know the others'.
-
-    Raises:
-        UnsupportedError: it is not.
-    """
-    for name, e in program.equations.items():
-        if name != steps and _holds_sum(e):
-            raise UnsupportedError(f"segments of steps need a loss that is linear in its sums over the steps: {HELP}")
-
-
-def _holds_sum(e: MatrixExpr) -> bool:
-    return (isinstance(e, SumOver) and "t" in e.axes) or any(map(_holds_sum, operands(e)))
 
 
 class SegmentPlan:

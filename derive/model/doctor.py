@@ -39,7 +39,7 @@ PROGRAMS = {
 def findings() -> list[Finding]:
     """Every tool, found or not."""
     found = [Finding("python", platform.python_version(), "everything")]
-    found += [Finding(name, _version(name), use) for name, use in PACKAGES.items()]
+    found += [Finding(name, package_version(name), use) for name, use in PACKAGES.items()]
     for c in compilers() or (None,):
         used = "compiling C kernels" if c else f"compiling C kernels: {HELP}"
         found.append(Finding("C compiler", f"{c.name}: {c.version}" if c else "", used))
@@ -48,19 +48,21 @@ def findings() -> list[Finding]:
     for name, (programs, use) in PROGRAMS.items():
         paths = [p for p in map(shutil.which, programs) if p]
         found.append(Finding(name, paths[0] if paths else "", use))
-    found.append(Finding("BLAS", _blas(), "large products"))
+    found.append(Finding("BLAS", blas(), "large products"))
     return found
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """The version of an installed package, "" if it is not."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
 
 
-def _blas() -> str:
+def blas() -> str:
+    """The library behind NumPy's products, with its version."""
     import numpy as np
 
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{found.get('name', 'unknown')} {found.get('version', '')}".strip()

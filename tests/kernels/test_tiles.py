@@ -8,6 +8,7 @@ import pytest
 from derive.kernels.lowering.statements import Accumulate, Impulse, Loop, Pack, Product, Tile
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
+from tests.kernels.test_segments import same
 
 
 @pytest.mark.parametrize("name", [*CATALOGUE, *FEATURES])
@@ -25,12 +26,7 @@ def test_many_tiles_give_what_whole_arrays_give(name: str) -> None:
     if m.normal.total:
         pairs.append((fast.value_and_grad(*given), slow.value_and_grad(*given)))
     for got, expected in pairs:
-        if expected.loss is not None:
-            assert np.isclose(got.loss, expected.loss, rtol=1e-11)
-        for group, found in expected.groups().items():
-            for key, a in found.items():
-                error = np.abs(got.groups()[group][key] - a).max(initial=0.0)
-                assert error <= 1e-11 * max(1.0, np.abs(a).max(initial=0.0)), (group, key)
+        same(got, expected, 1e-11)
 
 
 def test_a_tile_holds_what_goes_with_its_loop() -> None:
