@@ -104,6 +104,14 @@ def test_a_penalty_counts_once() -> None:
         agree(threaded(m, 3), plain, arrays(plain, steps=4, batch=batch))
 
 
+@pytest.mark.parametrize("options", [{"checkpoint": 2}, {"checkpoint": True}], ids=str)
+def test_a_penalty_counts_once_in_a_segment(options: dict[str, Any]) -> None:
+    """The loss of a segment is an output, whose cotangent only the first part is given where it counts once."""
+    m = derive.parse(PENALTY)
+    plain = m.compile()
+    agree(threaded(m, 3, **options), plain, arrays(plain, steps=5, batch=5))
+
+
 def test_a_sum_over_the_sequences_stays_the_total() -> None:
     found = rows(model("lstm").normal)
     assert found.total is None

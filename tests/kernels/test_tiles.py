@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sympy import Symbol
 
-from derive.kernels.lowering.statements import Accumulate, Impulse, Loop, Pack, Product, Tile
+from derive.kernels.lowering.statements import Accumulate, Impulse, Loop, Map, Pack, Product, Tile
+from derive.kernels.lowering.tiles import tiles
+from derive.kernels.lowering.trees import Buffer, Leaf
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
 from tests.kernels.test_segments import same
@@ -53,3 +56,41 @@ def test_what_reads_later_steps_waits_for_the_whole_loop() -> None:
     schedule = model("bidirectional").compile("c").schedules["forward"]
     for tile in (t for t in schedule.statements if isinstance(t, Tile)):
         assert sum(isinstance(s, Loop) for s in tile.body) == 1
+
+
+# the rule on rows, on statements made by hand: no cell of ours asks for what it forbids
+
+
+def buffer(name: str, before: int = 0) -> Buffer:
+    return Buffer(name, name, ("H",), (Symbol("H"),), steps=True, batch=True, before=before, after=before)
+
+
+def tiled(direction: int, written: str, read: str, first: bool) -> bool:
+    """Does a statement that reads rows of `a` from `read` on go with a loop that writes row `written`?"""
+    a, x, y = buffer("a", 2), buffer("x"), buffer("y")
+    step = Map(Leaf(a, written), (), Leaf(x, "t"))
+    loop = Loop(direction, (step,))
+    whole = Map(Leaf(y), (), Leaf(a, (read, f"T + {read}" if read != "0" else "T")))
+    found = tiles((whole, loop) if first else (loop, whole), {b.code: b for b in (a, x, y)})
+    return any(isinstance(s, Tile) for s in found)
+
+
+@pytest.mark.parametrize(
+    ("direction", "written", "read", "first", "joins"),
+    [
+        (1, "t + 1", "1", False, True),  # what the step wrote
+        (1, "t + 1", "0", False, True),  # what the step before it wrote
+        (1, "t + 1", "2", False, False),  # what the next step writes, perhaps in the next tile
+        (-1, "t + 1", "2", False, True),
+        (-1, "t + 1", "0", False, False),
+        (1, "t + 1", "1", True, True),
+        (1, "t + 1", "2", True, True),  # before the loop writes it: a later tile's
+        (1, "t + 1", "0", True, False),  # an earlier tile has written over it
+        (-1, "t + 1", "0", True, True),
+        (-1, "t + 1", "2", True, False),
+    ],
+)
+def test_only_what_keeps_its_order_goes_with_a_loop(
+    direction: int, written: str, read: str, first: bool, joins: bool
+) -> None:
+    assert tiled(direction, written, read, first) == joins
