@@ -186,7 +186,7 @@ class Model:
             sizes: sizes fixed at generation time, T and B included; the others are read off the arrays.
             wrt: the gradients wanted, all by default; what is not wanted is not computed.
             checkpoint: keep the states of every so many steps only (True: √T) and compute the others again: the same
-                gradients in less memory and up to 1.4 times the time.
+                gradients in less memory and 1.1 to 1.3 times the time, a little more for very small networks.
             truncate: truncated backpropagation through time: what comes before a segment of so many steps counts as
                 constant for it; the exact gradient of that graph.
             threads: for "c": share out the sequences among so many threads, with OpenMP; worth it from a few

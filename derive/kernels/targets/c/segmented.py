@@ -54,9 +54,6 @@ class Passed:
     differentiated: bool
     wanted: bool
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.state, name)
-
 
 class SegmentedPrinter(Printer):
     """The texts of a kernel that runs segment by segment."""
