@@ -155,9 +155,9 @@ class Reader:
         side = sides[0]
 
         def again(row: Row) -> Judgement:
-            return self.judge.judge(self._search((replace(side, right=row),), make, scope))
+            return self.judge.anew().judge(self._search((replace(side, right=row),), make, scope))
 
-        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.equation, self.stage.clock.single)
+        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, self.stage.clock.single)
         repair = repairer.repair(side.left, side.right, _plans(found))
         return replace(judgement, repair=repair)
 

@@ -49,11 +49,17 @@ def check_size(*sides: Basic) -> None:
 
 
 class Budget:
-    """Seconds that may be spent from now on."""
+    """Seconds that may be spent from now on, and no more than what another budget has left."""
 
-    def __init__(self, seconds: float = SECONDS):
+    def __init__(self, seconds: float = SECONDS, within: Budget | None = None):
         self.seconds = seconds
         self._end = monotonic() + seconds
+        if within is not None and within._end < self._end:
+            self.seconds, self._end = within.seconds, within._end
+
+    def shorten(self, seconds: float) -> None:
+        """No more than these from now on."""
+        self._end = min(self._end, monotonic() + seconds)
 
     def spend(self) -> None:
         """Called often.

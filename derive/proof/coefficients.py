@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import prod
 
-from sympy import Expr, HadamardProduct, MatAdd, MatMul, MatrixExpr, S, Symbol, Transpose
+from sympy import (
+    Basic,
+    Expr,
+    HadamardProduct,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    S,
+    Symbol,
+    Transpose,
+    preorder_traversal,
+)
 
 from derive.algebra.nodes import Scale, SumOver
 from derive.program import operands, rebuild
@@ -18,28 +29,29 @@ class Coefficients:
 
     def __init__(self, own: Iterable[MatrixExpr]):
         self.own = tuple(own)
-        self._known: dict[object, tuple[MatrixExpr, list[Expr]]] = {}
+        self._known: dict[int, tuple[MatrixExpr, list[tuple[Expr, set[Basic]]]]] = {}
 
     def __call__(self, symbols: Iterable[Symbol], *sides: MatrixExpr) -> Iterator[Expr]:
         """The coefficients that depend on some symbols."""
-        wanted = tuple(symbols)
+        wanted = set(symbols)
         for e in (*sides, *self.own):
-            key = id(e), wanted  # whether two sums are equal takes longer to find out
-            if key not in self._known:
+            if id(e) not in self._known:  # whether two sums are equal takes longer to find out
                 self._known = self._known if len(self._known) < MOST_KNOWN else {}
-                self._known[key] = e, _factors(e, wanted)
-            yield from self._known[key][1]
+                self._known[id(e)] = e, [(c, c.free_symbols) for c in _factors(e)]
+            yield from (c for c, found in self._known[id(e)][1] if found & wanted)
 
 
-def _factors(e: MatrixExpr, symbols: tuple[Symbol, ...]) -> list[Expr]:
-    """The coefficients in it that depend on some symbols, those of equal terms added up."""
-    found = [x.coefficient for x in e.atoms(Scale)]
-    for total in e.atoms(MatAdd):
-        terms: dict[MatrixExpr, Expr] = {}
-        for c, rest in map(_bare, total.args):
-            terms[rest] = terms.get(rest, S.Zero) + c
-        found += [c.expand() for c in terms.values()] if len(terms) < len(total.args) else []
-    return [c for c in found if c.free_symbols & set(symbols)]
+def _factors(e: MatrixExpr) -> list[Expr]:
+    """The coefficients in it that are no numbers, those of equal terms added up."""
+    parts = list(preorder_traversal(e))
+    found = [x.coefficient for x in parts if isinstance(x, Scale)]
+    for total in parts:
+        if isinstance(total, MatAdd):
+            terms: dict[MatrixExpr, Expr] = {}
+            for c, rest in map(_bare, total.args):
+                terms[rest] = terms.get(rest, S.Zero) + c
+            found += [c.expand() for c in terms.values()] if len(terms) < len(total.args) else []
+    return [c for c in dict.fromkeys(found) if c.free_symbols]
 
 
 def _bare(e: MatrixExpr) -> tuple[Expr, MatrixExpr]:

@@ -32,12 +32,20 @@ class Prover:
     def agreement(self) -> Agreement:
         return Agreement(self.subject)
 
-    def prove(self, left: MatrixExpr, right: MatrixExpr, seconds: float = SECONDS, thorough: bool = True) -> Verdict:
+    def prove(
+        self,
+        left: MatrixExpr,
+        right: MatrixExpr,
+        seconds: float = SECONDS,
+        thorough: bool = True,
+        within: Budget | None = None,
+    ) -> Verdict:
         """The verdict on left = right, for every T and every size.
 
         A free t stands for any step of the sequence.
 
         Args:
+            within: what else limits the time.
             thorough: look at larger T and sizes too where no proof is found, and at both sides written out.
         """
         try:
@@ -55,4 +63,4 @@ class Prover:
             wrong = [str(error)]
         if wrong:
             return Verdict(Status.ILL_FORMED, wrong[0], tried=tuple(wrong[1:]))
-        return Case(self.reader, self.agreement, (left, right), Budget(seconds), thorough, least).verdict()
+        return Case(self.reader, self.agreement, (left, right), Budget(seconds, within), thorough, least).verdict()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from click.testing import CliRunner, Result
+from sympy import Symbol
 
 import derive
+from derive.claims.verdict.domain import Domain
 from derive.cli.commands import cli
 from derive.errors import DeriveError
 
@@ -186,3 +189,30 @@ def test_ranges_that_end_before_they_begin_are_named() -> None:
     found = derive.load("elman").verify(claim, ["time 0..T-1"], repair=False)
     assert found.status == "checked"
     assert "the range of m does not end before it begins" in found.readings[0].verdict.assumptions
+
+
+HOSTILE = (
+    r"\sum_a \sum_b \sum_c \sum_d \sum_e \sum_f L_a L_b L_c L_d L_e L_f = L^6",
+    (
+        r"\frac{\partial L}{\partial h_t} = \sum_{a=0}^{T-1} \sum_{b=0}^{T-1} \sum_{c=0}^{T-1} \sum_{d=0}^{T-1} "
+        r"\sum_{e=0}^{T-1} \sum_{f=0}^{T-1} \frac{\partial L_f}{\partial h_a} L_b L_c L_d L_e"
+    ),
+)
+
+
+@pytest.mark.parametrize("tex", HOSTILE)
+def test_hostile_claims_end(tex: str) -> None:
+    """All readings share one limit, and so do all candidates for a repair; 8 and 4 seconds, and what is under way."""
+    start = perf_counter()
+    judgement = derive.load("elman").verify(tex)
+    assert perf_counter() - start < 18
+    assert judgement.status in ("open", "refuted")
+
+
+def test_the_place_of_an_entry_may_be_a_product() -> None:
+    program = derive.load("elman").program
+    a, H = Symbol("a", integer=True), next(s for s in program.sizes if s.name == "H")
+    domain = Domain(program, 3, {"I": 2, "H": 3, "O": 4})
+    assert domain.integer(a * H + 1, {a: 2, H: 3}) == 7
+    assert domain.integer(a**2 - a, {a: 3}) == 6
+    assert domain.integer(2 * a - 1, {a: 3}) == 5

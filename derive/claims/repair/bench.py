@@ -25,7 +25,6 @@ from derive.proof.prove import Prover
 
 NEAR = 4  # nodes that a name or a function with its argument takes, and one to look ahead
 STEPS = 4  # T: the order of a product of two factors shows from 3 on
-SECONDS = 10.0
 Numbers = tuple[object, ...]
 Option = TypeVar("Option")
 TROUBLE = (DeriveError, OutOfBudget, ZeroDivisionError, KeyError, TypeError, RecursionError)
@@ -108,14 +107,15 @@ class Bench:
         choices: Mapping[str, str],
         single: bool,
         outline: Outline,
+        budget: Budget,
     ):
-        self.prover, self.printed = prover, left
+        self.prover, self.printed, self.budget = prover, left, budget
         formula = make(Preset(preset=choices))
         self.formula = Remembering(**{f: getattr(formula, f) for f in formula.__dataclass_fields__})
         self.left = v.as_array(self.formula.sum(left, Scope()))
         steps, sizes = 1 if single else STEPS, prover.agreement.sizes(0)
-        self.domain = Domain(prover.subject.names, steps, sizes)
-        self.truth = prover.agreement.field_at(steps, sizes, Budget(SECONDS))
+        self.domain = Domain(prover.subject.names, steps, sizes, budget.spend)
+        self.truth = prover.agreement.field_at(steps, sizes, budget)
         self.closed = self.is_closed(right, outline)
         self.base = self.value(right)
         self.envs = self._envs(self.left if self.base is None else self.base) or self._envs(self.left)
@@ -135,7 +135,12 @@ class Bench:
         return outline.time_letters(row) <= own | outline.bound_letters(row)
 
     def value(self, row: Row) -> MatrixExpr | None:
-        """What a candidate is; None where it has no meaning, or another shape than the left side."""
+        """What a candidate is; None where it has no meaning, or another shape than the left side.
+
+        Raises:
+            OutOfBudget: the time for all candidates is up.
+        """
+        self.budget.spend()
         self.formula.used.clear()
         try:
             _, right = v.sides(self.left, self.formula.sum(row, Scope()), self.formula.choices)

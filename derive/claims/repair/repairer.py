@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import combinations
 from time import monotonic
-
-from sympy import MatrixExpr
 
 from derive.claims.reading.clock import NoIndex
 from derive.claims.reading.formula import Formula
@@ -26,8 +25,10 @@ from derive.claims.text.patterns import TIME
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters, rewritten
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted
-from derive.claims.verdict.verdicts import TRUE, Judged, Judgement, Outcome, Repair
+from derive.claims.verdict.judge import Judge
+from derive.claims.verdict.verdicts import TRUE, Judgement, Outcome, Repair
 from derive.errors import DeriveError
+from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
 
 SECONDS = 4.0
@@ -45,20 +46,19 @@ class Repairer:
     vocabulary: Vocabulary
     make: Callable[[Choices], Formula]
     judged_row: Callable[[Row], Judgement]
-    judged: Callable[[MatrixExpr, MatrixExpr], Judged]
+    judge: Callable[[], Judge]
     single: bool = False
-    end: float = 0.0  # of the search, on the monotonic clock
+    budget: Budget = field(default_factory=lambda: Budget(SECONDS))  # of the search
 
     def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
         """The nearest true equation that is found in time."""
-        self.end = monotonic() + SECONDS
         outline = Outline(self.vocabulary)
         library = self._library(left, right, outline)
         edits = sorted(single_edits(right, outline, library), key=lambda e: e.rank)
         benches = []
         for choices in readings:
             try:
-                benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline))
+                benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline, self.budget))
             except (*TROUBLE, LatexError, NoIndex, DeriveError):
                 continue
         if benches and benches[0].base is None:  # shapes do not fit: what changes them goes first
@@ -75,7 +75,7 @@ class Repairer:
                 start, hits = monotonic(), list[tuple[Judgement, Candidate]]()
                 for hit in self._hits(bench, stage(bench)):
                     if not hits:  # a few more may be as near
-                        self.end = min(self.end, monotonic() + max(AFTER, monotonic() - start))
+                        self.budget.shorten(max(AFTER, monotonic() - start))
                     hits.append(hit)
                     if len(hits) >= MOST_HITS:
                         break
@@ -87,17 +87,20 @@ class Repairer:
         """The left side with what is derived for it."""
         for bench in benches:
             for left, right in derived(bench.left, self.prover.subject):
-                judgement = self.judged(left, right)
+                judgement = self.judge().equation(left, right)
                 if judgement.outcome in TRUE:
                     return Repair(shown(left, right, self.prover.subject), (WORDS,), judgement.outcome)
         return None
 
     def _hits(self, bench: Bench, candidates: Iterable[Candidate]) -> Iterator[tuple[Judgement, Candidate]]:
-        """The candidates that are true."""
+        """The candidates that are true, of those that are looked at in time."""
+        with suppress(OutOfBudget):
+            yield from self._true(bench, candidates)
+
+    def _true(self, bench: Bench, candidates: Iterable[Candidate]) -> Iterator[tuple[Judgement, Candidate]]:
         seen, outline = set[str](), Outline(self.vocabulary)
         for row, words in candidates:
-            if monotonic() > self.end:
-                return
+            self.budget.spend()
             value = bench.value(row) if bench.closed or bench.is_closed(row, outline) else None
             if value is None or value == bench.left or bench.numbers(value) != bench.wanted or not bench.agrees(value):
                 continue

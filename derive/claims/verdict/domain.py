@@ -5,23 +5,29 @@ A derivative at a step after the last is zero, so that what it is multiplied wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import product
 from math import prod
 
-from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Symbol, Transpose
+from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Poly, Symbol, Transpose
 
 from derive.algebra.bound import Bound, OrderedProduct
 from derive.algebra.nodes import Delta, Diag, Entry, Gradient, Jacobian, Pad, Reshape, Scale, StepGradient, T, Timed, t
 from derive.errors import DeriveError
 from derive.program import Program, operands
 from derive.proof.budget import OutOfBudget
+from derive.proof.field.world import linear
 
 Env = dict[Symbol, int]
 LINEAR = (Transpose, Diag, Entry, Reshape)  # of one operand
 MOST = 3_000  # values of all free indices together
 LATE = 3  # from this T on every sum that is meant has terms somewhere
-MOST_TRIED, MOST_LOOKED = 20_000, 100_000  # values that are looked at, sums and products that are
+MOST_TRIED = 20_000  # values that are looked at
+
+
+def nothing() -> None:
+    """What a domain calls often where its caller has no limit of time."""
 
 
 class NoValue(DeriveError):
@@ -36,9 +42,8 @@ def is_power(p: OrderedProduct) -> bool:
 class Domain:
     """The values of free indices at one T and set of sizes."""
 
-    def __init__(self, program: Program, steps: int, sizes: Mapping[str, int]):
-        self.program, self.steps, self.sizes = program, steps, sizes
-        self.count = 0
+    def __init__(self, program: Program, steps: int, sizes: Mapping[str, int], spend: Callable[[], None] = nothing):
+        self.program, self.steps, self.sizes, self.spend = program, steps, sizes, spend
         self.powers: frozenset[str] = frozenset()
         self.short: set[str] = set()  # indices whose ranges end before they begin at values that were left out
         self._fixed: Env = {T: steps, **{s: sizes[s.name] for s in program.sizes}}
@@ -92,7 +97,11 @@ class Domain:
         return not any(self._is_after(r, env) for r in times)
 
     def integer(self, e: Expr, env: Env) -> int:
-        return int(e.xreplace({s: Integer(n) for s, n in env.items()}))
+        known = _linear(e)
+        if known is None:
+            return int(e.xreplace({s: Integer(n) for s, n in env.items()}))
+        pairs, constant = known
+        return sum(c * env[s] for s, c in pairs) + constant
 
     def has_value(self, e: MatrixExpr, env: Env, inside: bool = False) -> bool:
         """Are all indices in range?  `inside` a sum or product a range that ends before it begins is an empty one.
@@ -114,9 +123,7 @@ class Domain:
                 return zero or all(self.has_value(a, env, inside) for a in operands(e))
             case Bound():
                 low, high = self.integer(e.low, env), self.integer(e.high, env)
-                self.count += 1
-                if self.count > MOST_LOOKED:
-                    raise OutOfBudget("sums are nested too deeply")
+                self.spend()
                 if high < low - 1 and str(e.index) in self.powers:
                     if inside:
                         raise NoValue("a power inside a sum is negative at some of its terms: an inverse is not read")
@@ -167,6 +174,14 @@ class Domain:
             return any(self._is_zero(a, env) for a in operands(e))
         arguments = operands(e)
         return isinstance(e, LINEAR) and self._is_zero(arguments[0], env)
+
+
+@cache
+def _linear(e: Expr) -> tuple[tuple[tuple[Symbol, int], ...], int] | None:
+    """Coefficients of symbols and a constant; None where two symbols are multiplied, as in the place of an entry."""
+    if e.free_symbols and not (e.is_polynomial() and Poly(e).total_degree() == 1 and Poly(e).domain.is_ZZ):
+        return None
+    return linear(e)
 
 
 def _entry_indices(e: MatrixExpr) -> set[Symbol]:

@@ -22,7 +22,7 @@ from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
 
 PLACES = ((3, 0), (4, 1), (2, 1), (1, 0))  # T, and the order of the sizes
-SECONDS = 8.0  # for one reading
+SECONDS = 8.0  # for all readings of a claim
 FARTHEST = 64  # steps between what an equation names
 MOST_NESTED = 12  # steps that nested sums are looked for at
 Pair = tuple[MatrixExpr, MatrixExpr]
@@ -51,12 +51,17 @@ def turned(e: MatrixExpr) -> MatrixExpr:
 
 @dataclass
 class Judge:
-    """Judges equations about one model."""
+    """Judges equations about one model; all that one judge is asked has to be done in its time."""
 
     prover: Prover
     single: bool = False  # is the sequence one step long?
+    budget: Budget = field(default_factory=lambda: Budget(SECONDS))
     beyond: bool = False  # does it name steps that are too far apart to be evaluated?
     short: set[str] = field(default_factory=set)  # indices whose ranges end before they begin where nothing is asked
+
+    def anew(self) -> Judge:
+        """One that has half the time, for another claim."""
+        return Judge(self.prover, self.single, Budget(SECONDS / 2))
 
     def judge(self, found: Search[tuple[Pair, ...]]) -> Judgement:
         """The verdict on a claim with several readings."""
@@ -103,7 +108,8 @@ class Judge:
             return Verdict(Status.OPEN, str(error) or type(error).__name__)
 
     def _judged(self, left: MatrixExpr, right: MatrixExpr) -> Verdict:
-        budget, instances = Budget(SECONDS), list[Instance]()
+        budget, instances = self.budget, list[Instance]()
+        budget.spend()
         self.short = set[str]()
         for steps, sizes in self._places(left, right):
             envs = self._envs(left, right, steps, sizes)
@@ -168,7 +174,7 @@ class Judge:
             return 0
 
     def _envs(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> list[Env]:
-        domain = Domain(self.prover.subject.names, steps, sizes)
+        domain = Domain(self.prover.subject.names, steps, sizes, self.budget.spend)
         found = domain.envs(left, right, self.prover.agreement.free(left, right))
         self.short |= domain.short
         return found
@@ -205,7 +211,7 @@ class Judge:
             return None
         to_t: dict[Symbol, Symbol] = dict.fromkeys(free, t)
         left, right = left.xreplace(to_t), right.xreplace(to_t)
-        verdict = self.prover.prove(left, right, SECONDS, thorough=False)
+        verdict = self.prover.prove(left, right, thorough=False, within=self.budget)
         return verdict if verdict.status in (Status.PROVED, Status.REFUTED) else None
 
     def _at_every_step(self, left: MatrixExpr, right: MatrixExpr, k: Symbol) -> bool:
