@@ -10,7 +10,7 @@ from derive.errors import ToolError
 from derive.kernels.gradcheck import SHAPES, check
 from derive.kernels.report import Report
 from derive.kernels.runtime import Kernel
-from derive.kernels.targets import TARGETS
+from derive.kernels.targets import PLAIN
 from derive.model.model import Model
 from derive.model.paper import LAST, Paper, paper, plan
 from derive.proof.derivation import DerivationProof, prove_derivation, work_of
@@ -48,7 +48,7 @@ class Outcome:
         }
 
 
-def samples(targets: Iterable[str] = tuple(TARGETS), sets: int = SETS) -> int:
+def samples(targets: Iterable[str] = PLAIN, sets: int = SETS) -> int:
     """How many samples the checks of one cell take, for progress bars."""
     return len(tuple(targets)) * (sets + len(SHAPES) - 1)
 
@@ -61,7 +61,7 @@ def work(model: Model) -> int:
 def write_kernels(model: Model, folder: Path) -> list[Path]:
     """Write kernels of a model into folder/<cell>/."""
     contents: dict[str, str] = {}
-    for target in TARGETS:
+    for target in PLAIN:
         contents |= model.code(target)
     return _write(contents, folder / model.name)
 
@@ -91,7 +91,7 @@ def _write(contents: Mapping[str, str], folder: Path) -> list[Path]:
 def check_all(
     model: Model,
     outcome: Outcome,
-    targets: Iterable[str] = tuple(TARGETS),
+    targets: Iterable[str] = PLAIN,
     dtype: str = "float64",
     sets: int = SETS,
     progress: Callable[[], None] = lambda: None,
