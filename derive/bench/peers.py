@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from derive.bench.data import Data, Truth
-from derive.bench.jax_text import jax_text
-from derive.bench.prepare import loss_program
-from derive.bench.texts import Module
-from derive.bench.torch_text import torch_text
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets import target
+from derive.kernels.targets.torch.loaded import Torch
+from derive.kernels.targets.torch.target import files
+from derive.kernels.written.layout import Module
+from derive.kernels.written.loops import torch_text
+from derive.kernels.written.prepare import loss_program
+from derive.kernels.written.scans import jax_text
 from derive.program import Program
 
 INSTALL = "pip install 'derive[bench]'"
@@ -137,6 +139,30 @@ def _torch(script: bool, subject: Subject, data: Data) -> Ready:
     return Ready(call, values)
 
 
+def _module(subject: Subject, data: Data) -> Ready:
+    """The generated module, as a training loop calls it; PyTorch compiles nothing here, the C kernel is compiled."""
+    import torch
+
+    options = Options(subject.normal, subject.origin, subject.dtype, [v.name for v in subject.normal.parameters])
+    code = Torch(files(options), f"{subject.normal.name}_torch", subject.dtype, ())
+    params, inputs, initial = data.groups[:3]
+    given = {"params": params, "inputs": inputs, "initial": initial}
+    arrays = [torch.from_numpy(np.array(given[group][key])) for group, key in code.module.GIVEN]
+    weights = [arrays[n].requires_grad_() for n in code.module.WANTED]
+    sizes = [data.sizes.all[key] for key in ("T", "B", *(s.name for s in subject.normal.sizes))]
+
+    def call() -> Any:
+        loss = code.module._value_and_grad(*arrays, *sizes)[0]
+        return loss, torch.autograd.grad(loss, weights)
+
+    def values() -> Truth:
+        loss, found = call()
+        names = [code.module.GIVEN[n][1] for n in code.module.WANTED]
+        return Truth(float(loss.detach()), {n: g.numpy() for n, g in zip(names, found, strict=True)})
+
+    return Ready(call, values)
+
+
 def _jax(subject: Subject, data: Data) -> Ready:
     import jax
 
@@ -184,6 +210,7 @@ PEERS: Mapping[str, Peer] = {
     for peer in (
         Peer("c", "the C kernel, bound", "C compiler", partial(_kernel, "c")),
         Peer("numpy", "the NumPy kernel, bound", "", partial(_kernel, "numpy")),
+        Peer("torch_module", "the generated PyTorch module, loss and backward", "torch", _module),
         Peer("torch_loop", "a Python loop over steps in PyTorch, by autograd", "torch", partial(_torch, False)),
         Peer("torch_script", "the same loop by torch.jit.script", "torch", partial(_torch, True)),
         Peer("jax_scan", "jax.jit of value_and_grad of a lax.scan per recurrence", "jax", _jax),

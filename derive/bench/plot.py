@@ -20,6 +20,7 @@ ENDINGS = (".png", ".svg", ".pdf")
 STYLES: Mapping[str, tuple[str, str, str]] = {
     "c": ("o", "-", "#000000"),
     "numpy": ("s", "--", "#0060a8"),
+    "torch_module": ("P", (0, (3, 1)), "#803090"),  # type: ignore[dict-item]
     "torch_loop": ("^", "-.", "#c04000"),
     "torch_script": ("v", ":", "#d88020"),
     "jax_scan": ("D", (0, (5, 1, 1, 1, 1, 1)), "#408040"),  # type: ignore[dict-item]

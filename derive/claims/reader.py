@@ -30,7 +30,7 @@ from derive.claims.text.patterns import plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters
 from derive.claims.text.tree import Fraction, Row, Scripted
-from derive.claims.verdict.assumptions import initial_states, starting_at_zero, zero_state
+from derive.claims.verdict.assumptions import start_text, starting_at_zero, starts, zero_state
 from derive.claims.verdict.bounds import judged_bound
 from derive.claims.verdict.judge import Judge, Pair, fingerprint
 from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
@@ -195,16 +195,17 @@ class Reader:
 
     def _from_zero(self, sides: tuple[Side, ...], claim: Claim, judgement: Judgement) -> Judgement:
         """A false equation that is true of sequences that start at zero is true under that condition."""
-        names = initial_states(self.prover.subject.reading)
-        if not names or self.stage.clock.single:
+        program = self.prover.subject.reading
+        values = starts(program)
+        if not values or self.stage.clock.single:
             return judgement
         if self._zero is None:
-            self._zero = Reader(starting_at_zero(self.prover, *names), replace(self.stage, assumptions=[]), False)
+            self._zero = Reader(starting_at_zero(self.prover, *values), replace(self.stage, assumptions=[]), False)
         vocabulary, _ = defined(self._zero.vocabulary(self._zero.prover), claim)
         other = self._zero._sides(sides, claim, vocabulary)
         if other.outcome not in TRUE or self._zero._vanishes(sides, claim, vocabulary):
             return judgement
-        question = f"the state before the first step ({', '.join(f'{n}[-1]' for n in names)}) is"
+        question = f"the state before the first step ({', '.join(start_text(program, v) for v in values)}) is"
         true = [replace(r, choices={question: "zero", **r.choices}) for r in other.readings]
         false = [replace(r, choices={question: "any", **r.choices}) for r in judgement.readings]
         return Judgement(Outcome.CONDITIONAL, f"true where {question} zero", (*true, *false), {question: "zero"})

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 @click.option("--sizes", multiple=True, metavar="SET;SET", help="Presets, or T=64,B=32,H=128; see above.")
 @click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float64", "float32"]))
 @click.option(
-    "--peers", default="", metavar="NAMES", help="c, numpy, torch_loop, torch_script, jax_scan; all by default."
+    "--peers",
+    default="",
+    metavar="NAMES",
+    help="c, numpy, torch_module, torch_loop, torch_script, jax_scan; all by default.",
 )
 @click.option(
     "--budget", default=3.0, show_default=True, type=click.FloatRange(min=0, max=3600), metavar="SECONDS",

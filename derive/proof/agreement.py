@@ -39,7 +39,7 @@ class Agreement:
         self._worlds: dict[tuple[object, ...], Truth] = {}
         self.least = subject.normal.least_steps  # below it the model says nothing
         self.depth = _depth(subject.reading)
-        self._coefficients = Coefficients(subject.reading.equations.values())
+        self.coefficients = Coefficients(subject.reading.equations.values())
         self._indices = Indices((T, *subject.names.sizes, *subject.names.numbers))
 
     def sizes(self, shift: int, *sides: MatrixExpr) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Agreement:
         """
         symbols = self.subject.names.sizes
         least = 6 if shift == LARGER else 2 + shift if len(symbols) == 1 else 2
-        factors = list(self._coefficients(symbols, *sides))
+        factors = list(self.coefficients(symbols, *sides))
         for first in range(least, least + HIGHER):
             values = list(range(first, first + len(symbols)))
             values = values[shift % max(1, len(values)) :] + values[: shift % max(1, len(values))]
@@ -69,7 +69,7 @@ class Agreement:
 
     def steps(self, least: int, *sides: MatrixExpr) -> int:
         """The first T from `least` on that the model knows and at which no coefficient is zero because of T."""
-        factors = list(self._coefficients((T,), *sides))
+        factors = list(self.coefficients((T,), *sides))
         least = max(least, self.least)
         for steps in range(least, least + HIGHER):
             if not any(c.subs(T, steps).is_zero for c in factors):
@@ -80,7 +80,7 @@ class Agreement:
         """Is a coefficient that depends on T and sizes zero there, so that agreement says little?"""
         symbols = (T, *self.subject.names.sizes)
         at = {T: steps, **{s: sizes[s.name] for s in self.subject.names.sizes}}
-        return any(c.subs(at).is_zero for c in self._coefficients(symbols, left, right))
+        return any(c.subs(at).is_zero for c in self.coefficients(symbols, left, right))
 
     def _truth(
         self, kind: str, sizes: Mapping[str, int], steps: int, seed: int, budget: Budget, points: Points = ANY

@@ -123,7 +123,7 @@ def test_a_node_that_a_peer_lacks_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("elman", "--peers", "tensorflow"), "names out of c, numpy, torch_loop"),
+        (("elman", "--peers", "tensorflow"), "names out of c, numpy, torch_module"),
         (("elman", "--sizes", "huge"), "a preset"),
         (("elman", "--plot", "times.docx"), "a file that ends in .png"),
         (("elman", "--plot", "times.png", "--peers", "x"), "--peers"),

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from derive.bench.jax_text import jax_text
-from derive.bench.prepare import loss_program
-from derive.bench.texts import Module
-from derive.bench.torch_text import torch_text
 from derive.errors import InputError, UnsupportedError
+from derive.kernels.written.layout import Module
+from derive.kernels.written.loops import torch_text
+from derive.kernels.written.prepare import loss_program
+from derive.kernels.written.scans import jax_text
 from derive.model import load, parse
 from tests.bench.cells import CELLS, label
 
@@ -28,10 +28,11 @@ def made(cell: str, dialect: str) -> Module:
 def test_every_cell_has_a_text(cell: str, dialect: str) -> None:
     module = made(cell, dialect)
     tree = ast.parse(module.text)
-    (function,) = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    function, *helpers = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    assert {h.name for h in helpers} <= {"_at", "_pad"}
     arguments = [a.arg for a in function.args.args]
     assert len(arguments) == len(module.parameters) + len(module.others) + len(module.sizes)
-    known = {*arguments, "torch", "F", "Tensor", "List", "jax", "jnp", "lax", "range", "int", "list"}
+    known = {*arguments, "torch", "F", "Tensor", "List", "jax", "jnp", "lax", "range", "int", "list", "len"}
     stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     stored |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
     stored |= {a.arg for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) for a in n.args.args}
@@ -79,13 +80,14 @@ def test_names_and_titles_can_do_no_harm(dialect: str) -> None:
     module = MAKERS[dialect](loss_program(model.normal), model.origin)
     tree = ast.parse(module.text)
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == "__import__"]
-    (function,) = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    function, *helpers = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    assert {h.name for h in helpers} <= {"_at", "_pad"}
     arguments = {a.arg for a in function.args.args}
     assert {"print_", "steps_", "lax_", "torch_", "F_", "Tensor_"} <= arguments
 
 
 def test_what_has_no_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from derive.bench.dialects import TORCH
+    from derive.kernels.written.dialects import TORCH
 
     monkeypatch.delitem(TORCH.functions, "tanh")  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="no text of torch for the function tanh"):

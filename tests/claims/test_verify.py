@@ -216,3 +216,26 @@ def test_the_place_of_an_entry_may_be_a_product() -> None:
     assert domain.integer(a * H + 1, {a: 2, H: 3}) == 7
     assert domain.integer(a**2 - a, {a: 3}) == 6
     assert domain.integer(2 * a - 1, {a: 3}) == 5
+
+
+LAGS = """
+cell lags
+dims H
+input x : H
+state h : H
+param W, R : H x H
+a[t] = W @ h[t-1] + R @ h[t-2] + x[t]
+h[t] = tanh(a[t])
+loss[t] = 0.5*norm2(h[t])
+"""
+
+
+def test_an_assumption_is_about_one_value_before_the_first_step() -> None:
+    model = derive.parse(LAGS)
+    claim, near, far = r"h_0 = \tanh(x_0)", "assume h_{-1} = 0", "assume h_{-2} = 0"
+    found = model.verify(claim, ["time 0..T-1", near], repair=False)
+    assert found.status == "conditional"
+    assert found.reading == {"the state before the first step (h[-2]) is": "zero"}
+    assert model.verify(claim, ["time 0..T-1", near, far], repair=False).status == "checked"
+    rest = model.verify(r"h_0 = \tanh(x_0 + R h_{-2})", ["time 0..T-1", near], repair=False)
+    assert rest.status == "checked"

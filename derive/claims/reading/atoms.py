@@ -228,7 +228,8 @@ class Atoms(Applications):
         except NoIndex:
             return ()
         sizes = {*self.program.sizes}
-        return shape if all(x.is_Integer or x.free_symbols <= sizes for x in shape) and len(shape) < 3 else ()
+        fits = all(x.is_positive if x.is_Integer else x.free_symbols <= sizes for x in shape)
+        return shape if fits and len(shape) < 3 else ()
 
     def _norm(self, node: Scripted, scope: Scope) -> Value:
         """A norm, which one said below, to a power."""

@@ -194,6 +194,7 @@ class Binders(Quantities):
     def _read_range(self, sub: Row, sup: Row, scope: Scope, at: int) -> Range:
         if not sub:
             return Range("t")
+        sized = self.vocabulary.with_sizes(scope)  # Σ_{j=1}^{H}
         parts = below(sub, at)
         if parts.range != sub:
             if parts.last and sup:
@@ -201,7 +202,7 @@ class Binders(Quantities):
             return replace(self._read_range(parts.range, parts.last or sup, scope, at), others=parts.others)
         relations = [k for k, x in enumerate(sub) if isinstance(x, Leaf) and x.kind == "rel"]
         if not relations:
-            return Range(self._letter(sub, at), high=self.clock.value(sup, scope) if sup else None)
+            return Range(self._letter(sub, at), high=self.clock.value(sup, sized) if sup else None)
         first = sub[relations[0]]
         assert isinstance(first, Leaf)
         left, right = sub[: relations[0]], sub[relations[0] + 1 :]
@@ -213,16 +214,16 @@ class Binders(Quantities):
             middle, far = sub[relations[0] + 1 : relations[1]], sub[relations[1] + 1 :]
             second = sub[relations[1]]
             assert isinstance(second, Leaf)
-            low, high = self.clock.value(left, scope), self.clock.value(far, scope)
+            low, high = self.clock.value(left, sized), self.clock.value(far, sized)
             low, high = low + strict(first), high - strict(second)
             if first.text in GREATER:  # t ≥ k > 1
                 low, high = high + 2 * strict(second), low - 2 * strict(first)
             return Range(self._letter(middle, at), low, high)
-        letter, value = self._letter(left, at), self.clock.value(right, scope)
+        letter, value = self._letter(left, at), self.clock.value(right, sized)
         if first.text in LESS:
             return Range(letter, high=value - strict(first))
         if first.text in GREATER:
-            return Range(letter, value + strict(first), self.clock.value(sup, self._sized(scope)) if sup else None)
+            return Range(letter, value + strict(first), self.clock.value(sup, sized) if sup else None)
         if first.text != "=":
             raise LatexError(f"{first.text} says no range", first.at)
         if not sup:
@@ -230,16 +231,11 @@ class Binders(Quantities):
         equals = next((k for k, x in enumerate(sup) if is_leaf(x, "rel", "=")), -1)
         end = sup[equals + 1 :]
         name = end[0].text if len(end) == 1 and isinstance(end[0], Leaf) and end[0].kind == "letter" else ""
-        if name in COUNTS and name not in {*self._sized(scope).letters, self.clock.letter, *self.left_letters}:
+        if name in COUNTS and name not in {*sized.letters, self.clock.letter, *self.left_letters}:
             if value != 1:
                 raise LatexError(f"what is {name}? nothing says which number it is", end[0].at)
             return Range(letter, value, unknown=name)
-        return self._directed(letter, value, self.clock.value(end, self._sized(scope)), scope)
-
-    def _sized(self, scope: Scope) -> Scope:
-        """With the names of sizes, which a bound may be: Σ_{j=1}^{H}."""
-        sizes = {s.name: s for s in self.program.sizes if s.name != self.clock.letter}
-        return replace(scope, letters={**sizes, **scope.letters})
+        return self._directed(letter, value, self.clock.value(end, sized), scope)
 
     def _directed(self, letter: str, start: Expr, end: Expr, scope: Scope) -> Range:
         """From start to end as printed, which may fall: from T to 1, from t to k + 1."""

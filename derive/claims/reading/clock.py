@@ -11,7 +11,8 @@ from sympy import Expr, Integer, Symbol
 
 from derive.algebra.nodes import T, t
 from derive.claims.text.parse import LatexError, parse
-from derive.claims.text.tree import Group, Leaf, Node, Row, is_leaf
+from derive.claims.text.printing import to_tex
+from derive.claims.text.tree import Group, Leaf, Node, Row, Scripted, is_leaf
 from derive.errors import DeriveError
 
 LONGEST = 6  # digits
@@ -71,6 +72,8 @@ class Clock:
             return self.value(node.row, scope)
         if isinstance(node, Leaf) and node.kind == "number" and node.text.isdigit() and len(node.text) <= LONGEST:
             return Integer(int(node.text))
+        if isinstance(node, Scripted) and to_tex((node,)) in scope.letters:
+            return scope.letters[to_tex((node,))]
         if not isinstance(node, Leaf) or node.kind not in ("letter", "symbol"):
             raise NoIndex("no letter and no number")
         found = scope.letters.get(node.text)
@@ -122,8 +125,10 @@ class Scope:
                 end = high if c > 0 else low
                 if end is not None:
                     e = (e + c * (end - s)).expand()
-        for s in sorted(e.free_symbols - {T}, key=str):  # a free index is a step
-            e = e.subs(s, T - 1 if e.coeff(s) > 0 else 0).expand()
+        for s in sorted(e.free_symbols - {T}, key=str):  # a free index is a step, a size at least 1
+            if s.is_positive and e.coeff(s) > 0:
+                return False
+            e = e.subs(s, 1 if s.is_positive else T - 1 if e.coeff(s) > 0 else 0).expand()
         return bool(e.coeff(T) <= 0 and e.subs(T, 1) <= most)
 
 

@@ -48,7 +48,7 @@ class Progressions(Binders):
         ):
             step = self._step(step, more, at)
             last += 1
-        inner = self._sized(scope)
+        inner = self.vocabulary.with_sizes(scope)
         start, end = (self.clock.value(row, inner) for row in next(iter(shared[1].values())))
         rises, falls = self._way(start, end, inner)
         if not step and rises == falls:
@@ -59,7 +59,7 @@ class Progressions(Binders):
 
     def _progression(self, first: Row, last: Row, step: int, scope: Scope, at: int) -> Value:
         (row, places), n = self._differing(first, last, scope, at)
-        s, inner = self._fresh("s"), self._sized(scope)
+        s, inner = self._fresh("s"), self.vocabulary.with_sizes(scope)
         for name, (start, _) in places.items():
             inner = inner.binding(name, self.clock.value(start, scope) + step * s)
         body = v.as_array(self.product(row, inner.limiting(s, Integer(0), step * n)))
@@ -81,7 +81,7 @@ class Progressions(Binders):
         row = _shared(a, b, places)
         if row is None:
             return None
-        scope = self._sized(scope)
+        scope = self.vocabulary.with_sizes(scope)
         try:
             gaps = {(self.clock.value(y, scope) - self.clock.value(x, scope)).expand() for x, y in places.values()}
         except NoIndex:

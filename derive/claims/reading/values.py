@@ -92,7 +92,8 @@ def _alike(x: Value, y: Value, choices: Choices) -> tuple[Value, Value]:
             if x == 0 or not is_square(y):
                 x = b.scale(x, b.ones(*y.shape)) if x != 0 else b.zeros(y.shape)
             elif choices.resort:
-                x = b.scale(x, Identity(y.shape[0]))
+                options = {"a multiple of I": Identity(y.shape[0]), "added to every entry": b.ones(*y.shape)}
+                x = b.scale(x, choices.seldom("a number beside a square matrix is", options))
         if choices.resort and is_vector(x) and is_square(y) and _length(as_array(x)) == shape_of(y)[0]:
             x = diagonal(x)
     return x, y

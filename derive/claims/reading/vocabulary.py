@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
-from sympy import MatrixExpr, Symbol
+from sympy import Expr, MatrixExpr, Symbol
 
 from derive.algebra.functions import FUNCTIONS
 from derive.algebra.names import Notation, tex_name
@@ -36,6 +36,7 @@ from derive.claims.reading.meanings import (
 )
 from derive.claims.text.parse import parse
 from derive.claims.text.patterns import TIME, Match, Pattern, head_of, plain
+from derive.claims.text.printing import to_tex
 from derive.claims.text.tree import Group, Row, leaves
 from derive.program import Program, Variable
 
@@ -207,16 +208,16 @@ class Vocabulary:
         if best is None:
             return None
         word, matches = best
-        scopes = [self._bound_by(m, scope) for m in matches]
+        scopes = [self._bound_by(m, scope, word.entries) for m in matches]
         if len(matches) == 1:
             return Found(word, matches[0], {shown(m): self._meaning(m, scopes[0]) for m in word.meanings})
         meanings = {place: self._meaning(word.meanings[0], s) for place, s in zip(PLACES, scopes, strict=True)}
         return Found(word, matches[0], meanings, by_place=True)
 
-    def _bound_by(self, match: Match, scope: Scope) -> Scope:
-        bound = scope
+    def _bound_by(self, match: Match, scope: Scope, entries: frozenset[str]) -> Scope:
+        bound, sized = scope, self.with_sizes(scope) if entries else scope  # the last entry of y is y_n
         for letter, value in match.values.items():
-            bound = bound.binding(letter, self.clock.value(value, scope))
+            bound = bound.binding(letter, self.clock.value(value, sized if letter in entries else scope))
         return bound
 
     def _meaning(self, m: object, scope: Scope) -> Meaning:
@@ -260,8 +261,22 @@ class Vocabulary:
         copy = self.clock.value(read_index(q.copy), scope) if q.copy else None
         return Named(name, self.clock.value(read_index(time), scope) if time else None, tuple(values), copy)
 
+    @cached_property
+    def sizes(self) -> Mapping[str, Expr]:
+        """The sizes by their names, the model's and the paper's; the book's last step is none."""
+        found: dict[str, Expr] = {}
+        for word in self.words:  # what is said last stands first
+            row, meaning = word.pattern.nodes, word.meanings[0]
+            if len(row) == 1 and len(word.meanings) == 1 and isinstance(meaning, Quantity):
+                known = next((s for s in self.program.sizes if s.name == meaning.name), None)
+                if known is not None and meaning.name not in self.program.variables:
+                    found.setdefault(to_tex(row), known)
+        found = {**{s.name: s for s in self.program.sizes}, **found}
+        return {name: s for name, s in found.items() if name != self.clock.letter}
+
     def with_sizes(self, scope: Scope) -> Scope:
-        return Scope({**{s.name: s for s in self.program.sizes}, **scope.letters})
+        """With the names of sizes, which an index or a bound may be."""
+        return replace(scope, letters={**self.sizes, **scope.letters})
 
     def reference(self, named: Named) -> MatrixExpr:
         """The quantity in the model's own expressions, without its components."""

@@ -24,8 +24,11 @@ class NotUnderstood(DeriveError):
     """An assumption that changes nothing that is known here."""
 
 
-def zero_state(tex: str, vocabulary: Vocabulary) -> str:
-    """The state that an assumption h_0 = 0 is about.
+Start = tuple[str, int]  # a state, and how many steps before the first one
+
+
+def zero_state(tex: str, vocabulary: Vocabulary) -> Start:
+    """The value that an assumption h_0 = 0 is about.
 
     Raises:
         NotUnderstood: it says something else.
@@ -35,23 +38,35 @@ def zero_state(tex: str, vocabulary: Vocabulary) -> str:
         found = vocabulary.find(row, 0, Scope())
         if found is not None and found.match.end == len(row) - 2:
             meaning = next(iter(found.meanings.values()))
-            before = isinstance(meaning, Named) and meaning.time == vocabulary.clock.first - 1
-            if isinstance(meaning, Named) and before and vocabulary.program[meaning.name].initial:
-                return meaning.name
+            if isinstance(meaning, Named) and meaning.time is not None:
+                lag = vocabulary.clock.first - meaning.time
+                v = vocabulary.program[meaning.name]
+                if lag.is_Integer and 1 <= lag <= len(v.initial) and not v.backward:
+                    return v.name, int(lag)
     raise NotUnderstood(f"the assumption {tex} is not understood: what is known is a zero initial state, h_0 = 0")
 
 
-def starting_at_zero(prover: Prover, *names: str) -> Prover:
-    """The model with states that are zero before the first step."""
+def starting_at_zero(prover: Prover, *starts: Start) -> Prover:
+    """The model in which these values before the first step are zero."""
     program = prover.subject.reading
-    gone = {i for n in names for i in program[n].initial if i}
-    variables = {n: replace(v, initial=()) if n in names else v for n, v in program.variables.items() if n not in gone}
-    kept = tuple(a for a in program.assumptions if not (a.name in names and a.lag))
+    gone = {i for name, lag in starts for i in program[name].initial[lag - 1 : lag] if i}
+    variables = {
+        n: replace(v, initial=tuple(None if i in gone else i for i in v.initial))
+        for n, v in program.variables.items()
+        if n not in gone
+    }
+    kept = tuple(a for a in program.assumptions if (a.name, a.lag) not in starts)
     changed = replace(program, variables=MappingProxyType(variables), assumptions=kept)
     normal = derivable(changed)
     return Prover(Subject(changed, normal, of_outputs(normal)))
 
 
-def initial_states(program: Program) -> list[str]:
-    """The states that have a value before the first step."""
-    return [v.name for v in program.states if any(v.initial)]
+def starts(program: Program) -> list[Start]:
+    """The values before the first step."""
+    return [(v.name, lag) for v in program.states for lag, i in enumerate(v.initial, 1) if i]
+
+
+def start_text(program: Program, start: Start) -> str:
+    """h[-1]; h[T] for a state that runs backward."""
+    name, lag = start
+    return f"{name}[T{f' + {lag - 1}' if lag > 1 else ''}]" if program[name].backward else f"{name}[-{lag}]"

@@ -12,19 +12,16 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.reading.quantities import DIRECTION
 from derive.claims.reading.readings import Search
-from derive.claims.verdict.domain import Domain, Env, NoValue, reach, whole_steps
+from derive.claims.verdict.domain import Domain, Env, NoValue, whole_steps
+from derive.claims.verdict.places import FARTHEST, Places
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
-from derive.proof.coverage import full_at
 from derive.proof.jumps import at_jumps, restated
 from derive.proof.prove import Prover
 from derive.proof.verdict import Instance, Status, Verdict
 
-PLACES = ((3, 0), (4, 1), (2, 1), (1, 0))  # T, and the order of the sizes
 SECONDS = 8.0  # for all readings of a claim
-FARTHEST = 64  # steps between what an equation names
-MOST_NESTED = 12  # steps that nested sums are looked for at
 Pair = tuple[MatrixExpr, MatrixExpr]
 
 
@@ -56,7 +53,6 @@ class Judge:
     prover: Prover
     single: bool = False  # is the sequence one step long?
     budget: Budget = field(default_factory=lambda: Budget(SECONDS))
-    beyond: bool = False  # does it name steps that are too far apart to be evaluated?
     short: set[str] = field(default_factory=set)  # indices whose ranges end before they begin where nothing is asked
 
     def anew(self) -> Judge:
@@ -111,16 +107,23 @@ class Judge:
         budget, instances = self.budget, list[Instance]()
         budget.spend()
         self.short = set[str]()
-        for steps, sizes in self._places(left, right):
-            envs = self._envs(left, right, steps, sizes)
+        places = Places(self.prover.agreement, self.single)
+        if places.is_far(left, right):
+            return Verdict(Status.OPEN, f"what it names lies more than {FARTHEST} steps apart: too far to be evaluated")
+        for steps, sizes in places.of(left, right):
+            try:
+                envs = self._envs(left, right, steps, sizes)
+            except OutOfBudget:
+                if not places.more:
+                    raise
+                continue  # too many values of free indices; fewer have been looked at
+            places.asked(steps, bool(envs))
             if not envs:
                 continue
             instance = self.prover.agreement.exact(left, right, steps, sizes, budget, envs)
             if instance is None:
                 return self._denied(left, right, steps, sizes, budget)
             instances.append(instance)
-        if self.beyond:
-            return Verdict(Status.OPEN, f"what it names lies more than {FARTHEST} steps apart: too far to be evaluated")
         if not instances:
             return Verdict(Status.ILL_FORMED, "its indices are in range at no step")
         unlike = self._unlike(left, right, instances[0], budget)
@@ -129,9 +132,9 @@ class Judge:
         proof = self._proof(left, right)
         if proof is not None:
             return proof
-        places = "; ".join(map(str, instances))
+        where = "; ".join(map(str, instances))
         bits, least = min(i.bits for i in instances), min(i.T for i in instances)
-        reason = f"exact at {places}; a false equation would pass with probability below 2^-{bits}"
+        reason = f"exact at {where}; a false equation would pass with probability below 2^-{bits}"
         checked = Verdict(Status.CHECKED, reason, 1, tuple(instances))
         chosen = {i.T: i for i in sorted(instances, key=lambda i: i.T) if i.T in (least, instances[0].T)}
         jumps = [(i.T, i.sizes, self._envs(left, right, i.T, i.sizes)) for i in chosen.values()]
@@ -151,27 +154,6 @@ class Judge:
         if example is None:
             return None
         return Verdict(Status.REFUTED, f"the sides differ at T = {place.T}", 1, counterexample=example)
-
-    def _places(self, left: MatrixExpr, right: MatrixExpr) -> list[tuple[int, Mapping[str, int]]]:
-        agreement = self.prover.agreement
-        if self.single:
-            return [(1, agreement.sizes(shift)) for shift in (0, 1)]
-        far = max(reach(left, right), agreement.depth - 1, self._nested(left, right))
-        self.beyond = far > FARTHEST
-        far, found = min(far, 0 if self.beyond else far), []
-        for steps, shift in PLACES:
-            least = agreement.steps(max(steps, far + 1 + min(steps, 3) if far else 0), left, right)
-            found.append((least, agreement.sizes(shift, left, right)))
-        return list({(n, tuple(sizes.items())): (n, sizes) for n, sizes in found}.values())
-
-    def _nested(self, *sides: MatrixExpr) -> int:
-        """How many steps more than usual are needed before every sum inside sums has terms."""
-        free = self.prover.agreement.free(*sides)
-        closed = [e.xreplace(dict.fromkeys(free, t)) for e in sides]
-        try:
-            return full_at(1, MOST_NESTED, lambda: None, self.prover.agreement.symbols(0), *closed) - 1
-        except OutOfBudget:
-            return 0
 
     def _envs(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> list[Env]:
         domain = Domain(self.prover.subject.names, steps, sizes, self.budget.spend)

@@ -19,6 +19,7 @@ class Start:
 
     words: str
     code: str
+    count: str = ""  # what it is uniform by
 
 
 def start(v: Variable, program: Program, names: CodeNames, code: str) -> Start:
@@ -29,7 +30,7 @@ def start(v: Variable, program: Program, names: CodeNames, code: str) -> Start:
     count = names.size(rows if cols == 1 else cols)
     bound = "±1" if count == "1" else f"±1/sqrt({count})"
     here = count if count.isdecimal() else f"self.{code}.shape[{0 if cols == 1 else 1}]"
-    return Start(f"uniform in {bound}", f"_uniform(self.{code}, {here})")
+    return Start(f"uniform in {bound}", f"_uniform(self.{code}, {here})", count)
 
 
 def is_bias(name: str, program: Program) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from sympy import MatrixExpr
 
 from derive.algebra.nodes import Timed
-from derive.bench.dialects import TORCH
-from derive.bench.expressions import Writer
-from derive.bench.plan import Block, blocks
-from derive.bench.texts import Layout, Module, is_absolute
+from derive.kernels.written.dialects import TORCH
+from derive.kernels.written.expressions import Writer
+from derive.kernels.written.layout import Layout, Module, is_absolute
+from derive.kernels.written.plan import Block, blocks
 from derive.program import Program, references
 from derive.render import render
 
@@ -33,7 +33,7 @@ def torch_text(program: Program, origin: str) -> Module:
     """
     layout = Layout(program, origin, TORCH)
     text = render(
-        "bench/torch.py.j2",
+        "written/loops.py.j2",
         title=layout.title(),
         origin=origin,
         arguments=[f"{a}: Tensor" for a in layout.array_codes()] + [f"{n}: int" for n in layout.size_codes()],

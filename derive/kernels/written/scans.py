@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sympy import MatrixExpr
 
 from derive.algebra.nodes import Timed
-from derive.bench.dialects import JAX
-from derive.bench.expressions import Writer
-from derive.bench.texts import Layout, Module, is_absolute
 from derive.graph import Group, groups
+from derive.kernels.written.dialects import JAX
+from derive.kernels.written.expressions import Writer
+from derive.kernels.written.layout import Layout, Module, is_absolute
 from derive.program import Program, references
 from derive.render import render
+
+HELPERS = ("_at", "_pad")
 
 
 @dataclass
@@ -38,26 +41,31 @@ def jax_text(program: Program, origin: str) -> Module:
     """
     layout = Layout(program, origin, JAX)
     text = render(
-        "bench/jax.py.j2",
+        "written/scans.py.j2",
         title=layout.title(),
         origin=origin,
         arguments=[*layout.array_codes(), *layout.size_codes()],
-        blocks=_Jax(layout).blocks(),
+        blocks=scans(layout),
         total=layout.names[program.total],
     )
     return layout.module(text)
 
 
+def scans(layout: Layout, wanted: Iterable[str] = ()) -> list[Scan]:
+    """The equations of a program as blocks of the templates; what is wanted is read after them."""
+    return _Jax(layout, frozenset(wanted)).blocks()
+
+
 class _Jax:
-    def __init__(self, layout: Layout):
-        self.layout, self.program = layout, layout.program
+    def __init__(self, layout: Layout, wanted: frozenset[str]):
+        self.layout, self.program, self.wanted = layout, layout.program, wanted
 
     def blocks(self) -> list[Scan]:
         return [self._scan(g) if g.direction else self._straight(g.names[0]) for g in groups(self.program)]
 
     def _writer(self, reference: object, steps: bool) -> Writer:
         layout = self.layout
-        return Writer(self.program, layout.names, JAX, layout.like, reference, steps)  # type: ignore[arg-type]
+        return Writer(self.program, layout.names, JAX, layout.like, reference, steps, layout.numbers)  # type: ignore[arg-type]
 
     def _straight(self, name: str) -> Scan:
         """For all steps at once."""
@@ -70,7 +78,9 @@ class _Jax:
         if not isinstance(r, Timed):
             return code
         if is_absolute(r):
-            return f"{code}[{self.layout.absolute(r)}]"
+            boundary = [self.layout.names[x] if x else self.layout.zeros(r.name) for x in self.program[r.name].initial]
+            end = "True" if self.program[r.name].backward else "False"
+            return f"_at({code}, {self.layout.absolute(r)}, [{', '.join(boundary)}], {end})"
         if not r.offset:
             return code
         first, last = self.layout.edges(r.name)
@@ -110,4 +120,4 @@ class _Jax:
 
     def _read_elsewhere(self, name: str, members: set[str]) -> bool:
         others = (e for n, e in self.program.equations.items() if n not in members)
-        return any(r.name == name for e in others for r in references(e))
+        return name in self.wanted or any(r.name == name for e in others for r in references(e))

@@ -98,9 +98,8 @@ def reaches(program: Program) -> dict[str, Reach]:
             if not isinstance(r, Timed):
                 continue
             reach = found[r.name]
-            if not r.index.has(t) or not program[name].timed:
-                reach.whole = True
-            else:
+            reach.whole |= not (r.index.has(t) and program[name].timed)
+            if r.index.has(t):
                 offset = r.offset or 0
                 reach.before = max(reach.before, -offset)
                 reach.after = max(reach.after, offset)

@@ -10,10 +10,10 @@ from sympy import Expr, MatrixExpr, OneMatrix, Transpose
 
 from derive.algebra.nodes import is_reference
 from derive.algebra.shapes import is_scalar
-from derive.bench.codes import ATOM, PRODUCT
+from derive.kernels.written.codes import ATOM, PRODUCT
 
 if TYPE_CHECKING:
-    from derive.bench.expressions import Writer
+    from derive.kernels.written.expressions import Writer
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from functools import cached_property
 from sympy import MatrixExpr
 
 from derive.algebra.nodes import Timed
-from derive.bench.dialects import RESERVED, Dialect
-from derive.bench.expressions import Writer
-from derive.bench.plan import Reach, edges, reaches
-from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.codenames import CodeNames, Coefficients
 from derive.kernels.targets.numpy.target import docstring
+from derive.kernels.written import sums  # noqa: F401 - the texts that it registers
+from derive.kernels.written.codes import Numbers
+from derive.kernels.written.dialects import RESERVED, Dialect
+from derive.kernels.written.expressions import Writer
+from derive.kernels.written.plan import Reach, edges, reaches
 from derive.program import Program, Variable
 
 GIVEN = ("param", "input", "target", "const", "initial")
@@ -35,10 +37,12 @@ class Layout:
     program: Program
     origin: str
     dialect: Dialect
+    reserved: frozenset[str] = RESERVED
+    numbers: type[Coefficients] = Numbers
 
     @cached_property
     def names(self) -> CodeNames:
-        names = CodeNames(self.program, RESERVED)
+        names = CodeNames(self.program, self.reserved)
         names.taken |= {"carry", "now"}
         return names
 
@@ -79,7 +83,7 @@ class Layout:
     def zeros(self, name: str) -> str:
         """A boundary value that is zero: [B, …]."""
         e = self.program.ref(name)
-        writer = Writer(self.program, self.names, self.dialect, self.like, str)
+        writer = Writer(self.program, self.names, self.dialect, self.like, str, numbers=self.numbers)
         return writer.phrase("zeros", shape=f"B, {writer.shape(e)}")
 
     def edges(self, name: str) -> tuple[list[str], list[str]]:

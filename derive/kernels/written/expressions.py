@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
-from sympy import Expr, HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
+from sympy import Add, Expr, HadamardProduct, Identity, MatAdd, MatMul, MatrixExpr, OneMatrix, Transpose, ZeroMatrix
 
 from derive.algebra import build
 from derive.algebra.functions import Apply
@@ -25,14 +25,13 @@ from derive.algebra.nodes import (
     Slice,
     Softmax,
     SoftmaxCrossEntropy,
-    SumOver,
     is_reference,
 )
-from derive.bench import products
-from derive.bench.codes import ATOM, PRODUCT, SUM, Code, Numbers
-from derive.bench.dialects import Dialect
 from derive.errors import UnsupportedError
-from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.codenames import CodeNames, Coefficients
+from derive.kernels.written import products
+from derive.kernels.written.codes import ATOM, PRODUCT, SUM, Code, Numbers
+from derive.kernels.written.dialects import Dialect
 from derive.program import Program, operands
 
 
@@ -42,6 +41,7 @@ class Writer:
 
     Attributes:
         reference: the text of a reference, by the layout of the peer.
+        numbers: how coefficients are written: by default as if T were at least 1.
         steps: whether the leading axes are steps and sequences; sequences alone within a step.
     """
 
@@ -51,6 +51,7 @@ class Writer:
     like: str
     reference: Callable[[MatrixExpr], str]
     steps: bool = False
+    numbers: type[Coefficients] = Numbers
 
     def __call__(self, e: MatrixExpr) -> str:
         """An expression in its full shape, with the leading axes that it has itself."""
@@ -79,8 +80,10 @@ class Writer:
         return self.names.size(e)
 
     def number(self, e: Expr) -> str:
-        """A coefficient; T is at least 1 here."""
-        return Numbers(self.names).text(e.subs(self.program.numbers))
+        """A coefficient."""
+        e = e.subs(self.program.numbers)
+        text = self.numbers(self.names).text(e)
+        return f"({text})" if isinstance(e, Add) else text
 
     def shape(self, e: MatrixExpr) -> str:
         """The numbers of the components' axes."""
@@ -223,19 +226,6 @@ def _spread(e: MatrixExpr, axes: frozenset[str], to: Writer) -> str:
     """With all these axes: losses do not broadcast."""
     text = to.atom(e)
     return text if to.program.axes(e) == axes else to.expand(text, e, axes)
-
-
-@write.register(SumOver)
-def _(e: SumOver, to: Writer) -> Code:
-    has = to.program.axes(e.arg)
-    summed = [n for n, axis in enumerate(a for a in "tb" if a in has) if axis in e.axes]
-    text, level = to.full(e.arg).at(ATOM), ATOM
-    if summed:
-        text = to.phrase("sum over", text, axis=f"({', '.join(map(str, summed))},)")
-    for axis, count in (("t", "T"), ("b", "B")):
-        if axis in e.axes and axis not in has:
-            text, level = f"{count} * {text}", PRODUCT
-    return Code(text, level)
 
 
 @write.register(Concat)
