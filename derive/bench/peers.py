@@ -20,6 +20,7 @@ from derive.bench.data import Data, Truth
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets import target
+from derive.kernels.targets.jax.loaded import Jax
 from derive.kernels.targets.torch.loaded import Torch
 from derive.kernels.targets.torch.target import files
 from derive.kernels.written.layout import Module
@@ -188,6 +189,28 @@ def _jax(subject: Subject, data: Data) -> Ready:
     return Ready(call, values)
 
 
+def _jax_module(subject: Subject, data: Data) -> Ready:
+    """The generated module, as a training loop calls it."""
+    import jax
+
+    jax.config.update("jax_enable_x64", subject.dtype == "float64")
+    options = Options(subject.normal, subject.origin, subject.dtype, [v.name for v in subject.normal.parameters])
+    ((name, text),) = target("jax").files(options).items()
+    module = Jax(name, text, subject.dtype).module
+    params, inputs, initial, sizes = data.groups
+    both = jax.jit(jax.value_and_grad(lambda p, x, s: module.loss(p, x, s, sizes)))
+    arrays = jax.tree.map(jax.numpy.asarray, (params, inputs, initial))
+
+    def call() -> Any:
+        return jax.block_until_ready(both(*arrays))
+
+    def values() -> Truth:
+        value, found = call()
+        return Truth(float(value), {n: np.asarray(g) for n, g in found.items()})
+
+    return Ready(call, values)
+
+
 @contextmanager
 def loaded(name: str, text: str) -> Iterator[ModuleType]:
     """The module of a text, whose file stands in a private folder for as long as this lasts.
@@ -213,6 +236,7 @@ PEERS: Mapping[str, Peer] = {
         Peer("torch_module", "the generated PyTorch module, loss and backward", "torch", _module),
         Peer("torch_loop", "a Python loop over steps in PyTorch, by autograd", "torch", partial(_torch, False)),
         Peer("torch_script", "the same loop by torch.jit.script", "torch", partial(_torch, True)),
+        Peer("jax_module", "jax.jit of value_and_grad of the generated module", "jax", _jax_module),
         Peer("jax_scan", "jax.jit of value_and_grad of a lax.scan per recurrence", "jax", _jax),
     )
 }

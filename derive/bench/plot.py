@@ -23,6 +23,7 @@ STYLES: Mapping[str, tuple[str, str, str]] = {
     "torch_module": ("P", (0, (3, 1)), "#803090"),  # type: ignore[dict-item]
     "torch_loop": ("^", "-.", "#c04000"),
     "torch_script": ("v", ":", "#d88020"),
+    "jax_module": ("X", (0, (1, 1)), "#20a0a0"),  # type: ignore[dict-item]
     "jax_scan": ("D", (0, (5, 1, 1, 1, 1, 1)), "#408040"),  # type: ignore[dict-item]
 }
 

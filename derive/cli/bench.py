@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--peers",
     default="",
     metavar="NAMES",
-    help="c, numpy, torch_module, torch_loop, torch_script, jax_scan; all by default.",
+    help="c, numpy, torch_module, torch_loop, torch_script, jax_module, jax_scan; all by default.",
 )
 @click.option(
     "--budget", default=3.0, show_default=True, type=click.FloatRange(min=0, max=3600), metavar="SECONDS",

@@ -32,7 +32,7 @@ def subject(cell: str) -> tuple[Subject, Data, Truth]:
     return found, *draw(found.kernel("numpy"), sizes(model), "float64")
 
 
-@pytest.mark.parametrize("peer", ["torch_loop", "torch_script", "jax_scan"])
+@pytest.mark.parametrize("peer", ["torch_module", "torch_loop", "torch_script", "jax_module", "jax_scan"])
 @pytest.mark.parametrize("cell", [*CELLS, *(f"random {seed}" for seed in range(12))], ids=label)
 def test_loss_and_gradients_are_the_kernels(cell: str, peer: str) -> None:
     chosen, data, truth = subject(cell)

@@ -52,30 +52,34 @@ class Jax:
 
     def call(self, function: str, sizes: Mapping[str, int], *groups: Arrays) -> Mapping[str, Any]:
         """Run `forward`, or pull cotangents back through it."""
-        params, inputs, initial, *bars = groups
         with self.jax.enable_x64(self.dtype == "float64"):
             if function == "forward":
-                return self._numpy(self.module.forward(params, inputs, initial, sizes))
-            whole = {k: a for k, a in inputs.items() if np.asarray(a).dtype.kind in "iu"}
-            fixed = {k: a for k, a in inputs.items() if k not in whole and k not in self._wanted()}
-            real = {k: a for k, a in inputs.items() if k not in whole and k not in fixed}
-            keep = {k: a for k, a in params.items() if k not in self._wanted()}
-            held = {k: a for k, a in initial.items() if k not in self._wanted()}
+                return self._numpy(self.module.forward(*groups, sizes))
+            return self._numpy(self.pulled(sizes, *groups))
 
-            def run(p: Arrays, x: Arrays, s: Arrays) -> Any:
-                return self.module.forward({**p, **keep}, {**x, **whole, **fixed}, {**s, **held}, sizes)
+    def pulled(
+        self,
+        sizes: Mapping[str, int],
+        params: Arrays,
+        inputs: Arrays,
+        initial: Arrays,
+        outputs: Arrays | None = None,
+        final: Arrays | None = None,
+    ) -> dict[str, Any]:
+        """Results, and the gradients by whatever has one."""
+        given = {"grads": params, "inputs": inputs, "initial": initial}
+        wanted = {key for key, wanted in zip(self.module.KEYS, self.module.WANTED, strict=True) if wanted}
+        free = {group: {k: a for k, a in found.items() if k in wanted} for group, found in given.items()}
+        held = {group: {k: a for k, a in found.items() if k not in wanted} for group, found in given.items()}
 
-            p = {k: a for k, a in params.items() if k not in keep}
-            s = {k: a for k, a in initial.items() if k not in held}
-            results, back = self.jax.vjp(run, p, real, s)
-            gradients = back(self._seeds(results, *bars))
-            found = dict(zip(("grads", "inputs", "initial"), gradients, strict=True))
-            return self._numpy({**results, **{k: v for k, v in found.items() if v}})
+        def run(arrays: Mapping[str, Arrays]) -> Any:
+            return self.module.forward(*({**arrays[group], **held[group]} for group in given), sizes)
 
-    def _wanted(self) -> set[str]:
-        return {key for key, wanted in zip(self.module.KEYS, self.module.WANTED, strict=True) if wanted}
+        results, back = self.jax.vjp(run, free)
+        (gradients,) = back(self._seeds(results, outputs, final))
+        return {**results, **{k: v for k, v in gradients.items() if v}}
 
-    def _seeds(self, results: Any, outputs: Arrays | None = None, final: Arrays | None = None) -> Any:
+    def _seeds(self, results: Any, outputs: Arrays | None, final: Arrays | None) -> Any:
         """The cotangents of all results: 0 where none is given, 1 for the loss."""
         given = {"outputs": outputs or {}, "final": final or {}}
         seeds = {
