@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -42,10 +44,11 @@ class Torch:
         self.sizes = sizes
         if importlib.util.find_spec("torch") is None:
             raise ToolError(f"PyTorch is not installed: {HELP}")
-        self.folder = tempfile.TemporaryDirectory(prefix="derive-")
+        folder = Path(tempfile.mkdtemp(prefix="derive-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         for file, text in texts.items():
-            write_text(Path(self.folder.name) / file, text)
-        self.module = imported(Path(self.folder.name) / f"{name}.py")
+            write_text(folder / file, text)
+        self.module = imported(folder / f"{name}.py")
         self.torch: Any = self.module.torch
         try:
             self.module.backend(getattr(self.torch, dtype))
