@@ -1234,7 +1234,9 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         char_rnn_product(some * B, H, K, &dz_yhat[(first * B) * K], K, V_panels, &V_dz_yhat[(first * B) * H], H);
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* dc = sum_tb(dz_yhat[t]) */
         for (size_t i = 0; i < K; ++i) {
             double total = first > 0 ? dc[i] : 0.0;
@@ -1282,7 +1284,9 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
             }
         }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;
@@ -1576,9 +1580,13 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
             }
         }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;

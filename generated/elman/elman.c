@@ -1181,7 +1181,9 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         elman_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
     }
     /* h_final1 = h[T-1] */
     ELMAN_APART
@@ -1209,11 +1211,17 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
             elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
     }
     /* dh_init1 = dh_carry[0] */
     ELMAN_APART
@@ -1452,13 +1460,21 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
             elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     ELMAN_APART

@@ -1374,7 +1374,9 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         gru_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* db_y = sum_tb(dz_yhat[t]) */
         for (size_t i = 0; i < O; ++i) {
             double total = first > 0 ? db_y[i] : 0.0;
@@ -1458,17 +1460,29 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
             }
         }
         /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-        gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_r != NULL) {
+            gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        }
         /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-        gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_z != NULL) {
+            gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        }
         /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
-        gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_h != NULL) {
+            gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        }
         /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-        gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_r != NULL) {
+            gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        }
         /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-        gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_z != NULL) {
+            gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        }
         /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
-        gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_h != NULL) {
+            gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
+        }
         /* db_r = sum_tb(dz_r[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db_r[i] : 0.0;
@@ -1500,7 +1514,9 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
             db_h[i] = total;
         }
         /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-        gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
+        }
     }
     /* dh_init1 = dh_carry[0] */
     GRU_APART
@@ -1881,17 +1897,29 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
             }
         }
         /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
-        gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_r != NULL) {
+            gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
+        }
         /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
-        gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_z != NULL) {
+            gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
+        }
         /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
-        gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_h != NULL) {
+            gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
+        }
         /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
-        gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_r != NULL) {
+            gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
+        }
         /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
-        gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_z != NULL) {
+            gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
+        }
         /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
-        gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_h != NULL) {
+            gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
+        }
         /* db_r = sum_tb(dz_r[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db_r[i] : 0.0;
@@ -1923,7 +1951,9 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
             db_h[i] = total;
         }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* db_y = sum_tb(dz_yhat[t]) */
         for (size_t i = 0; i < O; ++i) {
             double total = first + some < T ? db_y[i] : 0.0;
@@ -1935,7 +1965,9 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
             db_y[i] = total;
         }
         /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
-        gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     GRU_APART

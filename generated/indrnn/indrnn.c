@@ -1195,7 +1195,9 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
             step_dz_h[(first * B) * H + k] = indrnn_step(z_h[(first * B) * H + k]);
         }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* dc = sum_tb(dz_yhat[t]) */
         for (size_t i = 0; i < O; ++i) {
             double total = first > 0 ? dc[i] : 0.0;
@@ -1240,9 +1242,13 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
             }
         }
         /* dx[t] = W.T @ dz_h[t] */
-        indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
+        }
         /* dW = sum_tb(dz_h[t] @ x[t].T) */
-        indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
+        }
         /* u_du[t] = dz_h[t] * h[t-1] */
         INDRNN_APART
         for (size_t k = 0; k < some * B * H; ++k) {
@@ -1533,9 +1539,13 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
             }
         }
         /* dx[t] = W.T @ dz_h[t] */
-        indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
+        }
         /* dW = sum_tb(dz_h[t] @ x[t].T) */
-        indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
+        }
         /* u_du[t] = dz_h[t] * h[t-1] */
         INDRNN_APART
         for (size_t k = 0; k < some * B * H; ++k) {
@@ -1562,7 +1572,9 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
             db[i] = total;
         }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* dc = sum_tb(dz_yhat[t]) */
         for (size_t i = 0; i < O; ++i) {
             double total = first + some < T ? dc[i] : 0.0;

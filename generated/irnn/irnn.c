@@ -1216,7 +1216,9 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
             step_dz_h[(first * B) * H + k] = irnn_step(z_h[(first * B) * H + k]);
         }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* dc = sum_tb(dz_yhat[t]) */
         for (size_t i = 0; i < O; ++i) {
             double total = first > 0 ? dc[i] : 0.0;
@@ -1257,11 +1259,17 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
             irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;
@@ -1543,13 +1551,21 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
             irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;

@@ -1233,13 +1233,21 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
             jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
-        jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
+        }
         /* dV = sum_tb(dz_o[t] @ h[t].T) */
-        jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;
@@ -1528,13 +1536,21 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
             jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
-        jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
+        }
         /* dV = sum_tb(dz_o[t] @ h[t].T) */
-        jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;

@@ -1415,7 +1415,9 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         lstm_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* db_y = sum_tb(dz_yhat[t]) */
         for (size_t i_ = 0; i_ < O; ++i_) {
             double total = first > 0 ? db_y[i_] : 0.0;
@@ -1507,21 +1509,37 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
             lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
         }
         /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_i != NULL) {
+            lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
+        }
         /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_f != NULL) {
+            lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
+        }
         /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_o != NULL) {
+            lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
+        }
         /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_g != NULL) {
+            lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        }
         /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_i != NULL) {
+            lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
+        }
         /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_f != NULL) {
+            lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
+        }
         /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_o != NULL) {
+            lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
+        }
         /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_g != NULL) {
+            lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
+        }
         /* db_i = sum_tb(dz_i[t]) */
         for (size_t i_ = 0; i_ < H; ++i_) {
             double total = first + some < T ? db_i[i_] : 0.0;
@@ -1563,7 +1581,9 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
             db_g[i_] = total;
         }
         /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
-        lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
+        }
     }
     /* dh_init1 = dh_carry[0] */
     /* dc_init1 = dc_carry[0] */
@@ -2001,21 +2021,37 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
         }
         /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_i != NULL) {
+            lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
+        }
         /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_f != NULL) {
+            lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
+        }
         /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_o != NULL) {
+            lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
+        }
         /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
-        lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        if (params_grad != NULL && params_grad->U_g != NULL) {
+            lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
+        }
         /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_i != NULL) {
+            lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
+        }
         /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_f != NULL) {
+            lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
+        }
         /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_o != NULL) {
+            lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
+        }
         /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
-        lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
+        if (params_grad != NULL && params_grad->W_g != NULL) {
+            lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
+        }
         /* db_i = sum_tb(dz_i[t]) */
         for (size_t i_ = 0; i_ < H; ++i_) {
             double total = first + some < T ? db_i[i_] : 0.0;
@@ -2057,7 +2093,9 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             db_g[i_] = total;
         }
         /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
-        lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* db_y = sum_tb(dz_yhat[t]) */
         for (size_t i_ = 0; i_ < O; ++i_) {
             double total = first + some < T ? db_y[i_] : 0.0;
@@ -2069,7 +2107,9 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             db_y[i_] = total;
         }
         /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
-        lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
+        }
     }
     /* at_dh_carry = dh_carry[0] */
     LSTM_APART

@@ -1442,7 +1442,9 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
         lstm_peephole_product(some * B, H, O, &dz_dhat[(first * B) * O], O, V_panels, &V_dz_dhat[(first * B) * H], H);
         /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
-        lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* db_y = sum_tb(dz_dhat[t]) */
         for (size_t i_ = 0; i_ < O; ++i_) {
             double total = first > 0 ? db_y[i_] : 0.0;
@@ -1550,21 +1552,37 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
             lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
         }
         /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_z != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
+        }
         /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_i != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
+        }
         /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_f != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
+        }
         /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_o != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
+        }
         /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_z != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
+        }
         /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_i != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
+        }
         /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_f != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
+        }
         /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_o != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
+        }
         /* u_dp_i[t] = dz_i[t] * c[t-1] */
         /* u_dp_f[t] = dz_f[t] * c[t-1] */
         /* u_dp_o[t] = dz_o[t] * c[t] */
@@ -1649,7 +1667,9 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
             db_o[i_] = total;
         }
         /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
-        lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
+        }
     }
     /* dy_init1 = dy_carry[0] */
     /* dc_init1 = dc_carry[0] */
@@ -2123,21 +2143,37 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
         }
         /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_z != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
+        }
         /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_i != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
+        }
         /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_f != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
+        }
         /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
-        lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
+        if (params_grad != NULL && params_grad->W_o != NULL) {
+            lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
+        }
         /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_z != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
+        }
         /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_i != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
+        }
         /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_f != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
+        }
         /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
-        lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
+        if (params_grad != NULL && params_grad->R_o != NULL) {
+            lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
+        }
         /* u_dp_i[t] = dz_i[t] * c[t-1] */
         /* u_dp_f[t] = dz_f[t] * c[t-1] */
         /* u_dp_o[t] = dz_o[t] * c[t] */
@@ -2222,7 +2258,9 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             db_o[i_] = total;
         }
         /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
-        lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* db_y = sum_tb(dz_dhat[t]) */
         for (size_t i_ = 0; i_ < O; ++i_) {
             double total = first + some < T ? db_y[i_] : 0.0;
@@ -2234,7 +2272,9 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             db_y[i_] = total;
         }
         /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
-        lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
+        }
     }
     /* at_dy_carry = dy_carry[0] */
     LSTM_PEEPHOLE_APART

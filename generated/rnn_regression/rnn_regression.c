@@ -1162,7 +1162,9 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
         /* V_dyhat[t] = V.T @ dyhat[t] */
         rnn_regression_product(some * B, H, O, &dyhat[(first * B) * O], O, V_panels, &V_dyhat[(first * B) * H], H);
         /* dV = sum_tb(dyhat[t] @ h[t].T) */
-        rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
+        }
         /* dc = sum_tb(dyhat[t]) */
         for (size_t i = 0; i < O; ++i) {
             double total = first > 0 ? dc[i] : 0.0;
@@ -1203,11 +1205,17 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
             rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;
@@ -1485,13 +1493,21 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
             rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
         /* dx[t] = U.T @ dz_h[t] */
-        rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
+        }
         /* dU = sum_tb(dz_h[t] @ x[t].T) */
-        rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        if (params_grad != NULL && params_grad->U != NULL) {
+            rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
+        }
         /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
-        rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        if (params_grad != NULL && params_grad->W != NULL) {
+            rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
+        }
         /* dV = sum_tb(dyhat[t] @ h[t].T) */
-        rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        if (params_grad != NULL && params_grad->V != NULL) {
+            rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
+        }
         /* db = sum_tb(dz_h[t]) */
         for (size_t i = 0; i < H; ++i) {
             double total = first + some < T ? db[i] : 0.0;

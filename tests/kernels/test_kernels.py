@@ -16,14 +16,14 @@ from derive.kernels.lowering.statements import Loop
 from derive.kernels.report import TOLERANCE, Report, relative_error
 from derive.kernels.runtime import Kernel
 from derive.kernels.samples import draw
-from derive.kernels.targets import TARGETS
+from derive.kernels.targets import PLAIN
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
 
 EVERY = (*CATALOGUE, *FEATURES)
 
 
-@pytest.fixture(params=TARGETS)
+@pytest.fixture(params=PLAIN)
 def target(request: pytest.FixtureRequest) -> str:
     """What holds for every target."""
     return str(request.param)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from sympy import Expr
 
 from derive.kernels.lowering.schedule import Schedule
+from derive.kernels.lowering.statements import inner
 from derive.kernels.lowering.trees import Buffer
 from derive.kernels.targets.c import workspace
 from derive.kernels.targets.c.elements import Layout, times
 from derive.kernels.targets.c.interface import GIVES, TAKES
+from derive.kernels.targets.c.loops import CStatement, If, Multiply, Tiles, TimeLoop
 from derive.kernels.targets.c.prepare import Preparer
 from derive.kernels.targets.c.words import identifiers, member
 from derive.kernels.targets.signature import Argument, cotangents, results
@@ -127,6 +129,7 @@ class Function:
         boundary = [s for b in plan.buffers for s in preparer.boundary(b)]
         self.statements = (*boundary, *(x for s in plan.statements for x in preparer.statements(s)))
         self.direct = self._direct()
+        self.statements = tuple(self._optional(self.statements))
         self.copies = tuple(self._copies())
         self.zeros = [plan.names.size(n) for n in workspace.cotangent_counts(plan)]
 
@@ -181,6 +184,22 @@ class Function:
             if plain and r.group and codes.count(b.code) == 1:
                 direct[b.code] = (TAKES[r.group], member(r.key))
         return direct
+
+    def _optional(self, statements: Iterable[CStatement]) -> Iterator[CStatement]:
+        """A product that nothing but a result needs is not made where the caller skips that result: dL/dx."""
+        read = {r.code for s in self.plan.statements for x in inner(s) for r in x.leaves()}
+        roots = {self.layout.root(self._buffer(code)).code for code in read if code in self.layout.by_code}
+
+        def guarded(s: CStatement) -> CStatement:
+            if isinstance(s, (If, TimeLoop, Tiles)):
+                return replace(s, body=tuple(map(guarded, s.body)))
+            code = s.operands[-1].code if isinstance(s, Multiply) else ""
+            if code not in self.direct or code in roots:
+                return s
+            struct, name = self.direct[code]
+            return If(s.comment, f"{struct} != NULL && {struct}->{name} != NULL", (replace(s, comment=()),))
+
+        yield from map(guarded, statements)
 
     def _buffer(self, code: str) -> Buffer:
         return self.layout.by_code[code.partition("[")[0]]
