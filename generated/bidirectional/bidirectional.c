@@ -1409,12 +1409,12 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
         for (size_t k = 0; k < some * B * O; ++k) {
             dz_yhat[(first * B) * O + k] = yhat[(first * B) * O + k] - y[(first * B) * O + k];
         }
-        /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V_h != NULL) {
+            /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
             bidirectional_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV_h, H, first + some < T);
         }
-        /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
         if (params_grad != NULL && params_grad->V_g != NULL) {
+            /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
             bidirectional_sums(O, G, some * B, &dz_yhat[(first * B) * O], O, &g[(first * B) * G], G, dV_g, G, first + some < T);
         }
         /* dc = sum_tb(dz_yhat[t]) */
@@ -1501,12 +1501,12 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
         for (size_t k = 0; k < some * B * I; ++k) {
             dx[(first * B) * I + k] = U_g_dz_g[(first * B) * I + k] + U_h_dz_h[(first * B) * I + k];
         }
-        /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_h != NULL) {
+            /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
             bidirectional_sums(H, I, some * B, &dz_h[(first * B) * (G + H)], G + H, &x[(first * B) * I], I, dU_h, I, first + some < T);
         }
-        /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_h != NULL) {
+            /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
             bidirectional_sums(H, H, some * B, &dz_h[(first * B) * (G + H)], G + H, &h[(first * B) * H], H, dW_h, H, first + some < T);
         }
         /* db_h = sum_tb(dz_h[t]) */
@@ -1519,12 +1519,12 @@ int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirec
             }
             db_h[i] = total;
         }
-        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_g != NULL) {
+            /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
             bidirectional_sums(G, I, some * B, &dz_g[(first * B) * (G + H)], G + H, &x[(first * B) * I], I, dU_g, I, first + some < T);
         }
-        /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
         if (params_grad != NULL && params_grad->W_g != NULL) {
+            /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
             bidirectional_sums(G, G, some * B, &dz_g[(first * B) * (G + H)], G + H, &g[((first + 1) * B) * G], G, dW_g, G, first + some < T);
         }
         /* db_g = sum_tb(dz_g[t]) */
@@ -1908,12 +1908,12 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         }
         /* U_g_dz_g[t] = U_g.T @ dz_g[t] */
         bidirectional_product(some * B, I, G, &dz_g[(first * B) * G], G, U_g_panels, &U_g_dz_g[(first * B) * I], I);
-        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_g != NULL) {
+            /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
             bidirectional_sums(G, I, some * B, &dz_g[(first * B) * G], G, &x[(first * B) * I], I, dU_g, I, first > 0);
         }
-        /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
         if (params_grad != NULL && params_grad->W_g != NULL) {
+            /* dW_g = sum_tb(dz_g[t] @ g[t+1].T) */
             bidirectional_sums(G, G, some * B, &dz_g[(first * B) * G], G, &g[((first + 1) * B) * G], G, dW_g, G, first > 0);
         }
         /* db_g = sum_tb(dz_g[t]) */
@@ -1926,12 +1926,12 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
             }
             db_g[i] = total;
         }
-        /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V_h != NULL) {
+            /* dV_h = sum_tb(dz_yhat[t] @ h[t].T) */
             bidirectional_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV_h, H, first > 0);
         }
-        /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
         if (params_grad != NULL && params_grad->V_g != NULL) {
+            /* dV_g = sum_tb(dz_yhat[t] @ g[t].T) */
             bidirectional_sums(O, G, some * B, &dz_yhat[(first * B) * O], O, &g[(first * B) * G], G, dV_g, G, first > 0);
         }
         /* dc = sum_tb(dz_yhat[t]) */
@@ -1987,12 +1987,12 @@ int bidirectional_vjp(const bidirectional_sizes *sizes, const bidirectional_para
         for (size_t k = 0; k < some * B * I; ++k) {
             dx[(first * B) * I + k] = U_g_dz_g[(first * B) * I + k] + U_h_dz_h[(first * B) * I + k];
         }
-        /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_h != NULL) {
+            /* dU_h = sum_tb(dz_h[t] @ x[t].T) */
             bidirectional_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU_h, I, first + some < T);
         }
-        /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_h != NULL) {
+            /* dW_h = sum_tb(dz_h[t] @ h[t-1].T) */
             bidirectional_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW_h, H, first + some < T);
         }
         /* db_h = sum_tb(dz_h[t]) */

@@ -1233,8 +1233,8 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
         }
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         char_rnn_product(some * B, H, K, &dz_yhat[(first * B) * K], K, V_panels, &V_dz_yhat[(first * B) * H], H);
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* dc = sum_tb(dz_yhat[t]) */
@@ -1283,8 +1283,8 @@ int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *
                 }
             }
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */
@@ -1579,12 +1579,12 @@ int char_rnn_vjp(const char_rnn_sizes *sizes, const char_rnn_params *params, con
                 }
             }
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             char_rnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             char_rnn_sums(K, H, some * B, &dz_yhat[(first * B) * K], K, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */

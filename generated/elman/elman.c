@@ -1180,8 +1180,8 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
         }
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         elman_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
     }
@@ -1210,16 +1210,16 @@ int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, c
             /* dh_carry[t] = W.T @ dz_h[t] */
             elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
     }
@@ -1459,20 +1459,20 @@ int elman_vjp(const elman_sizes *sizes, const elman_params *params, const elman_
             /* dh_carry[t] = W.T @ dz_h[t] */
             elman_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             elman_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             elman_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             elman_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             elman_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
     }

@@ -1226,8 +1226,8 @@ int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_pa
         }
         /* V_do[t] = V.T @ do[t] */
         elman_bias_product(some * B, H, O, &do_[(first * B) * O], O, V_panels, &V_do[(first * B) * H], H);
-        /* dV = sum_tb(do[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(do[t] @ h[t].T) */
             elman_bias_sums(O, H, some * B, &do_[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* dc = sum_tb(do[t]) */
@@ -1269,16 +1269,16 @@ int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_pa
             /* dh_carry[t] = W.T @ da[t] */
             elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ da[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ da[t] */
             elman_bias_product(some * B, I, H, &da[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(da[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(da[t] @ x[t].T) */
             elman_bias_sums(H, I, some * B, &da[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(da[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(da[t] @ h[t-1].T) */
             elman_bias_sums(H, H, some * B, &da[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
         /* db = sum_tb(da[t]) */
@@ -1552,20 +1552,20 @@ int elman_bias_vjp(const elman_bias_sizes *sizes, const elman_bias_params *param
             /* dh_carry[t] = W.T @ da[t] */
             elman_bias_product(B, H, H, &da[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ da[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ da[t] */
             elman_bias_product(some * B, I, H, &da[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(da[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(da[t] @ x[t].T) */
             elman_bias_sums(H, I, some * B, &da[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(da[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(da[t] @ h[t-1].T) */
             elman_bias_sums(H, H, some * B, &da[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(do[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(do[t] @ h[t].T) */
             elman_bias_sums(O, H, some * B, &do_[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(da[t]) */

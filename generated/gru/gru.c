@@ -1373,8 +1373,8 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
         }
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         gru_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -1459,28 +1459,28 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
                 }
             }
         }
-        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_r != NULL) {
+            /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
             gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
         }
-        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_z != NULL) {
+            /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
             gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
         }
-        /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_h != NULL) {
+            /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
             gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
         }
-        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_r != NULL) {
+            /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
             gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
         }
-        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_z != NULL) {
+            /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
             gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
         }
-        /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
         if (params_grad != NULL && params_grad->W_h != NULL) {
+            /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
             gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
         }
         /* db_r = sum_tb(dz_r[t]) */
@@ -1513,8 +1513,8 @@ int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const g
             }
             db_h[i] = total;
         }
-        /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
             gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
         }
     }
@@ -1896,28 +1896,28 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
                 }
             }
         }
-        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_r != NULL) {
+            /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
             gru_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
         }
-        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_z != NULL) {
+            /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
             gru_sums(H, I, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_z, I, first + some < T);
         }
-        /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_h != NULL) {
+            /* dU_h = sum_tb(dz_htilde[t] @ x[t].T) */
             gru_sums(H, I, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_h, I, first + some < T);
         }
-        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_r != NULL) {
+            /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
             gru_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
         }
-        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_z != NULL) {
+            /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
             gru_sums(H, H, some * B, &dz_z[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_z, H, first + some < T);
         }
-        /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
         if (params_grad != NULL && params_grad->W_h != NULL) {
+            /* dW_h = sum_tb(dz_htilde[t] @ m_z_htilde[t].T) */
             gru_sums(H, H, some * B, &dz_htilde[(first * B) * (3 * H)], 3 * H, &m_z_htilde[(first * B) * H], H, dW_h, H, first + some < T);
         }
         /* db_r = sum_tb(dz_r[t]) */
@@ -1950,8 +1950,8 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
             }
             db_h[i] = total;
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             gru_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -1964,8 +1964,8 @@ int gru_vjp(const gru_sizes *sizes, const gru_params *params, const gru_inputs *
             }
             db_y[i] = total;
         }
-        /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_h.T @ dz_htilde[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
             gru_product(some * B, I, 3 * H, &dz_r_z_htilde[(first * B) * (3 * H)], 3 * H, U_rzh_panels, &dx[(first * B) * I], I);
         }
     }

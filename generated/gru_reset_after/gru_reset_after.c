@@ -1353,8 +1353,8 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
         }
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         gru_reset_after_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             gru_reset_after_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -1461,28 +1461,28 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
                 }
             }
         }
-        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_r != NULL) {
+            /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
             gru_reset_after_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
         }
-        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_z != NULL) {
+            /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
             gru_reset_after_sums(H, I, some * B, &dz_z[(first * B) * H], H, &x[(first * B) * I], I, dU_z, I, first + some < T);
         }
-        /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_n != NULL) {
+            /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
             gru_reset_after_sums(H, I, some * B, &dz_n[(first * B) * H], H, &x[(first * B) * I], I, dU_n, I, first + some < T);
         }
-        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_r != NULL) {
+            /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
             gru_reset_after_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
         }
-        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_z != NULL) {
+            /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
             gru_reset_after_sums(H, H, some * B, &dz_z[(first * B) * H], H, &h[(first * B) * H], H, dW_z, H, first + some < T);
         }
-        /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_n != NULL) {
+            /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
             gru_reset_after_sums(H, H, some * B, &dm_z_n[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_n, H, first + some < T);
         }
         /* db_r = sum_tb(dz_r[t]) */
@@ -1550,8 +1550,8 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
                 }
             }
         }
-        /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
             gru_reset_after_product(some * B, I, 3 * H, &dz_rzn[(first * B) * (3 * H)], 3 * H, U_rzn_panels, &dx[(first * B) * I], I);
         }
     }
@@ -1948,28 +1948,28 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
                 }
             }
         }
-        /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_r != NULL) {
+            /* dU_r = sum_tb(dz_r[t] @ x[t].T) */
             gru_reset_after_sums(H, I, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &x[(first * B) * I], I, dU_r, I, first + some < T);
         }
-        /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_z != NULL) {
+            /* dU_z = sum_tb(dz_z[t] @ x[t].T) */
             gru_reset_after_sums(H, I, some * B, &dz_z[(first * B) * H], H, &x[(first * B) * I], I, dU_z, I, first + some < T);
         }
-        /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_n != NULL) {
+            /* dU_n = sum_tb(dz_n[t] @ x[t].T) */
             gru_reset_after_sums(H, I, some * B, &dz_n[(first * B) * H], H, &x[(first * B) * I], I, dU_n, I, first + some < T);
         }
-        /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_r != NULL) {
+            /* dW_r = sum_tb(dz_r[t] @ h[t-1].T) */
             gru_reset_after_sums(H, H, some * B, &dz_r[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_r, H, first + some < T);
         }
-        /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_z != NULL) {
+            /* dW_z = sum_tb(dz_z[t] @ h[t-1].T) */
             gru_reset_after_sums(H, H, some * B, &dz_z[(first * B) * H], H, &h[(first * B) * H], H, dW_z, H, first + some < T);
         }
-        /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_n != NULL) {
+            /* dW_n = sum_tb(dm_z_n[t] @ h[t-1].T) */
             gru_reset_after_sums(H, H, some * B, &dm_z_n[(first * B) * (3 * H)], 3 * H, &h[(first * B) * H], H, dW_n, H, first + some < T);
         }
         /* db_r = sum_tb(dz_r[t]) */
@@ -2012,8 +2012,8 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
             }
             dc_n[i] = total;
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             gru_reset_after_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -2051,8 +2051,8 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
                 }
             }
         }
-        /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_n.T @ dz_n[t] + U_z.T @ dz_z[t] + U_r.T @ dz_r[t] */
             gru_reset_after_product(some * B, I, 3 * H, &dz_rzn[(first * B) * (3 * H)], 3 * H, U_rzn_panels, &dx[(first * B) * I], I);
         }
     }

@@ -1194,8 +1194,8 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
         for (size_t k = 0; k < some * B * H; ++k) {
             step_dz_h[(first * B) * H + k] = indrnn_step(z_h[(first * B) * H + k]);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* dc = sum_tb(dz_yhat[t]) */
@@ -1241,12 +1241,12 @@ int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params
                 }
             }
         }
-        /* dx[t] = W.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = W.T @ dz_h[t] */
             indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
         }
-        /* dW = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ x[t].T) */
             indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
         }
         /* u_du[t] = dz_h[t] * h[t-1] */
@@ -1538,12 +1538,12 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
                 }
             }
         }
-        /* dx[t] = W.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = W.T @ dz_h[t] */
             indrnn_product(some * B, I, H, &dz_h[(first * B) * H], H, W_panels, &dx[(first * B) * I], I);
         }
-        /* dW = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ x[t].T) */
             indrnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dW, I, first + some < T);
         }
         /* u_du[t] = dz_h[t] * h[t-1] */
@@ -1571,8 +1571,8 @@ int indrnn_vjp(const indrnn_sizes *sizes, const indrnn_params *params, const ind
             }
             db[i] = total;
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             indrnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* dc = sum_tb(dz_yhat[t]) */

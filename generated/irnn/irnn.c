@@ -1215,8 +1215,8 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
         for (size_t k = 0; k < some * B * H; ++k) {
             step_dz_h[(first * B) * H + k] = irnn_step(z_h[(first * B) * H + k]);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* dc = sum_tb(dz_yhat[t]) */
@@ -1258,16 +1258,16 @@ int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, cons
             /* dh_carry[t] = W.T @ dz_h[t] */
             irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */
@@ -1550,20 +1550,20 @@ int irnn_vjp(const irnn_sizes *sizes, const irnn_params *params, const irnn_inpu
             /* dh_carry[t] = W.T @ dz_h[t] */
             irnn_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             irnn_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             irnn_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             irnn_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             irnn_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */

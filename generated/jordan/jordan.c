@@ -1232,20 +1232,20 @@ int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params
             /* do_carry[t] = W.T @ dz_h[t] */
             jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
             jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
         }
-        /* dV = sum_tb(dz_o[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_o[t] @ h[t].T) */
             jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */
@@ -1535,20 +1535,20 @@ int jordan_vjp(const jordan_sizes *sizes, const jordan_params *params, const jor
             /* do_carry[t] = W.T @ dz_h[t] */
             jordan_product(B, O, H, &dz_h[(t * B) * H], H, W_panels, do_carry, O);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             jordan_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             jordan_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ o[t-1].T) */
             jordan_sums(H, O, some * B, &dz_h[(first * B) * H], H, &o[(first * B) * O], O, dW, O, first + some < T);
         }
-        /* dV = sum_tb(dz_o[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_o[t] @ h[t].T) */
             jordan_sums(O, H, some * B, &dz_o[(first * B) * O], O, &h[(first * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */

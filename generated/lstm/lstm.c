@@ -1414,8 +1414,8 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
         }
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         lstm_product(some * B, H, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * H], H);
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -1508,36 +1508,36 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
             /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
             lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
         }
-        /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_i != NULL) {
+            /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
         }
-        /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_f != NULL) {
+            /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
         }
-        /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_o != NULL) {
+            /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
         }
-        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_g != NULL) {
+            /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
         }
-        /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_i != NULL) {
+            /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
         }
-        /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_f != NULL) {
+            /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
         }
-        /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_o != NULL) {
+            /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
         }
-        /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_g != NULL) {
+            /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
         }
         /* db_i = sum_tb(dz_i[t]) */
@@ -1580,8 +1580,8 @@ int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, cons
             }
             db_g[i_] = total;
         }
-        /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
             lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
         }
     }
@@ -2020,36 +2020,36 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             /* dh_carry[t] = W_g.T @ dz_g[t] + W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] */
             lstm_product(B, H, 4 * H, &dz_ifog[(t * B) * (4 * H)], 4 * H, W_ifog_panels, dh_carry, H);
         }
-        /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_i != NULL) {
+            /* dU_i = sum_tb(dz_i[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i, I, first + some < T);
         }
-        /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_f != NULL) {
+            /* dU_f = sum_tb(dz_f[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f, I, first + some < T);
         }
-        /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_o != NULL) {
+            /* dU_o = sum_tb(dz_o[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o, I, first + some < T);
         }
-        /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_g != NULL) {
+            /* dU_g = sum_tb(dz_g[t] @ x[t].T) */
             lstm_sums(H, I, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g, I, first + some < T);
         }
-        /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_i != NULL) {
+            /* dW_i = sum_tb(dz_i[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_i, H, first + some < T);
         }
-        /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_f != NULL) {
+            /* dW_f = sum_tb(dz_f[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_f, H, first + some < T);
         }
-        /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_o != NULL) {
+            /* dW_o = sum_tb(dz_o[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_o, H, first + some < T);
         }
-        /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W_g != NULL) {
+            /* dW_g = sum_tb(dz_g[t] @ h[t-1].T) */
             lstm_sums(H, H, some * B, &dz_g[(first * B) * (4 * H)], 4 * H, &h[(first * B) * H], H, dW_g, H, first + some < T);
         }
         /* db_i = sum_tb(dz_i[t]) */
@@ -2092,8 +2092,8 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             }
             db_g[i_] = total;
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             lstm_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -2106,8 +2106,8 @@ int lstm_vjp(const lstm_sizes *sizes, const lstm_params *params, const lstm_inpu
             }
             db_y[i_] = total;
         }
-        /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_g.T @ dz_g[t] + U_o.T @ dz_o[t] + U_f.T @ dz_f[t] + U_i.T @ dz_i[t] */
             lstm_product(some * B, I, 4 * H, &dz_ifog[(first * B) * (4 * H)], 4 * H, U_ifog_panels, &dx[(first * B) * I], I);
         }
     }

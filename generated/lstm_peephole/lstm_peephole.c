@@ -1441,8 +1441,8 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
         }
         /* V_dz_dhat[t] = V.T @ dz_dhat[t] */
         lstm_peephole_product(some * B, H, O, &dz_dhat[(first * B) * O], O, V_panels, &V_dz_dhat[(first * B) * H], H);
-        /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
             lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* db_y = sum_tb(dz_dhat[t]) */
@@ -1551,36 +1551,36 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
             /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
             lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
         }
-        /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_z != NULL) {
+            /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
         }
-        /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_i != NULL) {
+            /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
         }
-        /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_f != NULL) {
+            /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
         }
-        /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_o != NULL) {
+            /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
         }
-        /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_z != NULL) {
+            /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
         }
-        /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_i != NULL) {
+            /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
         }
-        /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_f != NULL) {
+            /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
         }
-        /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_o != NULL) {
+            /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
         }
         /* u_dp_i[t] = dz_i[t] * c[t-1] */
@@ -1666,8 +1666,8 @@ int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_pe
             }
             db_o[i_] = total;
         }
-        /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
             lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
         }
     }
@@ -2142,36 +2142,36 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             /* dy_carry[t] = R_o.T @ dz_o[t] + R_f.T @ dz_f[t] + R_i.T @ dz_i[t] + R_z.T @ dz_z[t] */
             lstm_peephole_product(B, H, 4 * H, &dz_zifo[(t * B) * (4 * H)], 4 * H, R_zifo_panels, dy_carry, H);
         }
-        /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_z != NULL) {
+            /* dW_z = sum_tb(dz_z[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_z, I, first + some < T);
         }
-        /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_i != NULL) {
+            /* dW_i = sum_tb(dz_i[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_i, I, first + some < T);
         }
-        /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_f != NULL) {
+            /* dW_f = sum_tb(dz_f[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_f, I, first + some < T);
         }
-        /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->W_o != NULL) {
+            /* dW_o = sum_tb(dz_o[t] @ x[t].T) */
             lstm_peephole_sums(H, I, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dW_o, I, first + some < T);
         }
-        /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_z != NULL) {
+            /* dR_z = sum_tb(dz_z[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_z[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_z, H, first + some < T);
         }
-        /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_i != NULL) {
+            /* dR_i = sum_tb(dz_i[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_i[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_i, H, first + some < T);
         }
-        /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_f != NULL) {
+            /* dR_f = sum_tb(dz_f[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_f[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_f, H, first + some < T);
         }
-        /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
         if (params_grad != NULL && params_grad->R_o != NULL) {
+            /* dR_o = sum_tb(dz_o[t] @ y[t-1].T) */
             lstm_peephole_sums(H, H, some * B, &dz_o[(first * B) * (4 * H)], 4 * H, &y[(first * B) * H], H, dR_o, H, first + some < T);
         }
         /* u_dp_i[t] = dz_i[t] * c[t-1] */
@@ -2257,8 +2257,8 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             }
             db_o[i_] = total;
         }
-        /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_dhat[t] @ y[t].T) */
             lstm_peephole_sums(O, H, some * B, &dz_dhat[(first * B) * O], O, &y[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db_y = sum_tb(dz_dhat[t]) */
@@ -2271,8 +2271,8 @@ int lstm_peephole_vjp(const lstm_peephole_sizes *sizes, const lstm_peephole_para
             }
             db_y[i_] = total;
         }
-        /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = W_o.T @ dz_o[t] + W_f.T @ dz_f[t] + W_i.T @ dz_i[t] + W_z.T @ dz_z[t] */
             lstm_peephole_product(some * B, I, 4 * H, &dz_zifo[(first * B) * (4 * H)], 4 * H, W_zifo_panels, &dx[(first * B) * I], I);
         }
     }

@@ -1296,20 +1296,20 @@ int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_c
             /* dh_carry[t] = W.T @ dz_h[t] */
             rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             rnn_classifier_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             rnn_classifier_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             rnn_classifier_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             rnn_classifier_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */
@@ -1611,20 +1611,20 @@ int rnn_classifier_vjp(const rnn_classifier_sizes *sizes, const rnn_classifier_p
             /* dh_carry[t] = W.T @ dz_h[t] */
             rnn_classifier_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             rnn_classifier_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             rnn_classifier_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             rnn_classifier_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h[t].T) */
             rnn_classifier_sums(O, H, some * B, &dz_yhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */

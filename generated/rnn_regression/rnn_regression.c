@@ -1161,8 +1161,8 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
         }
         /* V_dyhat[t] = V.T @ dyhat[t] */
         rnn_regression_product(some * B, H, O, &dyhat[(first * B) * O], O, V_panels, &V_dyhat[(first * B) * H], H);
-        /* dV = sum_tb(dyhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dyhat[t] @ h[t].T) */
             rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first > 0);
         }
         /* dc = sum_tb(dyhat[t]) */
@@ -1204,16 +1204,16 @@ int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_r
             /* dh_carry[t] = W.T @ dz_h[t] */
             rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */
@@ -1492,20 +1492,20 @@ int rnn_regression_vjp(const rnn_regression_sizes *sizes, const rnn_regression_p
             /* dh_carry[t] = W.T @ dz_h[t] */
             rnn_regression_product(B, H, H, &dz_h[(t * B) * H], H, W_panels, dh_carry, H);
         }
-        /* dx[t] = U.T @ dz_h[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U.T @ dz_h[t] */
             rnn_regression_product(some * B, I, H, &dz_h[(first * B) * H], H, U_panels, &dx[(first * B) * I], I);
         }
-        /* dU = sum_tb(dz_h[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U != NULL) {
+            /* dU = sum_tb(dz_h[t] @ x[t].T) */
             rnn_regression_sums(H, I, some * B, &dz_h[(first * B) * H], H, &x[(first * B) * I], I, dU, I, first + some < T);
         }
-        /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
         if (params_grad != NULL && params_grad->W != NULL) {
+            /* dW = sum_tb(dz_h[t] @ h[t-1].T) */
             rnn_regression_sums(H, H, some * B, &dz_h[(first * B) * H], H, &h[(first * B) * H], H, dW, H, first + some < T);
         }
-        /* dV = sum_tb(dyhat[t] @ h[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dyhat[t] @ h[t].T) */
             rnn_regression_sums(O, H, some * B, &dyhat[(first * B) * O], O, &h[((first + 1) * B) * H], H, dV, H, first + some < T);
         }
         /* db = sum_tb(dz_h[t]) */

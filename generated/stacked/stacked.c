@@ -1740,8 +1740,8 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
         }
         /* V_dz_yhat[t] = V.T @ dz_yhat[t] */
         stacked_product(some * B, K, O, &dz_yhat[(first * B) * O], O, V_panels, &V_dz_yhat[(first * B) * K], K);
-        /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
             stacked_sums(O, K, some * B, &dz_yhat[(first * B) * O], O, &h2[((first + 1) * B) * K], K, dV, K, first > 0);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -1843,36 +1843,36 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
         }
         /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
         stacked_product(some * B, H, 4 * K, &dz_i2_f2_o2_g2[(first * B) * (4 * K)], 4 * K, U_i2_f2_o2_g2_panels, &U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(first * B) * H], H);
-        /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_i2 != NULL) {
+            /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_i2, H, first + some < T);
         }
-        /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_f2 != NULL) {
+            /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_f2, H, first + some < T);
         }
-        /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_o2 != NULL) {
+            /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_o2, H, first + some < T);
         }
-        /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_g2 != NULL) {
+            /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_g2, H, first + some < T);
         }
-        /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_i2 != NULL) {
+            /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_i2, K, first + some < T);
         }
-        /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_f2 != NULL) {
+            /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_f2, K, first + some < T);
         }
-        /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_o2 != NULL) {
+            /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_o2, K, first + some < T);
         }
-        /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_g2 != NULL) {
+            /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_g2, K, first + some < T);
         }
         /* db_i2 = sum_tb(dz_i2[t]) */
@@ -1988,36 +1988,36 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
             /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
             stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
         }
-        /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_i1 != NULL) {
+            /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i1, I, first + some < T);
         }
-        /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_f1 != NULL) {
+            /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f1, I, first + some < T);
         }
-        /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_o1 != NULL) {
+            /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o1, I, first + some < T);
         }
-        /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_g1 != NULL) {
+            /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g1, I, first + some < T);
         }
-        /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_i1 != NULL) {
+            /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_i1, H, first + some < T);
         }
-        /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_f1 != NULL) {
+            /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_f1, H, first + some < T);
         }
-        /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_o1 != NULL) {
+            /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_o1, H, first + some < T);
         }
-        /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_g1 != NULL) {
+            /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_g1, H, first + some < T);
         }
         /* db_i1 = sum_tb(dz_i1[t]) */
@@ -2060,8 +2060,8 @@ int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *par
             }
             db_g1[i] = total;
         }
-        /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
             stacked_product(some * B, I, 4 * H, &dz_i1_f1_o1_g1[(first * B) * (4 * H)], 4 * H, U_i1_f1_o1_g1_panels, &dx[(first * B) * I], I);
         }
     }
@@ -2712,36 +2712,36 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
         }
         /* U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[t] = U_i2_f2_o2_g2.T @ dz_i2_f2_o2_g2[t] */
         stacked_product(some * B, H, 4 * K, &dz_i2_f2_o2_g2[(first * B) * (4 * K)], 4 * K, U_i2_f2_o2_g2_panels, &U_i2_f2_o2_g2_dz_i2_f2_o2_g2_stack[(first * B) * H], H);
-        /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_i2 != NULL) {
+            /* dU_i2 = sum_tb(dz_i2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_i2, H, first + some < T);
         }
-        /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_f2 != NULL) {
+            /* dU_f2 = sum_tb(dz_f2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_f2, H, first + some < T);
         }
-        /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_o2 != NULL) {
+            /* dU_o2 = sum_tb(dz_o2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_o2, H, first + some < T);
         }
-        /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
         if (params_grad != NULL && params_grad->U_g2 != NULL) {
+            /* dU_g2 = sum_tb(dz_g2[t] @ h1[t].T) */
             stacked_sums(K, H, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h1[((first + 1) * B) * H], H, dU_g2, H, first + some < T);
         }
-        /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_i2 != NULL) {
+            /* dW_i2 = sum_tb(dz_i2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_i2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_i2, K, first + some < T);
         }
-        /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_f2 != NULL) {
+            /* dW_f2 = sum_tb(dz_f2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_f2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_f2, K, first + some < T);
         }
-        /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_o2 != NULL) {
+            /* dW_o2 = sum_tb(dz_o2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_o2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_o2, K, first + some < T);
         }
-        /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
         if (params_grad != NULL && params_grad->W_g2 != NULL) {
+            /* dW_g2 = sum_tb(dz_g2[t] @ h2[t-1].T) */
             stacked_sums(K, K, some * B, &dz_g2[(first * B) * (4 * K)], 4 * K, &h2[(first * B) * K], K, dW_g2, K, first + some < T);
         }
         /* db_i2 = sum_tb(dz_i2[t]) */
@@ -2784,8 +2784,8 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
             }
             db_g2[i] = total;
         }
-        /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
         if (params_grad != NULL && params_grad->V != NULL) {
+            /* dV = sum_tb(dz_yhat[t] @ h2[t].T) */
             stacked_sums(O, K, some * B, &dz_yhat[(first * B) * O], O, &h2[((first + 1) * B) * K], K, dV, K, first + some < T);
         }
         /* db_y = sum_tb(dz_yhat[t]) */
@@ -2891,36 +2891,36 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
             /* dh1_carry[t] = W_g1.T @ dz_g1[t] + W_o1.T @ dz_o1[t] + W_f1.T @ dz_f1[t] + W_i1.T @ dz_i1[t] */
             stacked_product(B, H, 4 * H, &dz_i1_f1_o1_g1[(t * B) * (4 * H)], 4 * H, W_i1_f1_o1_g1_panels, dh1_carry, H);
         }
-        /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_i1 != NULL) {
+            /* dU_i1 = sum_tb(dz_i1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_i1, I, first + some < T);
         }
-        /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_f1 != NULL) {
+            /* dU_f1 = sum_tb(dz_f1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_f1, I, first + some < T);
         }
-        /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_o1 != NULL) {
+            /* dU_o1 = sum_tb(dz_o1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_o1, I, first + some < T);
         }
-        /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
         if (params_grad != NULL && params_grad->U_g1 != NULL) {
+            /* dU_g1 = sum_tb(dz_g1[t] @ x[t].T) */
             stacked_sums(H, I, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &x[(first * B) * I], I, dU_g1, I, first + some < T);
         }
-        /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_i1 != NULL) {
+            /* dW_i1 = sum_tb(dz_i1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_i1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_i1, H, first + some < T);
         }
-        /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_f1 != NULL) {
+            /* dW_f1 = sum_tb(dz_f1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_f1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_f1, H, first + some < T);
         }
-        /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_o1 != NULL) {
+            /* dW_o1 = sum_tb(dz_o1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_o1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_o1, H, first + some < T);
         }
-        /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
         if (params_grad != NULL && params_grad->W_g1 != NULL) {
+            /* dW_g1 = sum_tb(dz_g1[t] @ h1[t-1].T) */
             stacked_sums(H, H, some * B, &dz_g1[(first * B) * (4 * H)], 4 * H, &h1[(first * B) * H], H, dW_g1, H, first + some < T);
         }
         /* db_i1 = sum_tb(dz_i1[t]) */
@@ -2963,8 +2963,8 @@ int stacked_vjp(const stacked_sizes *sizes, const stacked_params *params, const 
             }
             db_g1[i] = total;
         }
-        /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
         if (inputs_grad != NULL && inputs_grad->x != NULL) {
+            /* dx[t] = U_g1.T @ dz_g1[t] + U_o1.T @ dz_o1[t] + U_f1.T @ dz_f1[t] + U_i1.T @ dz_i1[t] */
             stacked_product(some * B, I, 4 * H, &dz_i1_f1_o1_g1[(first * B) * (4 * H)], 4 * H, U_i1_f1_o1_g1_panels, &dx[(first * B) * I], I);
         }
     }

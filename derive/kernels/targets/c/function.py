@@ -197,7 +197,7 @@ class Function:
             if code not in self.direct or code in roots:
                 return s
             struct, name = self.direct[code]
-            return If(s.comment, f"{struct} != NULL && {struct}->{name} != NULL", (replace(s, comment=()),))
+            return If((), f"{struct} != NULL && {struct}->{name} != NULL", (s,))
 
         yield from map(guarded, statements)
 
