@@ -27,8 +27,8 @@ PACKAGES = {
     "numpy": "the interpreter and NumPy kernels",
     "jinja2": "templates",
     "lark": "the cell language",
-    "torch": "derive bench: pip install torch",
-    "jax": "derive bench: pip install jax",
+    "torch": "derive code --to torch, derive bench: pip install torch",
+    "jax": "derive code --to jax, derive bench: pip install jax",
     "matplotlib": "derive bench --plot: pip install matplotlib",
 }
 PROGRAMS = {
