@@ -8,7 +8,7 @@ from typing import Protocol
 from derive.errors import InputError
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
-from derive.kernels.targets import c, header, jax, numpy, torch
+from derive.kernels.targets import arduino, c, header, jax, numpy, torch
 
 
 class Target(Protocol):
@@ -24,7 +24,14 @@ class Target(Protocol):
         """What whoever takes the files should know of them."""
 
 
-TARGETS: Mapping[str, Target] = {"numpy": numpy, "c": c, "header": header, "torch": torch, "jax": jax}
+TARGETS: Mapping[str, Target] = {
+    "numpy": numpy,
+    "c": c,
+    "header": header,
+    "arduino": arduino,
+    "torch": torch,
+    "jax": jax,
+}
 PLAIN = ("numpy", "c")  # that need nothing but what is installed with this project, and a C compiler
 
 
