@@ -1,4 +1,4 @@
-"""The header target: the C kernel as one file, declarations always and the code where <CELL>_IMPLEMENTATION is defined."""
+"""The header target: the C kernel as one file, with its code where <CELL>_IMPLEMENTATION is defined."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def files(options: Options) -> dict[str, str]:
     cell = module.cell
     header, source = (printer(module).files()[f"{cell}.{end}"] for end in "hc")
     code = re.sub(rf'^/\*.*?\*/\n#include "{cell}\.h"\n', "", source, count=1, flags=re.DOTALL)
-    data = {"cell": cell, "header": header.rstrip(), "code": code.strip(), "macro": _bytes(module), "real": module.real}
-    data["sizes"] = [s.code for s in module.free]
+    texts = {"header": header.rstrip(), "code": code.strip(), "macro": _bytes(module)}
+    data = {"cell": cell, "real": module.real, "sizes": [s.code for s in module.free], **texts}
     names = {"header/single.h.j2": f"{cell}_single.h", "header/cmake.txt.j2": "CMakeLists.txt"}
     names["header/package.pc.j2"] = f"{cell}.pc.in"
     return {name: render(template, **data) for template, name in names.items()}

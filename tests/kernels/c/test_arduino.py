@@ -1,9 +1,10 @@
-"""The Arduino library: its sketch, with a stand-in for the board, learns on this machine; it compiles for a Cortex-M4F."""
+"""The Arduino library: its sketch, with a stand-in for the board, learns here; it compiles for a Cortex-M4F."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def run(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
-def written(cell: str, folder: Path, main: str, **options: object) -> Path:
+def written(cell: str, folder: Path, main: str, **options: Any) -> Path:
     for name, text in derive.load(cell).code("arduino", **options).items():
         write_text(folder / name, text)
     sketch = (folder / cell / "examples" / "train" / "train.ino").read_text("utf-8")

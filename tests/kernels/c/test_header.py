@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def run(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
-def written(folder: Path, **options: object) -> Path:
+def written(folder: Path, **options: Any) -> Path:
     for name, text in derive.load("elman").code("header", **options).items():
         write_text(folder / name, text)
     return folder
