@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from derive.cli.terminal import (
+    FAILED,
     error_json,
     finish,
     kernel_options,
     load_cell,
     load_cells,
     no_duplicates,
+    on_cluster,
     parse_formats,
     parse_names,
     parse_targets,
@@ -123,15 +125,21 @@ def show(cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None,
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", required=False)
 @click.option("--to", "targets", default="numpy,c", metavar="TARGETS", help="Targets, separated by commas.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sets", default=5, type=click.IntRange(1, 50), help="How many sets of sizes.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, which does the work; without CELL all cells.")
 @as_json
-def test(cell: str, targets: str, dtype: str, sets: int, as_json: bool) -> None:
+def test(cell: str | None, targets: str, dtype: str, sets: int, scheduler: str | None, as_json: bool) -> None:
     """Check every gradient of every kernel against complex step and central differences."""
     from derive.model import work
 
+    if scheduler is not None:
+        finish(0 if on_cluster(cell, parse_targets(targets), dtype, sets, scheduler, as_json) else FAILED)
+        return
+    if cell is None:
+        raise click.UsageError("Missing argument 'CELL' (or --scheduler for the whole catalogue).")
     model = load_cell(cell)
     warn(model)
     chosen = parse_targets(targets)

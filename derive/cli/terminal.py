@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -176,6 +177,36 @@ def table(report: Report) -> None:
         good = error <= bound
         table.add_row(quantity, against, f"{error:.1e}", f"{bound:.0e}", style=None if good else "bold red")
     Console(width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def on_cluster(cell: str | None, targets: list[str], dtype: str, sets: int, address: str, as_json: bool) -> bool:
+    """Check a cell, or all of the catalogue, on a Dask cluster; is all well?
+
+    Raises:
+        ToolError: Dask is not installed.
+        InputError: nothing answers at the address.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise ToolError("Dask is not installed: pip install 'derive[dask]'")
+    from distributed import Client
+
+    from derive.language import names
+    from derive.model import load
+    from derive.parallel import check_all, count_checks
+
+    models = [load_cell(cell)] if cell is not None else [load(name) for name in names()]
+    try:
+        client = Client(address, timeout=30)
+    except (OSError, ValueError) as error:
+        raise InputError("--scheduler", "the address of a scheduler, such as tcp://host:8786", str(error)) from error
+    with client, progress("checking", count_checks(models, targets, [dtype], sets), as_json) as step:
+        reports = check_all(models, targets, [dtype], sets, client, step)
+    if as_json:
+        print_json({"cells": [r.as_json() for r in reports], "unchecked": []})
+    else:
+        for report in reports:
+            table(report)
+    return all(r.ok for r in reports)
 
 
 @contextmanager

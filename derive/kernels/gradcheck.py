@@ -52,14 +52,21 @@ def check(
     seed: int = 0,
     progress: Callable[[], None] = lambda: None,
     beside: Kernel | None = None,
+    only: int | None = None,
 ) -> Report:
-    """Compare a kernel with complex step, central differences, the interpreter, and another target's kernel."""
+    """Compare a kernel with complex step, central differences, the interpreter, and another target's kernel.
+
+    Args:
+        only: the number of the one set of sizes that is looked at.
+    """
     normal = kernel.normal
     report = Report(normal.name, kernel.target, kernel.dtype, other=beside.target if beside else "")
     for state in initial_groups(normal):
         report.symbols[state] = f"dL/d{state}[{'T' if normal[state].backward else '-1'}]"
     wanted = check_wrt(normal, wrt)
     for number, sizes in enumerate(size_sets(normal, sets)):
+        if only not in (None, number):
+            continue
         for steps, batch in SHAPES if number == 0 else SHAPES[:1]:
             fixed = {**sizes, "T": steps, "B": batch, **kernel.fixed}
             sizes_used = {n: fixed[n] for n in sizes}

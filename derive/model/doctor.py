@@ -29,6 +29,7 @@ PACKAGES = {
     "lark": "the cell language",
     "torch": "derive code --to torch, derive bench: pip install torch",
     "jax": "derive code --to jax, derive bench: pip install jax",
+    "distributed": "derive.parallel, derive test --scheduler: pip install 'derive[dask]'",
     "matplotlib": "derive bench --plot: pip install matplotlib",
 }
 PROGRAMS = {

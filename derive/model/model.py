@@ -40,11 +40,13 @@ class Model:
         program: the user's own equations.
         origin: the name of the file, without its folder.
         warnings: what the reader noticed.
+        text: the cell's text, "" for a model that was made otherwise.
     """
 
     program: Program
     origin: str = "<text>"
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    text: str = field(default="", compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -80,7 +82,7 @@ class Model:
 
         chosen = check_wrt(self.normal, wrt)
         flat = [i for n in chosen for i in (self.normal[n].initial if self.normal[n].role == "state" else (n,))]
-        model = Model(self.program, self.origin, self.warnings)
+        model = Model(self.program, self.origin, self.warnings, self.text)
         model.__dict__["adjoint"] = of_outputs(self.normal, [n for n in flat if n])
         return model
 
@@ -262,7 +264,8 @@ def parse(source: str | bytes, origin: str = "<text>") -> Model:
     if not isinstance(source, (str, bytes)):
         raise InputError("source", "the text of a cell, or its bytes", type(source).__name__)
     cell = read(source, origin)
-    return Model(cell.program, Path(origin).name, cell.warnings)
+    plain = source if isinstance(source, str) else source.decode("utf-8")  # what was read is UTF-8
+    return Model(cell.program, Path(origin).name, cell.warnings, plain)
 
 
 def load(cell: str | os.PathLike[str]) -> Model:
