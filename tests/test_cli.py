@@ -404,3 +404,24 @@ def test_both_kernels_are_tested(run) -> None:  # type: ignore[no-untyped-def]
     cells = json.loads(run("test", "elman", "--sets", "1", "--json")[1])["cells"]
     assert [c["target"] for c in cells] == ["numpy", "c"]
     assert all(b["max_rel_error"] <= 1e-13 for b in cells[1]["beside"])
+
+
+def test_checks_on_a_cluster_need_a_cell_or_a_scheduler_and_dask(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    status, _, err = run("test")
+    assert status == 2
+    assert "--scheduler for the whole catalogue" in err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, _, err = run("test", "--scheduler", "tcp://127.0.0.1:1")
+    assert status == 5
+    assert "pip install 'derive[dask]'" in err
+
+
+def test_a_target_that_needs_a_library_says_so(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """The others are checked; the status says that a tool is missing."""
+    needs("gcc")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, out, err = run("test", "elman", "--to", "numpy,torch,jax", "--sets", "1")
+    assert status == 5
+    assert "elman, numpy, float64: ok" in out
+    assert "PyTorch is not installed: pip install torch" in err
+    assert "JAX is not installed: pip install jax" in err
