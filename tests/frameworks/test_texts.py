@@ -41,7 +41,7 @@ def test_every_parameter_has_a_first_value() -> None:
     text = derive.load("lstm").code("torch")["lstm_torch.py"]
     assert "b_f: (H), at first zero" in text
     assert "W_f: (H, H), at first uniform in ±1/sqrt(H)" in text
-    assert "_uniform(self.U_f, self.U_f.shape[1])" in text
+    assert "_uniform(self.U_f, self.U_f.shape[-1])" in text
     peephole = derive.load("lstm_peephole").code("torch")["lstm_peephole_torch.py"]
     assert "at first uniform in ±1/sqrt(H)" in peephole
 

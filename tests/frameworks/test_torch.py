@@ -19,7 +19,7 @@ import derive
 from derive.algebra.nodes import Detach
 from derive.kernels.entry import check_wrt
 from derive.kernels.gradcheck import _Case, size_sets
-from derive.kernels.targets.torch.loaded import imported
+from derive.kernels.targets.imported import imported
 from derive.language import names
 from derive.render import write_text
 

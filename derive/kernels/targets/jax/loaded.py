@@ -15,8 +15,8 @@ from derive.kernels.entry import entry_points
 from derive.kernels.lowering.schedule import schedule
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
+from derive.kernels.targets.imported import imported
 from derive.kernels.targets.jax.target import files
-from derive.kernels.targets.torch.loaded import imported
 from derive.render import write_text
 
 HELP = "pip install jax"

@@ -15,7 +15,7 @@ from derive.kernels.options import Options
 from derive.kernels.targets.jax.split import Halves, halves
 from derive.kernels.targets.numpy.target import docstring
 from derive.kernels.targets.signature import Argument, argument, arguments
-from derive.kernels.targets.torch.start import start
+from derive.kernels.targets.start import start
 from derive.kernels.written.dialects import JAX, RESERVED
 from derive.kernels.written.layout import Layout
 from derive.kernels.written.scans import scans
@@ -167,7 +167,7 @@ class Writing:
             forward=scans(forward, {*self.halves.saved, *entry.results()}),
             backward=scans(backward, entry.results()),
             loss=bool(entry.loss),
-            starts={v.name: start(v, normal, self.names, self.names[v.name]) for v in normal.parameters},
+            starts={v.name: start(v, normal, self.names) for v in normal.parameters},
             parameters=[a for a in self.arguments if a.group == "params"],
             quoted=json.dumps,
         )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from derive.errors import InputError, ToolError
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets.c.module import Module
+from derive.kernels.targets.imported import imported
 from derive.kernels.targets.torch.target import files
 from derive.render import write_text
 
@@ -111,14 +110,3 @@ class Torch:
             results["loss"] = value
         else:
             results.setdefault(group, {})[key] = value
-
-
-def imported(path: Path) -> ModuleType:
-    """A generated file as a module of its own."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # where compilers and pickles look for it
-    spec.loader.exec_module(module)
-    return module

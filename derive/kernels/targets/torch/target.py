@@ -18,7 +18,7 @@ from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.numpy.target import docstring
 from derive.kernels.targets.signature import Argument, arguments
 from derive.kernels.targets.signature import argument as argument_of
-from derive.kernels.targets.torch.start import Start, start
+from derive.kernels.targets.start import Start, start
 from derive.render import render
 
 # What the templates, Python and torch.nn.Module use; a user's name that is one of these gets an underscore.
@@ -108,7 +108,7 @@ class Wrapper:
         code = self.names[key]
         shape = [str(len(parts))] * (len(parts) > 1) + list(first.shape)
         value = {"params": f"self.{code}", "inputs": code, "initial": f"initial.{code}"}[group]
-        begin = start(v, self.options.normal, self.names, code) if group == "params" else None
+        begin = start(v, self.options.normal, self.names) if group == "params" else None
         return Array(group, key, code, value, shape, first.classes, wanted, v.role != "target", begin)
 
     @cached_property

@@ -15,22 +15,19 @@ from derive.program import Program, Variable, operands
 
 @dataclass(frozen=True)
 class Start:
-    """How a parameter begins: in words, and the statement that draws it."""
+    """How a parameter begins: in words, and the number n of ±1/√n; "" for zero."""
 
     words: str
-    code: str
-    count: str = ""  # what it is uniform by
+    count: str = ""
 
 
-def start(v: Variable, program: Program, names: CodeNames, code: str) -> Start:
+def start(v: Variable, program: Program, names: CodeNames) -> Start:
     """A bias is zero; others are uniform in ±1/√n, n what a row of a matrix has, or a vector's length."""
     rows, cols = v.shape
     if cols == 1 and is_bias(v.name, program):
-        return Start("zero", f"nn.init.zeros_(self.{code})")
+        return Start("zero")
     count = names.size(rows if cols == 1 else cols)
-    bound = "±1" if count == "1" else f"±1/sqrt({count})"
-    here = count if count.isdecimal() else f"self.{code}.shape[{0 if cols == 1 else 1}]"
-    return Start(f"uniform in {bound}", f"_uniform(self.{code}, {here})", count)
+    return Start("uniform in ±1" if count == "1" else f"uniform in ±1/sqrt({count})", count)
 
 
 def is_bias(name: str, program: Program) -> bool:
