@@ -126,7 +126,7 @@ def show(cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None,
 
 @cli.command()
 @click.argument("cell", required=False)
-@click.option("--to", "targets", default="numpy,c", metavar="TARGETS", help="Targets, separated by commas.")
+@click.option("--to", "targets", default="numpy,c", metavar="TARGETS", help="numpy, c, header, torch, jax.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sets", default=5, type=click.IntRange(1, 50), help="How many sets of sizes.")
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, which does the work; without CELL all cells.")
@@ -159,7 +159,7 @@ def test(cell: str | None, targets: str, dtype: str, sets: int, scheduler: str |
 
 @cli.command()
 @click.argument("cell")
-@click.option("--to", "targets", default="numpy", metavar="TARGETS", help="Targets, separated by commas.")
+@click.option("--to", "targets", default="numpy", metavar="TARGETS", help="numpy, c, header, arduino, torch, jax.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sizes", default="", metavar="H=64,I=8", help="Sizes fixed in the code; T and B may be among them.")
 @click.option(
