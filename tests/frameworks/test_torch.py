@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import importlib
 import os
 import subprocess
@@ -369,3 +370,16 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
         text, _ = process.communicate(timeout=240)
         assert process.returncode == 0, text
         assert "worst" in text
+
+
+def test_a_module_may_be_loaded_twice(tmp_path: Path, torch: Any) -> None:
+    """PyTorch takes an operator away when another of its name is defined: the first module's would be gone."""
+    for name, text in derive.load("jordan").code("torch").items():
+        write_text(tmp_path / name, text)
+    first, second = (imported(tmp_path / "jordan_torch.py") for _ in range(2))
+    assert first.NAMESPACE != second.NAMESPACE
+    arrays, sizes = drawn(torch, "jordan", first)
+    expected = second._value_and_grad(*arrays, *sizes)[0]
+    del second, sys.modules["jordan_torch"]
+    gc.collect()
+    assert torch.equal(first._value_and_grad(*arrays, *sizes)[0], expected)

@@ -27,8 +27,8 @@ RESERVED |= frozenset(
     """
     torch nn Tensor State Output Path Any Dict List NamedTuple Optional Sequence Tuple ctypes hashlib math os platform
     shlex shutil stat subprocess sys tempfile threading CELL ARGUMENTS ARRAYS GIVEN RETURNED GRADIENTS WANTED CLASSES
-    SIZES FREE HERE FLAGS LINE backend self initial arrays sizes complete found final like given loss batch_first device
-    dtype reset_parameters count index
+    SIZES FREE HERE FLAGS LINE NAMESPACE backend self initial arrays sizes complete found final like given loss
+    batch_first device dtype reset_parameters count index
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
     extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules
     mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
