@@ -333,7 +333,7 @@ def test_compiled_before_it_needs_no_compiler(tmp_path: Path) -> None:
 
 
 PARALLEL = """
-import os, sys
+import os, sys, time
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -349,9 +349,10 @@ shared = DistributedDataParallel(net)
 mine = slice(4 * rank, 4 * rank + 4)
 shared(x[:, mine], y[:, mine]).loss.backward()
 worst = max(float((world * p.grad - g).abs().max() / g.abs().max()) for p, g in zip(net.parameters(), whole))
-print("worst", worst)
-dist.destroy_process_group()
-assert worst < 1e-12
+print("worst", worst, flush=True)
+dist.barrier()
+time.sleep(1)
+os._exit(0 if worst < 1e-12 else 1)  # a process that ends first makes gloo's threads in the other abort at its end
 """
 
 
