@@ -141,7 +141,7 @@ def _torch(script: bool, subject: Subject, data: Data) -> Ready:
 
 
 def _module(subject: Subject, data: Data) -> Ready:
-    """The generated module, as a training loop calls it; PyTorch compiles nothing here, the C kernel is compiled."""
+    """The generated module as a training loop calls it, but for the checks of its arrays."""
     import torch
 
     options = Options(subject.normal, subject.origin, subject.dtype, [v.name for v in subject.normal.parameters])
@@ -153,7 +153,7 @@ def _module(subject: Subject, data: Data) -> Ready:
     sizes = [data.sizes.all[key] for key in ("T", "B", *(s.name for s in subject.normal.sizes))]
 
     def call() -> Any:
-        loss = code.module._value_and_grad(*arrays, *sizes)[0]
+        loss = code.module._run(arrays, sizes, True)[0]
         return loss, torch.autograd.grad(loss, weights)
 
     def values() -> Truth:

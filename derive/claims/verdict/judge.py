@@ -116,6 +116,7 @@ class Judge:
             except OutOfBudget:
                 if not places.more:
                     raise
+                budget.spend()  # time that is up is no reason to go on
                 continue  # too many values of free indices; fewer have been looked at
             places.asked(steps, bool(envs))
             if not envs:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from derive.kernels.build import FLAGS, OPENMP
 from derive.kernels.entry import check_wrt
 from derive.kernels.lowering.codenames import CodeNames
 from derive.kernels.options import DTYPES, Options
@@ -162,7 +163,7 @@ class Wrapper:
             assumptions=[docstring(a.text) for a in normal.assumptions],
             fixed=options.fixed,
             how=options.how,
-            threads=options.threads,
+            flags=[*FLAGS, *[OPENMP] * (options.threads > 1)],
             example=", ".join(f"{name}={8 * n}" for n, name in enumerate(own, 1)),
             called=", ".join([*(a.code for a in inputs), *(f"{name}=10" for name in asked)]),
             given=self.given,
