@@ -15,8 +15,6 @@ from derive.kernels.written.layout import Layout, Module, is_absolute
 from derive.program import Program, references
 from derive.render import render
 
-HELPERS = ("_at", "_pad")
-
 
 @dataclass
 class Scan:
