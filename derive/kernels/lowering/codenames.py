@@ -136,3 +136,8 @@ class Coefficients(Sizes):
 def _holds_T(below: Expr) -> bool:
     """Is T, or a power of it, a factor?"""
     return any(a == T or (a.is_Pow and a.base == T) for a in sympy.Mul.make_args(below))
+
+
+def docstring(text: str) -> str:
+    """Free text that can stand in a docstring."""
+    return text.replace("\\", "/").replace('"', "'")

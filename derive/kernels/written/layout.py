@@ -8,8 +8,7 @@ from functools import cached_property
 from sympy import MatrixExpr
 
 from derive.algebra.nodes import Timed
-from derive.kernels.lowering.codenames import CodeNames, Coefficients
-from derive.kernels.targets.numpy.target import docstring
+from derive.kernels.lowering.codenames import CodeNames, Coefficients, docstring
 from derive.kernels.written import sums  # noqa: F401 - the texts that it registers
 from derive.kernels.written.codes import Numbers
 from derive.kernels.written.dialects import RESERVED, Dialect

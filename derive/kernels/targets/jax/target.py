@@ -10,10 +10,9 @@ from functools import cached_property
 from derive.errors import InputError
 from derive.kernels.arrays import initial_groups
 from derive.kernels.entry import EntryPoint, check_wrt, vjp
-from derive.kernels.lowering.codenames import CodeNames, Coefficients
+from derive.kernels.lowering.codenames import CodeNames, Coefficients, docstring
 from derive.kernels.options import Options
 from derive.kernels.targets.jax.split import Halves, halves
-from derive.kernels.targets.numpy.target import docstring
 from derive.kernels.targets.signature import Argument, argument, arguments
 from derive.kernels.targets.start import start
 from derive.kernels.written.dialects import JAX, RESERVED

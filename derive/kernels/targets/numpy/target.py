@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from derive.algebra.functions import FUNCTIONS
 from derive.errors import InputError
 from derive.kernels.entry import EntryPoint, entry_points
-from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.codenames import CodeNames, docstring
 from derive.kernels.lowering.schedule import Schedule, schedule
 from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.options import Options
@@ -214,8 +214,3 @@ TITLES = {
     "vjp": "Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.",
     "advance": "Final states.",
 }
-
-
-def docstring(text: str) -> str:
-    """Free text that can stand in a docstring."""
-    return text.replace("\\", "/").replace('"', "'")

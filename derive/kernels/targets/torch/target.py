@@ -11,12 +11,11 @@ from functools import cached_property
 
 from derive.kernels.build import FLAGS, OPENMP
 from derive.kernels.entry import check_wrt
-from derive.kernels.lowering.codenames import CodeNames
+from derive.kernels.lowering.codenames import CodeNames, docstring
 from derive.kernels.options import DTYPES, Options
 from derive.kernels.targets import c
 from derive.kernels.targets.c.interface import Struct, parameters
 from derive.kernels.targets.c.module import Module
-from derive.kernels.targets.numpy.target import docstring
 from derive.kernels.targets.signature import Argument, arguments
 from derive.kernels.targets.signature import argument as argument_of
 from derive.kernels.targets.start import Start, start
