@@ -48,8 +48,11 @@ class Bound(Node):
     def _hashable_content(self) -> tuple[Any, ...]:
         # Equality up to the name of the index.  A level, not one shared placeholder: with one name
         # sum_k prod_r f(k, r) would equal sum_k prod_r f(r, k).
-        level = _Level(f"level {self.depth}", integer=True)
-        return (self.body.xreplace({self.index: level}), *self.args[2:])
+        known: tuple[Any, ...] | None = self.__dict__.get("_content")
+        if known is None:  # asked for at every comparison
+            level = _Level(f"level {self.depth}", integer=True)
+            known = self.__dict__["_content"] = (self.body.xreplace({self.index: level}), *self.args[2:])
+        return known
 
     def _eval_subs(self, old: Any, new: Any) -> MatrixExpr:
         low, high = self.low._subs(old, new), self.high._subs(old, new)

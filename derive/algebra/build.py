@@ -53,6 +53,8 @@ def add(*terms: MatrixExpr) -> MatrixExpr:
     flat: list[MatrixExpr] = []
     for a in terms:
         flat.extend(a.args if isinstance(a, MatAdd) else [a])
+    if len(flat) == 1:
+        return flat[0]
     merged: dict[MatrixExpr, Any] = {}
     for a in flat:
         if not is_zero(a):

@@ -149,9 +149,9 @@ class Bench:
         return right
 
     def numbers(self, right: MatrixExpr) -> Numbers | None:
-        """Its entries at the point, for one value of the free indices."""
+        """Its entries at the point, for one value of the free indices; `agrees` asks whether it has a value there."""
         try:
-            return self._flat(right, self.env) if self.domain.has_value(right, self.env) else None
+            return self._flat(right, self.env)
         except TROUBLE:
             return None
 

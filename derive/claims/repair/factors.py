@@ -45,7 +45,7 @@ def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
     if isinstance(last, Scripted) and is_leaf(sup[-1] if sup else last.base, "number", "2"):
         yield Edit({id(last): (replace(last, sup=sup[:-1] or None),)}, f"{shown} not squared", (last,))
     elif not (sup and is_transpose(sup[-1:])):
-        yield Edit({id(last): _squared(last)}, f"{shown} squared", (last,))
+        yield Edit({id(last): _squared(last)}, f"{shown} squared", (last,), rank=0 if factor.found is not None else 1)
     if isinstance(last, Scripted) and isinstance(last.base, Group) and sup == (Leaf("number", "2"),):
         *before, end = last.base.row
         inside = (*before, *_squared(end))

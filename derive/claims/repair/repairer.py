@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import combinations
+from functools import partial
+from itertools import combinations, groupby
 from time import monotonic
 
 from derive.claims.reading.clock import NoIndex
@@ -54,17 +55,18 @@ class Repairer:
         """The nearest true equation that is found in time."""
         outline = Outline(self.vocabulary)
         library = self._library(left, right, outline)
-        edits = sorted(single_edits(right, outline, library), key=lambda e: e.rank)
+        edits = list(single_edits(right, outline, library))
         benches = []
         for choices in readings:
             try:
                 benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline, self.budget))
             except (*TROUBLE, LatexError, NoIndex, DeriveError):
                 continue
-        if benches and benches[0].base is None:  # shapes do not fit: what changes them goes first
-            edits.sort(key=lambda e: (0, 2, 1)[e.rank])
+        misfit = bool(benches) and benches[0].base is None  # shapes do not fit: what changes them goes first
+        edits.sort(key=lambda e: (0, 2, 1)[e.rank] if misfit else e.rank)
+        alike = [list(group) for _, group in groupby(edits, key=lambda e: e.rank)]
         stages: tuple[Callable[[Bench], Iterator[Candidate]], ...] = (
-            lambda bench: _singles(right, edits, bench.closed),
+            *(partial(_singles, right, group) for group in alike),
             lambda bench: supplements(bench, right, outline, library),
             lambda bench: _apart(bench, right, edits),
             lambda bench: reassemblies(bench, right, outline, library),
@@ -184,9 +186,9 @@ def _as_true(judgement: Judgement) -> Outcome:
 NEAR = 1.05  # times as long as the best: those are as near
 
 
-def _singles(right: Row, edits: list[Edit], closed: bool) -> Iterator[Candidate]:
+def _singles(right: Row, edits: list[Edit], bench: Bench) -> Iterator[Candidate]:
     """One edit; of an index or a time where an index is free that should not be."""
-    for e in edits if closed else (e for e in edits if e.indices):
+    for e in edits if bench.closed else (e for e in edits if e.indices):
         yield rewritten(right, e.changes), (e.words,)
 
 
