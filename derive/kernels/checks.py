@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from derive.program import Program, Variable
 
 Arrays = Mapping[str, Any]
 Sizes = Mapping[str, int]
+Found = TypeVar("Found")
 MOST_SHAPES = 256  # combinations of shapes that are remembered
 
 
@@ -35,7 +36,7 @@ class Checker:
     normal: Program
     dtype: str
     fixed: Sizes
-    _seen: dict[object, dict[str, int]] = field(default_factory=dict, repr=False, compare=False)
+    _seen: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def groups(
         self, params: Arrays, inputs: Arrays, initial: Arrays | None, sizes: Sizes | None
@@ -55,6 +56,34 @@ class Checker:
         for name in self._onehot:
             self._classes(name, groups[1][name], known)
         return groups, known
+
+    def targeted(
+        self, params: Arrays, inputs: Arrays, initial: Arrays | None, sizes: Sizes | None
+    ) -> tuple[Arrays, bool]:
+        """The inputs, and whether they had no target: then there are blank ones in them.
+
+        Raises:
+            InputError: without a target nothing tells a size.
+        """
+        targets = self.normal.roles("target")
+        if not targets or any(v.name in _mapping("inputs", inputs) for v in targets):
+            return inputs, False
+        wanted = self._wanted
+        others = {n: w for n, w in wanted["inputs"].items() if n not in {v.name for v in targets}}
+        groups = (
+            self._take("params", params, wanted["params"]),
+            self._take("inputs", inputs, others),
+            self._take("initial", {} if initial is None else initial, wanted["initial"]),
+        )
+        named = check_sizes(self.normal, {} if sizes is None else sizes)
+
+        def blank() -> dict[str, tuple[int, ...]]:
+            known = self._sizes(groups, named)
+            return {v.name: interface_shape(v, known, known["T"], known["B"]) for v in targets}
+
+        shapes = self._remembered(("blank", *_shapes(groups), *named.items()), blank)
+        kinds = {v.name: np.int32 if v.onehot else self.dtype for v in targets}
+        return {**inputs, **{n: np.zeros(shape, kinds[n]) for n, shape in shapes.items()}}, True
 
     @cached_property
     def _wanted(self) -> dict[str, dict[str, tuple[Variable, int]]]:
@@ -94,10 +123,13 @@ class Checker:
 
     def _known(self, groups: tuple[dict[str, Array], ...], given: Sizes) -> dict[str, int]:
         named = check_sizes(self.normal, given)
-        key = tuple(a.shape for group in groups for a in group.values()), tuple(named.items())
-        known = self._seen.get(key)
+        return self._remembered((*_shapes(groups), *named.items()), lambda: self._fitting(groups, named))
+
+    def _remembered(self, key: object, found: Callable[[], Found]) -> Found:
+        """What hangs on some shapes, found once."""
+        known: Found | None = self._seen.get(key)
         if known is None:
-            known = self._fitting(groups, named)
+            known = found()
             if len(self._seen) >= MOST_SHAPES:
                 self._seen.clear()
             self._seen[key] = known
@@ -173,6 +205,10 @@ class Checker:
             bars[name] = self._typed(name, a)
             self._shape(name, bars[name], _stacked(*self._finals[name], sizes), "the final state's cotangent")
         return bars
+
+
+def _shapes(groups: Iterable[Mapping[str, Array]]) -> list[tuple[int, ...]]:
+    return [a.shape for group in groups for a in group.values()]
 
 
 def _stacked(v: Variable, lags: int, sizes: Sizes) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -51,9 +51,12 @@ class Backend(Protocol):
         """
 
     def bind(
-        self, function: str, sizes: Mapping[str, int], *groups: Arrays
+        self, function: str, sizes: Mapping[str, int], *groups: Arrays, again: bool = False
     ) -> tuple[Mapping[str, Any], Callable[[], None]]:
-        """The results' arrays, and what fills them from the arguments' current contents."""
+        """The results' arrays, and what fills them from the arguments' current contents.
+
+        With `again` the parameters stay as they are, so that what the first call makes of them may be kept.
+        """
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,11 @@ class Kernel:
     def forward(
         self, params: Arrays, inputs: Arrays, initial: Arrays | None = None, sizes: Sizes | None = None
     ) -> Result:
-        """Outputs, total loss and final states."""
+        """Outputs, total loss and final states; without any target no loss."""
+        inputs, blank = self._checker.targeted(params, inputs, initial, sizes)
         groups, known = self._checker.groups(params, inputs, initial, sizes)
-        return Result(**self.backend.call("forward", known, *groups))
+        result = Result(**self.backend.call("forward", known, *groups))
+        return replace(result, loss=None) if blank else result
 
     def vjp(
         self,
@@ -131,15 +136,7 @@ class Kernel:
         object each time.  Arrays must be C-contiguous, of the kernel's dtype, and int32 for classes.
         """
         groups, known = self._checker.groups(params, inputs, initial, sizes)
-        for name, a in ((n, a) for g in (params, inputs, initial or {}) for n, a in g.items()):
-            if not isinstance(a, np.ndarray):  # a copy would never see new contents
-                raise InputError(name, "an array of NumPy", type(a).__name__)
-            if not a.flags.c_contiguous:
-                raise InputError(name, "a C-contiguous array", f"strides {a.strides}")
-            if not a.flags.aligned:
-                raise InputError(name, "an array aligned to its elements", "one that is not")
-            if a.dtype.kind in "iu" and a.dtype != np.int32:
-                raise InputError(name, "int32 classes", str(a.dtype))
+        self._lasting(params, inputs, initial or {})
         function = "value_and_grad" if self.normal.total else "forward"
         fields, run = self.backend.bind(function, known, *groups)
         result = Result(**fields)
@@ -150,6 +147,59 @@ class Kernel:
             return result
 
         return bound
+
+    def stream(
+        self, params: Arrays, inputs: Arrays, initial: Arrays | None = None, sizes: Sizes | None = None
+    ) -> Callable[[], Result]:
+        """For a sequence that comes piece by piece, a step or a few at a time.
+
+        Checks and allocates once, as `bind` does; the function returned is `forward` on the inputs' current contents,
+        from where the call before ended, the first one from `initial`.  Parameters are read once (C packs their
+        weights once, which takes longer than a step).  It returns the same Result object each time; targets may be
+        left out, as in `forward`.
+
+        Raises:
+            InputError: a state runs backward, or begins at zero and not at a value that can be given.
+        """
+        for v in self.normal.states:
+            if v.backward:
+                raise InputError("stream", "states that run forward", f"{v.name}, which runs backward")
+            if not all(v.initial):
+                raise InputError("stream", "states whose first value is given", f"{v.name}, which begins at zero")
+        inputs, blank = self._checker.targeted(params, inputs, initial, sizes)
+        initial = {name: np.array(a) for name, a in (initial or {}).items()}
+        groups, known = self._checker.groups(params, inputs, initial, sizes)
+        self._lasting(params, inputs, initial)
+        fields, run = self.backend.bind("forward", known, *groups, again=True)
+        result = Result(**{**fields, "loss": None} if blank else fields)
+        started = False
+
+        def step() -> Result:
+            nonlocal started
+            for name, a in initial.items() if started else ():
+                a[...] = result.final[name]
+            run()
+            started = True
+            return result
+
+        return step
+
+    @staticmethod
+    def _lasting(*groups: Arrays) -> None:
+        """Arrays whose contents a function can read each time that it is called.
+
+        Raises:
+            InputError: one of them would have to be copied.
+        """
+        for name, a in ((n, a) for g in groups for n, a in g.items()):
+            if not isinstance(a, np.ndarray):  # a copy would never see new contents
+                raise InputError(name, "an array of NumPy", type(a).__name__)
+            if not a.flags.c_contiguous:
+                raise InputError(name, "a C-contiguous array", f"strides {a.strides}")
+            if not a.flags.aligned:
+                raise InputError(name, "an array aligned to its elements", "one that is not")
+            if a.dtype.kind in "iu" and a.dtype != np.int32:
+                raise InputError(name, "int32 classes", str(a.dtype))
 
     @cached_property
     def _checker(self) -> Checker:

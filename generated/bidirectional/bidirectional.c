@@ -14,10 +14,8 @@
 #define BIDIRECTIONAL_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
-#define BIDIRECTIONAL_UNROLLED _Pragma("unroll")
 #define BIDIRECTIONAL_APART _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define BIDIRECTIONAL_UNROLLED _Pragma("GCC unroll 16")
 #define BIDIRECTIONAL_APART _Pragma("GCC ivdep")
 #endif
 #else
@@ -183,17 +181,17 @@ static void bidirectional_softmax_with_loss(size_t rows, size_t n, const double 
 }
 
 #ifdef BIDIRECTIONAL_VECTORS
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define BIDIRECTIONAL_MANY /* vector registers: 32, not 16 */
+#endif
 /* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
 enum {
 #if defined(__AVX512F__)
     bidirectional_bytes = 64,
-    bidirectional_tall = 8,
 #elif defined(__AVX__)
     bidirectional_bytes = 32,
-    bidirectional_tall = 4,
 #else
     bidirectional_bytes = 16,
-    bidirectional_tall = 4,
 #endif
     bidirectional_least = 2 * sizeof(double),
     bidirectional_bytes_2 = bidirectional_bytes / 2 > bidirectional_least ? bidirectional_bytes / 2 : bidirectional_least,
@@ -207,36 +205,140 @@ enum {
 #ifdef BIDIRECTIONAL_VECTORS
 typedef double bidirectional_vector __attribute__((vector_size(bidirectional_bytes)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void bidirectional_tile(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) bidirectional_vector bidirectional_read(const double *a)
+{
+    bidirectional_vector v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void bidirectional_write(double *a, bidirectional_vector v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef BIDIRECTIONAL_MANY
+/* 8 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_8_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    bidirectional_vector sum[bidirectional_tall][3];
-    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (bidirectional_vector){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * bidirectional_lanes, sizeof(sum[r][n]));
-            }
-        }
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    bidirectional_vector s4_0 = { 0.0 }, s4_1 = { 0.0 }, s4_2 = { 0.0 };
+    bidirectional_vector s5_0 = { 0.0 }, s5_1 = { 0.0 }, s5_2 = { 0.0 };
+    bidirectional_vector s6_0 = { 0.0 }, s6_1 = { 0.0 }, s6_2 = { 0.0 };
+    bidirectional_vector s7_0 = { 0.0 }, s7_1 = { 0.0 }, s7_2 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes); s0_2 = bidirectional_read(out + 2 * bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes); s1_2 = bidirectional_read(out + ldo + 2 * bidirectional_lanes);
+        s2_0 = bidirectional_read(out + 2 * ldo); s2_1 = bidirectional_read(out + 2 * ldo + bidirectional_lanes); s2_2 = bidirectional_read(out + 2 * ldo + 2 * bidirectional_lanes);
+        s3_0 = bidirectional_read(out + 3 * ldo); s3_1 = bidirectional_read(out + 3 * ldo + bidirectional_lanes); s3_2 = bidirectional_read(out + 3 * ldo + 2 * bidirectional_lanes);
+        s4_0 = bidirectional_read(out + 4 * ldo); s4_1 = bidirectional_read(out + 4 * ldo + bidirectional_lanes); s4_2 = bidirectional_read(out + 4 * ldo + 2 * bidirectional_lanes);
+        s5_0 = bidirectional_read(out + 5 * ldo); s5_1 = bidirectional_read(out + 5 * ldo + bidirectional_lanes); s5_2 = bidirectional_read(out + 5 * ldo + 2 * bidirectional_lanes);
+        s6_0 = bidirectional_read(out + 6 * ldo); s6_1 = bidirectional_read(out + 6 * ldo + bidirectional_lanes); s6_2 = bidirectional_read(out + 6 * ldo + 2 * bidirectional_lanes);
+        s7_0 = bidirectional_read(out + 7 * ldo); s7_1 = bidirectional_read(out + 7 * ldo + bidirectional_lanes); s7_2 = bidirectional_read(out + 7 * ldo + 2 * bidirectional_lanes);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        bidirectional_vector row[3];
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-            const bidirectional_vector each = a[(size_t)r * ra + k * sa] - (bidirectional_vector){ 0.0 };
-            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart), w2 = bidirectional_read(w + 2 * apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+        each = a[4 * ra] - (bidirectional_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1; s4_2 += each * w2;
+        each = a[5 * ra] - (bidirectional_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1; s5_2 += each * w2;
+        each = a[6 * ra] - (bidirectional_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1; s6_2 += each * w2;
+        each = a[7 * ra] - (bidirectional_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1; s7_2 += each * w2;
     }
-    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * bidirectional_lanes, &sum[r][n], sizeof(sum[r][n]));
-        }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1); bidirectional_write(out + 2 * bidirectional_lanes, s0_2);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1); bidirectional_write(out + ldo + 2 * bidirectional_lanes, s1_2);
+    bidirectional_write(out + 2 * ldo, s2_0); bidirectional_write(out + 2 * ldo + bidirectional_lanes, s2_1); bidirectional_write(out + 2 * ldo + 2 * bidirectional_lanes, s2_2);
+    bidirectional_write(out + 3 * ldo, s3_0); bidirectional_write(out + 3 * ldo + bidirectional_lanes, s3_1); bidirectional_write(out + 3 * ldo + 2 * bidirectional_lanes, s3_2);
+    bidirectional_write(out + 4 * ldo, s4_0); bidirectional_write(out + 4 * ldo + bidirectional_lanes, s4_1); bidirectional_write(out + 4 * ldo + 2 * bidirectional_lanes, s4_2);
+    bidirectional_write(out + 5 * ldo, s5_0); bidirectional_write(out + 5 * ldo + bidirectional_lanes, s5_1); bidirectional_write(out + 5 * ldo + 2 * bidirectional_lanes, s5_2);
+    bidirectional_write(out + 6 * ldo, s6_0); bidirectional_write(out + 6 * ldo + bidirectional_lanes, s6_1); bidirectional_write(out + 6 * ldo + 2 * bidirectional_lanes, s6_2);
+    bidirectional_write(out + 7 * ldo, s7_0); bidirectional_write(out + 7 * ldo + bidirectional_lanes, s7_1); bidirectional_write(out + 7 * ldo + 2 * bidirectional_lanes, s7_2);
+}
+
+/* 4 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes); s0_2 = bidirectional_read(out + 2 * bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes); s1_2 = bidirectional_read(out + ldo + 2 * bidirectional_lanes);
+        s2_0 = bidirectional_read(out + 2 * ldo); s2_1 = bidirectional_read(out + 2 * ldo + bidirectional_lanes); s2_2 = bidirectional_read(out + 2 * ldo + 2 * bidirectional_lanes);
+        s3_0 = bidirectional_read(out + 3 * ldo); s3_1 = bidirectional_read(out + 3 * ldo + bidirectional_lanes); s3_2 = bidirectional_read(out + 3 * ldo + 2 * bidirectional_lanes);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart), w2 = bidirectional_read(w + 2 * apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1); bidirectional_write(out + 2 * bidirectional_lanes, s0_2);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1); bidirectional_write(out + ldo + 2 * bidirectional_lanes, s1_2);
+    bidirectional_write(out + 2 * ldo, s2_0); bidirectional_write(out + 2 * ldo + bidirectional_lanes, s2_1); bidirectional_write(out + 2 * ldo + 2 * bidirectional_lanes, s2_2);
+    bidirectional_write(out + 3 * ldo, s3_0); bidirectional_write(out + 3 * ldo + bidirectional_lanes, s3_1); bidirectional_write(out + 3 * ldo + 2 * bidirectional_lanes, s3_2);
+}
+
+/* 2 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes); s0_2 = bidirectional_read(out + 2 * bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes); s1_2 = bidirectional_read(out + ldo + 2 * bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart), w2 = bidirectional_read(w + 2 * apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1); bidirectional_write(out + 2 * bidirectional_lanes, s0_2);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1); bidirectional_write(out + ldo + 2 * bidirectional_lanes, s1_2);
+}
+
+/* 1 row by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_1_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes); s0_2 = bidirectional_read(out + 2 * bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart), w2 = bidirectional_read(w + 2 * apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1); bidirectional_write(out + 2 * bidirectional_lanes, s0_2);
 }
 
 /* 3 vectors of every row. */
@@ -244,18 +346,188 @@ static void bidirectional_panel_3(size_t rows, size_t inner, const double *a, si
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
-        bidirectional_tile(bidirectional_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    for (; r + 8 <= rows; r += 8) {
+        bidirectional_tile_8_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 4 <= rows; r += 4) {
-        bidirectional_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_4_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        bidirectional_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_2_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        bidirectional_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_1_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+#endif
+
+#ifdef BIDIRECTIONAL_MANY
+/* 8 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_8_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    bidirectional_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    bidirectional_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    bidirectional_vector s6_0 = { 0.0 }, s6_1 = { 0.0 };
+    bidirectional_vector s7_0 = { 0.0 }, s7_1 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes);
+        s2_0 = bidirectional_read(out + 2 * ldo); s2_1 = bidirectional_read(out + 2 * ldo + bidirectional_lanes);
+        s3_0 = bidirectional_read(out + 3 * ldo); s3_1 = bidirectional_read(out + 3 * ldo + bidirectional_lanes);
+        s4_0 = bidirectional_read(out + 4 * ldo); s4_1 = bidirectional_read(out + 4 * ldo + bidirectional_lanes);
+        s5_0 = bidirectional_read(out + 5 * ldo); s5_1 = bidirectional_read(out + 5 * ldo + bidirectional_lanes);
+        s6_0 = bidirectional_read(out + 6 * ldo); s6_1 = bidirectional_read(out + 6 * ldo + bidirectional_lanes);
+        s7_0 = bidirectional_read(out + 7 * ldo); s7_1 = bidirectional_read(out + 7 * ldo + bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (bidirectional_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (bidirectional_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+        each = a[6 * ra] - (bidirectional_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1;
+        each = a[7 * ra] - (bidirectional_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1);
+    bidirectional_write(out + 2 * ldo, s2_0); bidirectional_write(out + 2 * ldo + bidirectional_lanes, s2_1);
+    bidirectional_write(out + 3 * ldo, s3_0); bidirectional_write(out + 3 * ldo + bidirectional_lanes, s3_1);
+    bidirectional_write(out + 4 * ldo, s4_0); bidirectional_write(out + 4 * ldo + bidirectional_lanes, s4_1);
+    bidirectional_write(out + 5 * ldo, s5_0); bidirectional_write(out + 5 * ldo + bidirectional_lanes, s5_1);
+    bidirectional_write(out + 6 * ldo, s6_0); bidirectional_write(out + 6 * ldo + bidirectional_lanes, s6_1);
+    bidirectional_write(out + 7 * ldo, s7_0); bidirectional_write(out + 7 * ldo + bidirectional_lanes, s7_1);
+}
+
+#endif
+#ifndef BIDIRECTIONAL_MANY
+/* 6 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_6_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    bidirectional_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    bidirectional_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes);
+        s2_0 = bidirectional_read(out + 2 * ldo); s2_1 = bidirectional_read(out + 2 * ldo + bidirectional_lanes);
+        s3_0 = bidirectional_read(out + 3 * ldo); s3_1 = bidirectional_read(out + 3 * ldo + bidirectional_lanes);
+        s4_0 = bidirectional_read(out + 4 * ldo); s4_1 = bidirectional_read(out + 4 * ldo + bidirectional_lanes);
+        s5_0 = bidirectional_read(out + 5 * ldo); s5_1 = bidirectional_read(out + 5 * ldo + bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (bidirectional_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (bidirectional_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1);
+    bidirectional_write(out + 2 * ldo, s2_0); bidirectional_write(out + 2 * ldo + bidirectional_lanes, s2_1);
+    bidirectional_write(out + 3 * ldo, s3_0); bidirectional_write(out + 3 * ldo + bidirectional_lanes, s3_1);
+    bidirectional_write(out + 4 * ldo, s4_0); bidirectional_write(out + 4 * ldo + bidirectional_lanes, s4_1);
+    bidirectional_write(out + 5 * ldo, s5_0); bidirectional_write(out + 5 * ldo + bidirectional_lanes, s5_1);
+}
+
+#endif
+/* 4 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes);
+        s2_0 = bidirectional_read(out + 2 * ldo); s2_1 = bidirectional_read(out + 2 * ldo + bidirectional_lanes);
+        s3_0 = bidirectional_read(out + 3 * ldo); s3_1 = bidirectional_read(out + 3 * ldo + bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1);
+    bidirectional_write(out + 2 * ldo, s2_0); bidirectional_write(out + 2 * ldo + bidirectional_lanes, s2_1);
+    bidirectional_write(out + 3 * ldo, s3_0); bidirectional_write(out + 3 * ldo + bidirectional_lanes, s3_1);
+}
+
+/* 2 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes);
+        s1_0 = bidirectional_read(out + ldo); s1_1 = bidirectional_read(out + ldo + bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1);
+    bidirectional_write(out + ldo, s1_0); bidirectional_write(out + ldo + bidirectional_lanes, s1_1);
+}
+
+/* 1 row by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_1_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    if (more) {
+        s0_0 = bidirectional_read(out); s0_1 = bidirectional_read(out + bidirectional_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w), w1 = bidirectional_read(w + apart);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+    }
+    bidirectional_write(out, s0_0); bidirectional_write(out + bidirectional_lanes, s0_1);
 }
 
 /* 2 vectors of every row. */
@@ -263,18 +535,199 @@ static void bidirectional_panel_2(size_t rows, size_t inner, const double *a, si
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
-        bidirectional_tile(bidirectional_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef BIDIRECTIONAL_MANY
+    for (; r + 8 <= rows; r += 8) {
+        bidirectional_tile_8_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef BIDIRECTIONAL_MANY
+    for (; r + 6 <= rows; r += 6) {
+        bidirectional_tile_6_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        bidirectional_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_4_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        bidirectional_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_2_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        bidirectional_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_1_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+
+#ifdef BIDIRECTIONAL_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_8_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 };
+    bidirectional_vector s4_0 = { 0.0 };
+    bidirectional_vector s5_0 = { 0.0 };
+    bidirectional_vector s6_0 = { 0.0 };
+    bidirectional_vector s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read(out);
+        s1_0 = bidirectional_read(out + ldo);
+        s2_0 = bidirectional_read(out + 2 * ldo);
+        s3_0 = bidirectional_read(out + 3 * ldo);
+        s4_0 = bidirectional_read(out + 4 * ldo);
+        s5_0 = bidirectional_read(out + 5 * ldo);
+        s6_0 = bidirectional_read(out + 6 * ldo);
+        s7_0 = bidirectional_read(out + 7 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (bidirectional_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (bidirectional_vector){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (bidirectional_vector){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (bidirectional_vector){ 0.0 };
+        s7_0 += each * w0;
+    }
+    bidirectional_write(out, s0_0);
+    bidirectional_write(out + ldo, s1_0);
+    bidirectional_write(out + 2 * ldo, s2_0);
+    bidirectional_write(out + 3 * ldo, s3_0);
+    bidirectional_write(out + 4 * ldo, s4_0);
+    bidirectional_write(out + 5 * ldo, s5_0);
+    bidirectional_write(out + 6 * ldo, s6_0);
+    bidirectional_write(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef BIDIRECTIONAL_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 };
+    bidirectional_vector s4_0 = { 0.0 };
+    bidirectional_vector s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read(out);
+        s1_0 = bidirectional_read(out + ldo);
+        s2_0 = bidirectional_read(out + 2 * ldo);
+        s3_0 = bidirectional_read(out + 3 * ldo);
+        s4_0 = bidirectional_read(out + 4 * ldo);
+        s5_0 = bidirectional_read(out + 5 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (bidirectional_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (bidirectional_vector){ 0.0 };
+        s5_0 += each * w0;
+    }
+    bidirectional_write(out, s0_0);
+    bidirectional_write(out + ldo, s1_0);
+    bidirectional_write(out + 2 * ldo, s2_0);
+    bidirectional_write(out + 3 * ldo, s3_0);
+    bidirectional_write(out + 4 * ldo, s4_0);
+    bidirectional_write(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read(out);
+        s1_0 = bidirectional_read(out + ldo);
+        s2_0 = bidirectional_read(out + 2 * ldo);
+        s3_0 = bidirectional_read(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * w0;
+    }
+    bidirectional_write(out, s0_0);
+    bidirectional_write(out + ldo, s1_0);
+    bidirectional_write(out + 2 * ldo, s2_0);
+    bidirectional_write(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read(out);
+        s1_0 = bidirectional_read(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * w0;
+    }
+    bidirectional_write(out, s0_0);
+    bidirectional_write(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector w0 = bidirectional_read(w);
+        bidirectional_vector each;
+        each = a[0] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * w0;
+    }
+    bidirectional_write(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -282,17 +735,24 @@ static void bidirectional_panel_1(size_t rows, size_t inner, const double *a, si
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
-        bidirectional_tile(bidirectional_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef BIDIRECTIONAL_MANY
+    for (; r + 8 <= rows; r += 8) {
+        bidirectional_tile_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef BIDIRECTIONAL_MANY
+    for (; r + 6 <= rows; r += 6) {
+        bidirectional_tile_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        bidirectional_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        bidirectional_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        bidirectional_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
@@ -313,36 +773,190 @@ static void bidirectional_column(size_t rows, size_t cols, size_t inner, const d
 
 typedef double bidirectional_vector_2 __attribute__((vector_size(bidirectional_bytes_2)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void bidirectional_tile_2(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) bidirectional_vector_2 bidirectional_read_2(const double *a)
+{
+    bidirectional_vector_2 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void bidirectional_write_2(double *a, bidirectional_vector_2 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef BIDIRECTIONAL_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    bidirectional_vector_2 sum[bidirectional_tall][3];
-    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (bidirectional_vector_2){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_2, sizeof(sum[r][n]));
-            }
-        }
+    bidirectional_vector_2 s0_0 = { 0.0 };
+    bidirectional_vector_2 s1_0 = { 0.0 };
+    bidirectional_vector_2 s2_0 = { 0.0 };
+    bidirectional_vector_2 s3_0 = { 0.0 };
+    bidirectional_vector_2 s4_0 = { 0.0 };
+    bidirectional_vector_2 s5_0 = { 0.0 };
+    bidirectional_vector_2 s6_0 = { 0.0 };
+    bidirectional_vector_2 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_2(out);
+        s1_0 = bidirectional_read_2(out + ldo);
+        s2_0 = bidirectional_read_2(out + 2 * ldo);
+        s3_0 = bidirectional_read_2(out + 3 * ldo);
+        s4_0 = bidirectional_read_2(out + 4 * ldo);
+        s5_0 = bidirectional_read_2(out + 5 * ldo);
+        s6_0 = bidirectional_read_2(out + 6 * ldo);
+        s7_0 = bidirectional_read_2(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        bidirectional_vector_2 row[3];
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-            const bidirectional_vector_2 each = a[(size_t)r * ra + k * sa] - (bidirectional_vector_2){ 0.0 };
-            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_2 w0 = bidirectional_read_2(w);
+        bidirectional_vector_2 each;
+        each = a[0] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (bidirectional_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (bidirectional_vector_2){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (bidirectional_vector_2){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (bidirectional_vector_2){ 0.0 };
+        s7_0 += each * w0;
     }
-    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_2, &sum[r][n], sizeof(sum[r][n]));
-        }
+    bidirectional_write_2(out, s0_0);
+    bidirectional_write_2(out + ldo, s1_0);
+    bidirectional_write_2(out + 2 * ldo, s2_0);
+    bidirectional_write_2(out + 3 * ldo, s3_0);
+    bidirectional_write_2(out + 4 * ldo, s4_0);
+    bidirectional_write_2(out + 5 * ldo, s5_0);
+    bidirectional_write_2(out + 6 * ldo, s6_0);
+    bidirectional_write_2(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef BIDIRECTIONAL_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_2 s0_0 = { 0.0 };
+    bidirectional_vector_2 s1_0 = { 0.0 };
+    bidirectional_vector_2 s2_0 = { 0.0 };
+    bidirectional_vector_2 s3_0 = { 0.0 };
+    bidirectional_vector_2 s4_0 = { 0.0 };
+    bidirectional_vector_2 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_2(out);
+        s1_0 = bidirectional_read_2(out + ldo);
+        s2_0 = bidirectional_read_2(out + 2 * ldo);
+        s3_0 = bidirectional_read_2(out + 3 * ldo);
+        s4_0 = bidirectional_read_2(out + 4 * ldo);
+        s5_0 = bidirectional_read_2(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_2 w0 = bidirectional_read_2(w);
+        bidirectional_vector_2 each;
+        each = a[0] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (bidirectional_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (bidirectional_vector_2){ 0.0 };
+        s5_0 += each * w0;
+    }
+    bidirectional_write_2(out, s0_0);
+    bidirectional_write_2(out + ldo, s1_0);
+    bidirectional_write_2(out + 2 * ldo, s2_0);
+    bidirectional_write_2(out + 3 * ldo, s3_0);
+    bidirectional_write_2(out + 4 * ldo, s4_0);
+    bidirectional_write_2(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_2 s0_0 = { 0.0 };
+    bidirectional_vector_2 s1_0 = { 0.0 };
+    bidirectional_vector_2 s2_0 = { 0.0 };
+    bidirectional_vector_2 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_2(out);
+        s1_0 = bidirectional_read_2(out + ldo);
+        s2_0 = bidirectional_read_2(out + 2 * ldo);
+        s3_0 = bidirectional_read_2(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_2 w0 = bidirectional_read_2(w);
+        bidirectional_vector_2 each;
+        each = a[0] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector_2){ 0.0 };
+        s3_0 += each * w0;
+    }
+    bidirectional_write_2(out, s0_0);
+    bidirectional_write_2(out + ldo, s1_0);
+    bidirectional_write_2(out + 2 * ldo, s2_0);
+    bidirectional_write_2(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_2 s0_0 = { 0.0 };
+    bidirectional_vector_2 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_2(out);
+        s1_0 = bidirectional_read_2(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_2 w0 = bidirectional_read_2(w);
+        bidirectional_vector_2 each;
+        each = a[0] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_2){ 0.0 };
+        s1_0 += each * w0;
+    }
+    bidirectional_write_2(out, s0_0);
+    bidirectional_write_2(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_2_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_2 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_2(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_2 w0 = bidirectional_read_2(w);
+        bidirectional_vector_2 each;
+        each = a[0] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * w0;
+    }
+    bidirectional_write_2(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -350,52 +964,213 @@ static void bidirectional_panel_2_1(size_t rows, size_t inner, const double *a, 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
-        bidirectional_tile_2(bidirectional_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef BIDIRECTIONAL_MANY
+    for (; r + 8 <= rows; r += 8) {
+        bidirectional_tile_2_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef BIDIRECTIONAL_MANY
+    for (; r + 6 <= rows; r += 6) {
+        bidirectional_tile_2_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        bidirectional_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_2_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        bidirectional_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_2_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        bidirectional_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_2_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
 typedef double bidirectional_vector_4 __attribute__((vector_size(bidirectional_bytes_4)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void bidirectional_tile_4(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) bidirectional_vector_4 bidirectional_read_4(const double *a)
+{
+    bidirectional_vector_4 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void bidirectional_write_4(double *a, bidirectional_vector_4 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef BIDIRECTIONAL_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    bidirectional_vector_4 sum[bidirectional_tall][3];
-    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (bidirectional_vector_4){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_4, sizeof(sum[r][n]));
-            }
-        }
+    bidirectional_vector_4 s0_0 = { 0.0 };
+    bidirectional_vector_4 s1_0 = { 0.0 };
+    bidirectional_vector_4 s2_0 = { 0.0 };
+    bidirectional_vector_4 s3_0 = { 0.0 };
+    bidirectional_vector_4 s4_0 = { 0.0 };
+    bidirectional_vector_4 s5_0 = { 0.0 };
+    bidirectional_vector_4 s6_0 = { 0.0 };
+    bidirectional_vector_4 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_4(out);
+        s1_0 = bidirectional_read_4(out + ldo);
+        s2_0 = bidirectional_read_4(out + 2 * ldo);
+        s3_0 = bidirectional_read_4(out + 3 * ldo);
+        s4_0 = bidirectional_read_4(out + 4 * ldo);
+        s5_0 = bidirectional_read_4(out + 5 * ldo);
+        s6_0 = bidirectional_read_4(out + 6 * ldo);
+        s7_0 = bidirectional_read_4(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        bidirectional_vector_4 row[3];
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-            const bidirectional_vector_4 each = a[(size_t)r * ra + k * sa] - (bidirectional_vector_4){ 0.0 };
-            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_4 w0 = bidirectional_read_4(w);
+        bidirectional_vector_4 each;
+        each = a[0] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (bidirectional_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (bidirectional_vector_4){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (bidirectional_vector_4){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (bidirectional_vector_4){ 0.0 };
+        s7_0 += each * w0;
     }
-    BIDIRECTIONAL_UNROLLED for (int r = 0; r < tall; ++r) {
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * bidirectional_lanes_4, &sum[r][n], sizeof(sum[r][n]));
-        }
+    bidirectional_write_4(out, s0_0);
+    bidirectional_write_4(out + ldo, s1_0);
+    bidirectional_write_4(out + 2 * ldo, s2_0);
+    bidirectional_write_4(out + 3 * ldo, s3_0);
+    bidirectional_write_4(out + 4 * ldo, s4_0);
+    bidirectional_write_4(out + 5 * ldo, s5_0);
+    bidirectional_write_4(out + 6 * ldo, s6_0);
+    bidirectional_write_4(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef BIDIRECTIONAL_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_4 s0_0 = { 0.0 };
+    bidirectional_vector_4 s1_0 = { 0.0 };
+    bidirectional_vector_4 s2_0 = { 0.0 };
+    bidirectional_vector_4 s3_0 = { 0.0 };
+    bidirectional_vector_4 s4_0 = { 0.0 };
+    bidirectional_vector_4 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_4(out);
+        s1_0 = bidirectional_read_4(out + ldo);
+        s2_0 = bidirectional_read_4(out + 2 * ldo);
+        s3_0 = bidirectional_read_4(out + 3 * ldo);
+        s4_0 = bidirectional_read_4(out + 4 * ldo);
+        s5_0 = bidirectional_read_4(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_4 w0 = bidirectional_read_4(w);
+        bidirectional_vector_4 each;
+        each = a[0] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (bidirectional_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (bidirectional_vector_4){ 0.0 };
+        s5_0 += each * w0;
+    }
+    bidirectional_write_4(out, s0_0);
+    bidirectional_write_4(out + ldo, s1_0);
+    bidirectional_write_4(out + 2 * ldo, s2_0);
+    bidirectional_write_4(out + 3 * ldo, s3_0);
+    bidirectional_write_4(out + 4 * ldo, s4_0);
+    bidirectional_write_4(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_4 s0_0 = { 0.0 };
+    bidirectional_vector_4 s1_0 = { 0.0 };
+    bidirectional_vector_4 s2_0 = { 0.0 };
+    bidirectional_vector_4 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_4(out);
+        s1_0 = bidirectional_read_4(out + ldo);
+        s2_0 = bidirectional_read_4(out + 2 * ldo);
+        s3_0 = bidirectional_read_4(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_4 w0 = bidirectional_read_4(w);
+        bidirectional_vector_4 each;
+        each = a[0] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (bidirectional_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (bidirectional_vector_4){ 0.0 };
+        s3_0 += each * w0;
+    }
+    bidirectional_write_4(out, s0_0);
+    bidirectional_write_4(out + ldo, s1_0);
+    bidirectional_write_4(out + 2 * ldo, s2_0);
+    bidirectional_write_4(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_4 s0_0 = { 0.0 };
+    bidirectional_vector_4 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_4(out);
+        s1_0 = bidirectional_read_4(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_4 w0 = bidirectional_read_4(w);
+        bidirectional_vector_4 each;
+        each = a[0] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (bidirectional_vector_4){ 0.0 };
+        s1_0 += each * w0;
+    }
+    bidirectional_write_4(out, s0_0);
+    bidirectional_write_4(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_tile_4_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    bidirectional_vector_4 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = bidirectional_read_4(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const bidirectional_vector_4 w0 = bidirectional_read_4(w);
+        bidirectional_vector_4 each;
+        each = a[0] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * w0;
+    }
+    bidirectional_write_4(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -403,173 +1178,433 @@ static void bidirectional_panel_4_1(size_t rows, size_t inner, const double *a, 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + bidirectional_tall <= rows; r += bidirectional_tall) {
-        bidirectional_tile_4(bidirectional_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef BIDIRECTIONAL_MANY
+    for (; r + 8 <= rows; r += 8) {
+        bidirectional_tile_4_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef BIDIRECTIONAL_MANY
+    for (; r + 6 <= rows; r += 6) {
+        bidirectional_tile_4_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        bidirectional_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_4_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        bidirectional_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_4_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        bidirectional_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        bidirectional_tile_4_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
-/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels. */
 static void bidirectional_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
-    const double *w, size_t ldw, double *out, size_t ldo, int more)
+    const double *w, double *out, size_t ldo, int more)
 {
-    const size_t step = ldw > 0 ? 1 : inner;
-    const size_t ld = ldw > 0 ? ldw : bidirectional_lanes;
-    const size_t apart = bidirectional_lanes * step;
+    const size_t apart = bidirectional_lanes * inner;
     size_t c = 0;
+#ifdef BIDIRECTIONAL_MANY
     while (c + 3 * bidirectional_lanes <= cols && (cols - c) / bidirectional_lanes != 4) { /* four are two and two */
-        bidirectional_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        bidirectional_panel_3(rows, inner, a, ra, sa, w + c * inner, bidirectional_lanes, apart, out + c, ldo, more);
         c += 3 * bidirectional_lanes;
     }
+#endif
     for (; c + 2 * bidirectional_lanes <= cols; c += 2 * bidirectional_lanes) {
-        bidirectional_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        bidirectional_panel_2(rows, inner, a, ra, sa, w + c * inner, bidirectional_lanes, apart, out + c, ldo, more);
     }
     if (c + bidirectional_lanes <= cols) {
-        bidirectional_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        bidirectional_panel_1(rows, inner, a, ra, sa, w + c * inner, bidirectional_lanes, 0, out + c, ldo, more);
         c += bidirectional_lanes;
     }
     if (c + bidirectional_lanes_2 <= cols) {
-        bidirectional_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : bidirectional_lanes_2, 0, out + c, ldo, more);
+        bidirectional_panel_2_1(rows, inner, a, ra, sa, w + c * inner, bidirectional_lanes_2, 0, out + c, ldo, more);
         c += bidirectional_lanes_2;
     }
     if (c + bidirectional_lanes_4 <= cols) {
-        bidirectional_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : bidirectional_lanes_4, 0, out + c, ldo, more);
+        bidirectional_panel_4_1(rows, inner, a, ra, sa, w + c * inner, bidirectional_lanes_4, 0, out + c, ldo, more);
         c += bidirectional_lanes_4;
     }
-    bidirectional_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+    bidirectional_column(rows, cols - c, inner, a, ra, sa, w + c * inner, cols - c, out + c, ldo, more);
 }
 #endif
 
 #ifdef BIDIRECTIONAL_VECTORS
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void bidirectional_strip(const int wide, const int chains, size_t inner,
+/* 8 vectors of one row, those of w `apart`. */
+static inline __attribute__((always_inline)) void bidirectional_strip_8(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    bidirectional_vector sum[8][8];
-    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (bidirectional_vector){ 0.0 };
-        }
-    }
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 }, s0_7 = { 0.0 };
+    bidirectional_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
-            const bidirectional_vector each = a[k + (size_t)c] - (bidirectional_vector){ 0.0 };
-            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-                bidirectional_vector row;
-                memcpy(&row, w + (k + (size_t)c) * bidirectional_lanes + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 1 <= inner; k += 1) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+        s0_5 += each * bidirectional_read(w + k * bidirectional_lanes + 5 * apart);
+        s0_6 += each * bidirectional_read(w + k * bidirectional_lanes + 6 * apart);
+        s0_7 += each * bidirectional_read(w + k * bidirectional_lanes + 7 * apart);
     }
-    for (; k < inner; ++k) {
-        const bidirectional_vector each = a[k] - (bidirectional_vector){ 0.0 };
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            bidirectional_vector row;
-            memcpy(&row, w + k * bidirectional_lanes + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
-    }
-    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-        BIDIRECTIONAL_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            BIDIRECTIONAL_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * bidirectional_lanes, &sum[n][0], sizeof(sum[n][0]));
-    }
+    bidirectional_write(out, s0_0);
+    bidirectional_write(out + bidirectional_lanes, s0_1);
+    bidirectional_write(out + 2 * bidirectional_lanes, s0_2);
+    bidirectional_write(out + 3 * bidirectional_lanes, s0_3);
+    bidirectional_write(out + 4 * bidirectional_lanes, s0_4);
+    bidirectional_write(out + 5 * bidirectional_lanes, s0_5);
+    bidirectional_write(out + 6 * bidirectional_lanes, s0_6);
+    bidirectional_write(out + 7 * bidirectional_lanes, s0_7);
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void bidirectional_strip_2(const int wide, const int chains, size_t inner,
+/* 7 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_7(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    bidirectional_vector_2 sum[8][8];
-    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (bidirectional_vector_2){ 0.0 };
-        }
-    }
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 }, s1_6 = { 0.0 };
+    bidirectional_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
-            const bidirectional_vector_2 each = a[k + (size_t)c] - (bidirectional_vector_2){ 0.0 };
-            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-                bidirectional_vector_2 row;
-                memcpy(&row, w + (k + (size_t)c) * bidirectional_lanes_2 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+        s0_5 += each * bidirectional_read(w + k * bidirectional_lanes + 5 * apart);
+        s0_6 += each * bidirectional_read(w + k * bidirectional_lanes + 6 * apart);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        s1_1 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + apart);
+        s1_2 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 2 * apart);
+        s1_3 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 3 * apart);
+        s1_4 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 4 * apart);
+        s1_5 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 5 * apart);
+        s1_6 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 6 * apart);
     }
     for (; k < inner; ++k) {
-        const bidirectional_vector_2 each = a[k] - (bidirectional_vector_2){ 0.0 };
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            bidirectional_vector_2 row;
-            memcpy(&row, w + k * bidirectional_lanes_2 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+        s0_5 += each * bidirectional_read(w + k * bidirectional_lanes + 5 * apart);
+        s0_6 += each * bidirectional_read(w + k * bidirectional_lanes + 6 * apart);
     }
-    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-        BIDIRECTIONAL_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            BIDIRECTIONAL_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * bidirectional_lanes_2, &sum[n][0], sizeof(sum[n][0]));
-    }
+    bidirectional_write(out, (s0_0 + s1_0));
+    bidirectional_write(out + bidirectional_lanes, (s0_1 + s1_1));
+    bidirectional_write(out + 2 * bidirectional_lanes, (s0_2 + s1_2));
+    bidirectional_write(out + 3 * bidirectional_lanes, (s0_3 + s1_3));
+    bidirectional_write(out + 4 * bidirectional_lanes, (s0_4 + s1_4));
+    bidirectional_write(out + 5 * bidirectional_lanes, (s0_5 + s1_5));
+    bidirectional_write(out + 6 * bidirectional_lanes, (s0_6 + s1_6));
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void bidirectional_strip_4(const int wide, const int chains, size_t inner,
+/* 6 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_6(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    bidirectional_vector_4 sum[8][8];
-    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (bidirectional_vector_4){ 0.0 };
-        }
-    }
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 };
+    bidirectional_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        BIDIRECTIONAL_UNROLLED for (int c = 0; c < chains; ++c) {
-            const bidirectional_vector_4 each = a[k + (size_t)c] - (bidirectional_vector_4){ 0.0 };
-            BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-                bidirectional_vector_4 row;
-                memcpy(&row, w + (k + (size_t)c) * bidirectional_lanes_4 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+        s0_5 += each * bidirectional_read(w + k * bidirectional_lanes + 5 * apart);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        s1_1 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + apart);
+        s1_2 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 2 * apart);
+        s1_3 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 3 * apart);
+        s1_4 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 4 * apart);
+        s1_5 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 5 * apart);
     }
     for (; k < inner; ++k) {
-        const bidirectional_vector_4 each = a[k] - (bidirectional_vector_4){ 0.0 };
-        BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-            bidirectional_vector_4 row;
-            memcpy(&row, w + k * bidirectional_lanes_4 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+        s0_5 += each * bidirectional_read(w + k * bidirectional_lanes + 5 * apart);
     }
-    BIDIRECTIONAL_UNROLLED for (int n = 0; n < wide; ++n) {
-        BIDIRECTIONAL_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            BIDIRECTIONAL_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * bidirectional_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    bidirectional_write(out, (s0_0 + s1_0));
+    bidirectional_write(out + bidirectional_lanes, (s0_1 + s1_1));
+    bidirectional_write(out + 2 * bidirectional_lanes, (s0_2 + s1_2));
+    bidirectional_write(out + 3 * bidirectional_lanes, (s0_3 + s1_3));
+    bidirectional_write(out + 4 * bidirectional_lanes, (s0_4 + s1_4));
+    bidirectional_write(out + 5 * bidirectional_lanes, (s0_5 + s1_5));
+}
+
+/* 5 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_5(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 };
+    bidirectional_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        s1_1 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + apart);
+        s1_2 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 2 * apart);
+        s1_3 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 3 * apart);
+        s1_4 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 4 * apart);
     }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        s0_4 += each * bidirectional_read(w + k * bidirectional_lanes + 4 * apart);
+    }
+    bidirectional_write(out, (s0_0 + s1_0));
+    bidirectional_write(out + bidirectional_lanes, (s0_1 + s1_1));
+    bidirectional_write(out + 2 * bidirectional_lanes, (s0_2 + s1_2));
+    bidirectional_write(out + 3 * bidirectional_lanes, (s0_3 + s1_3));
+    bidirectional_write(out + 4 * bidirectional_lanes, (s0_4 + s1_4));
+}
+
+/* 4 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_4(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 };
+    bidirectional_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        s1_1 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + apart);
+        s1_2 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 2 * apart);
+        s1_3 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 3 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        s0_3 += each * bidirectional_read(w + k * bidirectional_lanes + 3 * apart);
+    }
+    bidirectional_write(out, (s0_0 + s1_0));
+    bidirectional_write(out + bidirectional_lanes, (s0_1 + s1_1));
+    bidirectional_write(out + 2 * bidirectional_lanes, (s0_2 + s1_2));
+    bidirectional_write(out + 3 * bidirectional_lanes, (s0_3 + s1_3));
+}
+
+/* 3 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_3(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    bidirectional_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        s1_1 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + apart);
+        s1_2 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + 2 * apart);
+        each = a[k + 2] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * bidirectional_read(w + (k + 2) * bidirectional_lanes);
+        s2_1 += each * bidirectional_read(w + (k + 2) * bidirectional_lanes + apart);
+        s2_2 += each * bidirectional_read(w + (k + 2) * bidirectional_lanes + 2 * apart);
+        each = a[k + 3] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * bidirectional_read(w + (k + 3) * bidirectional_lanes);
+        s3_1 += each * bidirectional_read(w + (k + 3) * bidirectional_lanes + apart);
+        s3_2 += each * bidirectional_read(w + (k + 3) * bidirectional_lanes + 2 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        s0_2 += each * bidirectional_read(w + k * bidirectional_lanes + 2 * apart);
+    }
+    bidirectional_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    bidirectional_write(out + bidirectional_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+    bidirectional_write(out + 2 * bidirectional_lanes, ((s0_2 + s1_2) + (s2_2 + s3_2)));
+}
+
+/* 2 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_2(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    bidirectional_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        s1_1 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes + apart);
+        each = a[k + 2] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * bidirectional_read(w + (k + 2) * bidirectional_lanes);
+        s2_1 += each * bidirectional_read(w + (k + 2) * bidirectional_lanes + apart);
+        each = a[k + 3] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * bidirectional_read(w + (k + 3) * bidirectional_lanes);
+        s3_1 += each * bidirectional_read(w + (k + 3) * bidirectional_lanes + apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        s0_1 += each * bidirectional_read(w + k * bidirectional_lanes + apart);
+    }
+    bidirectional_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    bidirectional_write(out + bidirectional_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector s0_0 = { 0.0 };
+    bidirectional_vector s1_0 = { 0.0 };
+    bidirectional_vector s2_0 = { 0.0 };
+    bidirectional_vector s3_0 = { 0.0 };
+    bidirectional_vector s4_0 = { 0.0 };
+    bidirectional_vector s5_0 = { 0.0 };
+    bidirectional_vector s6_0 = { 0.0 };
+    bidirectional_vector s7_0 = { 0.0 };
+    bidirectional_vector each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+        each = a[k + 1] - (bidirectional_vector){ 0.0 };
+        s1_0 += each * bidirectional_read(w + (k + 1) * bidirectional_lanes);
+        each = a[k + 2] - (bidirectional_vector){ 0.0 };
+        s2_0 += each * bidirectional_read(w + (k + 2) * bidirectional_lanes);
+        each = a[k + 3] - (bidirectional_vector){ 0.0 };
+        s3_0 += each * bidirectional_read(w + (k + 3) * bidirectional_lanes);
+        each = a[k + 4] - (bidirectional_vector){ 0.0 };
+        s4_0 += each * bidirectional_read(w + (k + 4) * bidirectional_lanes);
+        each = a[k + 5] - (bidirectional_vector){ 0.0 };
+        s5_0 += each * bidirectional_read(w + (k + 5) * bidirectional_lanes);
+        each = a[k + 6] - (bidirectional_vector){ 0.0 };
+        s6_0 += each * bidirectional_read(w + (k + 6) * bidirectional_lanes);
+        each = a[k + 7] - (bidirectional_vector){ 0.0 };
+        s7_0 += each * bidirectional_read(w + (k + 7) * bidirectional_lanes);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector){ 0.0 };
+        s0_0 += each * bidirectional_read(w + k * bidirectional_lanes);
+    }
+    bidirectional_write(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_2_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector_2 s0_0 = { 0.0 };
+    bidirectional_vector_2 s1_0 = { 0.0 };
+    bidirectional_vector_2 s2_0 = { 0.0 };
+    bidirectional_vector_2 s3_0 = { 0.0 };
+    bidirectional_vector_2 s4_0 = { 0.0 };
+    bidirectional_vector_2 s5_0 = { 0.0 };
+    bidirectional_vector_2 s6_0 = { 0.0 };
+    bidirectional_vector_2 s7_0 = { 0.0 };
+    bidirectional_vector_2 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * bidirectional_read_2(w + k * bidirectional_lanes_2);
+        each = a[k + 1] - (bidirectional_vector_2){ 0.0 };
+        s1_0 += each * bidirectional_read_2(w + (k + 1) * bidirectional_lanes_2);
+        each = a[k + 2] - (bidirectional_vector_2){ 0.0 };
+        s2_0 += each * bidirectional_read_2(w + (k + 2) * bidirectional_lanes_2);
+        each = a[k + 3] - (bidirectional_vector_2){ 0.0 };
+        s3_0 += each * bidirectional_read_2(w + (k + 3) * bidirectional_lanes_2);
+        each = a[k + 4] - (bidirectional_vector_2){ 0.0 };
+        s4_0 += each * bidirectional_read_2(w + (k + 4) * bidirectional_lanes_2);
+        each = a[k + 5] - (bidirectional_vector_2){ 0.0 };
+        s5_0 += each * bidirectional_read_2(w + (k + 5) * bidirectional_lanes_2);
+        each = a[k + 6] - (bidirectional_vector_2){ 0.0 };
+        s6_0 += each * bidirectional_read_2(w + (k + 6) * bidirectional_lanes_2);
+        each = a[k + 7] - (bidirectional_vector_2){ 0.0 };
+        s7_0 += each * bidirectional_read_2(w + (k + 7) * bidirectional_lanes_2);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector_2){ 0.0 };
+        s0_0 += each * bidirectional_read_2(w + k * bidirectional_lanes_2);
+    }
+    bidirectional_write_2(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void bidirectional_strip_4_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    bidirectional_vector_4 s0_0 = { 0.0 };
+    bidirectional_vector_4 s1_0 = { 0.0 };
+    bidirectional_vector_4 s2_0 = { 0.0 };
+    bidirectional_vector_4 s3_0 = { 0.0 };
+    bidirectional_vector_4 s4_0 = { 0.0 };
+    bidirectional_vector_4 s5_0 = { 0.0 };
+    bidirectional_vector_4 s6_0 = { 0.0 };
+    bidirectional_vector_4 s7_0 = { 0.0 };
+    bidirectional_vector_4 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * bidirectional_read_4(w + k * bidirectional_lanes_4);
+        each = a[k + 1] - (bidirectional_vector_4){ 0.0 };
+        s1_0 += each * bidirectional_read_4(w + (k + 1) * bidirectional_lanes_4);
+        each = a[k + 2] - (bidirectional_vector_4){ 0.0 };
+        s2_0 += each * bidirectional_read_4(w + (k + 2) * bidirectional_lanes_4);
+        each = a[k + 3] - (bidirectional_vector_4){ 0.0 };
+        s3_0 += each * bidirectional_read_4(w + (k + 3) * bidirectional_lanes_4);
+        each = a[k + 4] - (bidirectional_vector_4){ 0.0 };
+        s4_0 += each * bidirectional_read_4(w + (k + 4) * bidirectional_lanes_4);
+        each = a[k + 5] - (bidirectional_vector_4){ 0.0 };
+        s5_0 += each * bidirectional_read_4(w + (k + 5) * bidirectional_lanes_4);
+        each = a[k + 6] - (bidirectional_vector_4){ 0.0 };
+        s6_0 += each * bidirectional_read_4(w + (k + 6) * bidirectional_lanes_4);
+        each = a[k + 7] - (bidirectional_vector_4){ 0.0 };
+        s7_0 += each * bidirectional_read_4(w + (k + 7) * bidirectional_lanes_4);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (bidirectional_vector_4){ 0.0 };
+        s0_0 += each * bidirectional_read_4(w + k * bidirectional_lanes_4);
+    }
+    bidirectional_write_4(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
 }
 
 /* out[c] = sum over k of a[k] w[k, c], w in panels. */
@@ -579,40 +1614,40 @@ static inline __attribute__((always_inline)) void bidirectional_line(size_t cols
     const size_t apart = bidirectional_lanes * inner;
     size_t c = 0;
     for (; c + 8 * bidirectional_lanes <= cols; c += 8 * bidirectional_lanes) {
-        bidirectional_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_8(inner, a, w + c * inner, apart, out + c);
     }
     switch ((cols - c) / bidirectional_lanes) {
     case 7:
-        bidirectional_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_7(inner, a, w + c * inner, apart, out + c);
         break;
     case 6:
-        bidirectional_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_6(inner, a, w + c * inner, apart, out + c);
         break;
     case 5:
-        bidirectional_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_5(inner, a, w + c * inner, apart, out + c);
         break;
     case 4:
-        bidirectional_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_4(inner, a, w + c * inner, apart, out + c);
         break;
     case 3:
-        bidirectional_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_3(inner, a, w + c * inner, apart, out + c);
         break;
     case 2:
-        bidirectional_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_2(inner, a, w + c * inner, apart, out + c);
         break;
     case 1:
-        bidirectional_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        bidirectional_strip_1(inner, a, w + c * inner, apart, out + c);
         break;
     default:
         break;
     }
     c = cols / bidirectional_lanes * bidirectional_lanes;
     if (c + bidirectional_lanes_2 <= cols) {
-        bidirectional_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        bidirectional_strip_2_1(inner, a, w + c * inner, 0, out + c);
         c += bidirectional_lanes_2;
     }
     if (c + bidirectional_lanes_4 <= cols) {
-        bidirectional_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        bidirectional_strip_4_1(inner, a, w + c * inner, 0, out + c);
         c += bidirectional_lanes_4;
     }
     bidirectional_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
@@ -630,7 +1665,7 @@ static BIDIRECTIONAL_INLINE void bidirectional_product(size_t rows, size_t cols,
 {
 #ifdef BIDIRECTIONAL_VECTORS
     if (rows > 1) {
-        bidirectional_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+        bidirectional_tiles(rows, cols, inner, a, lda, 1, w, out, ldo, 0);
     } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
         bidirectional_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
     } else if (rows == 1) {
@@ -775,17 +1810,54 @@ static void bidirectional_pack_turned(size_t rows, size_t cols, const double *a,
     }
 }
 
+#ifdef BIDIRECTIONAL_VECTORS
+/* Some columns of w side by side: rows that are far apart would drive each other out of the cache. */
+static const double *bidirectional_near(size_t inner, size_t width, const double *w, size_t ldw, double *room)
+{
+    for (size_t k = 0; k < inner; ++k) {
+        memcpy(room + k * width, w + k * ldw, width * sizeof(double));
+    }
+    return room;
+}
+#endif
+
 /* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
    between rows. */
 static void bidirectional_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef BIDIRECTIONAL_VECTORS
-    const size_t block = 256; /* so that what is read again lies in the cache */
+    enum { block = 256 }; /* so that what is read again lies in the cache */
+    double room[block * 3 * bidirectional_lanes];
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        bidirectional_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
+        const double *const from = a + k * lda;
+        const double *const right = w + k * ldw;
+        const int add = more || k > 0;
+        size_t c = 0;
+#ifdef BIDIRECTIONAL_MANY
+        while (c + 3 * bidirectional_lanes <= cols && (cols - c) / bidirectional_lanes != 4) {
+            bidirectional_panel_3(rows, some, from, 1, lda, bidirectional_near(some, 3 * bidirectional_lanes, right + c, ldw, room), 3 * bidirectional_lanes, bidirectional_lanes, out + c, ldo, add);
+            c += 3 * bidirectional_lanes;
+        }
+#endif
+        for (; c + 2 * bidirectional_lanes <= cols; c += 2 * bidirectional_lanes) {
+            bidirectional_panel_2(rows, some, from, 1, lda, bidirectional_near(some, 2 * bidirectional_lanes, right + c, ldw, room), 2 * bidirectional_lanes, bidirectional_lanes, out + c, ldo, add);
+        }
+        if (c + bidirectional_lanes <= cols) {
+            bidirectional_panel_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += bidirectional_lanes;
+        }
+        if (c + bidirectional_lanes_2 <= cols) {
+            bidirectional_panel_2_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += bidirectional_lanes_2;
+        }
+        if (c + bidirectional_lanes_4 <= cols) {
+            bidirectional_panel_4_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += bidirectional_lanes_4;
+        }
+        bidirectional_column(rows, cols - c, some, from, 1, lda, right + c, ldw, out + c, ldo, add);
         k += some;
     } while (k < inner);
 #else
@@ -1001,10 +2073,10 @@ static int bidirectional_check(const bidirectional_sizes *sizes, const bidirecti
     return bidirectional_ok;
 }
 
-int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_params *params,
+static int bidirectional_forward_or_again(const bidirectional_sizes *sizes, const bidirectional_params *params,
     const bidirectional_inputs *inputs, const bidirectional_initial *initial, double *loss,
     bidirectional_outputs *outputs, bidirectional_final *final, void *workspace,
-    size_t workspace_bytes)
+    size_t workspace_bytes, int again)
 {
     const int status = bidirectional_check(sizes, params, inputs, initial, workspace, workspace_bytes);
     if (status != bidirectional_ok) {
@@ -1069,6 +2141,19 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     double *const U_h_x = U_hg_x; /* (T, B, H), a part of U_hg_x */
     double *const U_g_x = U_hg_x + H; /* (T, B, G), a part of U_hg_x */
 
+    if (!again) {
+        /* W_h_panels_t = W_h.T, packed */
+        bidirectional_pack_turned(H, H, W_h, H, H, 0, 0, W_h_panels_t);
+        /* W_g_panels_t = W_g.T, packed */
+        bidirectional_pack_turned(G, G, W_g, G, G, 0, 0, W_g_panels_t);
+        /* V_h_panels_t = V_h.T, packed */
+        bidirectional_pack_turned(O, H, V_h, H, O, 0, 0, V_h_panels_t);
+        /* V_g_panels_t = V_g.T, packed */
+        bidirectional_pack_turned(O, G, V_g, G, O, 0, 0, V_g_panels_t);
+        /* U_hg_panels_t = U_hg.T, packed */
+        bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
+        bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
+    }
     for (size_t b = 0; b < B; ++b) {
         BIDIRECTIONAL_APART
         for (size_t i = 0; i < H; ++i) {
@@ -1081,17 +2166,6 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
             g[(T * B + b) * G + i] = g_init1[b * G + i];
         }
     }
-    /* W_h_panels_t = W_h.T, packed */
-    bidirectional_pack_turned(H, H, W_h, H, H, 0, 0, W_h_panels_t);
-    /* W_g_panels_t = W_g.T, packed */
-    bidirectional_pack_turned(G, G, W_g, G, G, 0, 0, W_g_panels_t);
-    /* V_h_panels_t = V_h.T, packed */
-    bidirectional_pack_turned(O, H, V_h, H, O, 0, 0, V_h_panels_t);
-    /* V_g_panels_t = V_g.T, packed */
-    bidirectional_pack_turned(O, G, V_g, G, O, 0, 0, V_g_panels_t);
-    /* U_hg_panels_t = U_hg.T, packed */
-    bidirectional_pack_turned(H, I, U_h, I, G + H, 0, 0, U_hg_panels_t);
-    bidirectional_pack_turned(G, I, U_g, I, G + H, 0, H, U_hg_panels_t);
     for (size_t first = 0; B > 0 && first < T; first += bidirectional_steps(B)) {
         const size_t some = T - first < bidirectional_steps(B) ? T - first : bidirectional_steps(B);
         /* U_hg_x[t] = U_hg @ x[t] */
@@ -1169,6 +2243,22 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
         *loss = L[0];
     }
     return bidirectional_ok;
+}
+
+int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_params *params,
+    const bidirectional_inputs *inputs, const bidirectional_initial *initial, double *loss,
+    bidirectional_outputs *outputs, bidirectional_final *final, void *workspace,
+    size_t workspace_bytes)
+{
+    return bidirectional_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 0);
+}
+
+int bidirectional_forward_again(const bidirectional_sizes *sizes, const bidirectional_params *params,
+    const bidirectional_inputs *inputs, const bidirectional_initial *initial, double *loss,
+    bidirectional_outputs *outputs, bidirectional_final *final, void *workspace,
+    size_t workspace_bytes)
+{
+    return bidirectional_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 1);
 }
 
 int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirectional_params *params,

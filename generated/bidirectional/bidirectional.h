@@ -120,6 +120,13 @@ int bidirectional_forward(const bidirectional_sizes *sizes, const bidirectional_
     bidirectional_outputs *outputs, bidirectional_final *final, void *workspace,
     size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int bidirectional_forward_again(const bidirectional_sizes *sizes, const bidirectional_params *params,
+    const bidirectional_inputs *inputs, const bidirectional_initial *initial, double *loss,
+    bidirectional_outputs *outputs, bidirectional_final *final, void *workspace,
+    size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int bidirectional_value_and_grad(const bidirectional_sizes *sizes, const bidirectional_params *params,
     const bidirectional_inputs *inputs, const bidirectional_initial *initial, double *loss,

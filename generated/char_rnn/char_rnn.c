@@ -14,10 +14,8 @@
 #define CHAR_RNN_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
-#define CHAR_RNN_UNROLLED _Pragma("unroll")
 #define CHAR_RNN_APART _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define CHAR_RNN_UNROLLED _Pragma("GCC unroll 16")
 #define CHAR_RNN_APART _Pragma("GCC ivdep")
 #endif
 #else
@@ -180,17 +178,17 @@ static void char_rnn_softmax_with_loss_classes(size_t rows, size_t n, const int3
 }
 
 #ifdef CHAR_RNN_VECTORS
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define CHAR_RNN_MANY /* vector registers: 32, not 16 */
+#endif
 /* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
 enum {
 #if defined(__AVX512F__)
     char_rnn_bytes = 64,
-    char_rnn_tall = 8,
 #elif defined(__AVX__)
     char_rnn_bytes = 32,
-    char_rnn_tall = 4,
 #else
     char_rnn_bytes = 16,
-    char_rnn_tall = 4,
 #endif
     char_rnn_least = 2 * sizeof(double),
     char_rnn_bytes_2 = char_rnn_bytes / 2 > char_rnn_least ? char_rnn_bytes / 2 : char_rnn_least,
@@ -204,36 +202,140 @@ enum {
 #ifdef CHAR_RNN_VECTORS
 typedef double char_rnn_vector __attribute__((vector_size(char_rnn_bytes)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void char_rnn_tile(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) char_rnn_vector char_rnn_read(const double *a)
+{
+    char_rnn_vector v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void char_rnn_write(double *a, char_rnn_vector v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef CHAR_RNN_MANY
+/* 8 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_8_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    char_rnn_vector sum[char_rnn_tall][3];
-    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (char_rnn_vector){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * char_rnn_lanes, sizeof(sum[r][n]));
-            }
-        }
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    char_rnn_vector s4_0 = { 0.0 }, s4_1 = { 0.0 }, s4_2 = { 0.0 };
+    char_rnn_vector s5_0 = { 0.0 }, s5_1 = { 0.0 }, s5_2 = { 0.0 };
+    char_rnn_vector s6_0 = { 0.0 }, s6_1 = { 0.0 }, s6_2 = { 0.0 };
+    char_rnn_vector s7_0 = { 0.0 }, s7_1 = { 0.0 }, s7_2 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes); s0_2 = char_rnn_read(out + 2 * char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes); s1_2 = char_rnn_read(out + ldo + 2 * char_rnn_lanes);
+        s2_0 = char_rnn_read(out + 2 * ldo); s2_1 = char_rnn_read(out + 2 * ldo + char_rnn_lanes); s2_2 = char_rnn_read(out + 2 * ldo + 2 * char_rnn_lanes);
+        s3_0 = char_rnn_read(out + 3 * ldo); s3_1 = char_rnn_read(out + 3 * ldo + char_rnn_lanes); s3_2 = char_rnn_read(out + 3 * ldo + 2 * char_rnn_lanes);
+        s4_0 = char_rnn_read(out + 4 * ldo); s4_1 = char_rnn_read(out + 4 * ldo + char_rnn_lanes); s4_2 = char_rnn_read(out + 4 * ldo + 2 * char_rnn_lanes);
+        s5_0 = char_rnn_read(out + 5 * ldo); s5_1 = char_rnn_read(out + 5 * ldo + char_rnn_lanes); s5_2 = char_rnn_read(out + 5 * ldo + 2 * char_rnn_lanes);
+        s6_0 = char_rnn_read(out + 6 * ldo); s6_1 = char_rnn_read(out + 6 * ldo + char_rnn_lanes); s6_2 = char_rnn_read(out + 6 * ldo + 2 * char_rnn_lanes);
+        s7_0 = char_rnn_read(out + 7 * ldo); s7_1 = char_rnn_read(out + 7 * ldo + char_rnn_lanes); s7_2 = char_rnn_read(out + 7 * ldo + 2 * char_rnn_lanes);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        char_rnn_vector row[3];
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-            const char_rnn_vector each = a[(size_t)r * ra + k * sa] - (char_rnn_vector){ 0.0 };
-            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart), w2 = char_rnn_read(w + 2 * apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+        each = a[4 * ra] - (char_rnn_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1; s4_2 += each * w2;
+        each = a[5 * ra] - (char_rnn_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1; s5_2 += each * w2;
+        each = a[6 * ra] - (char_rnn_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1; s6_2 += each * w2;
+        each = a[7 * ra] - (char_rnn_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1; s7_2 += each * w2;
     }
-    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * char_rnn_lanes, &sum[r][n], sizeof(sum[r][n]));
-        }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1); char_rnn_write(out + 2 * char_rnn_lanes, s0_2);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1); char_rnn_write(out + ldo + 2 * char_rnn_lanes, s1_2);
+    char_rnn_write(out + 2 * ldo, s2_0); char_rnn_write(out + 2 * ldo + char_rnn_lanes, s2_1); char_rnn_write(out + 2 * ldo + 2 * char_rnn_lanes, s2_2);
+    char_rnn_write(out + 3 * ldo, s3_0); char_rnn_write(out + 3 * ldo + char_rnn_lanes, s3_1); char_rnn_write(out + 3 * ldo + 2 * char_rnn_lanes, s3_2);
+    char_rnn_write(out + 4 * ldo, s4_0); char_rnn_write(out + 4 * ldo + char_rnn_lanes, s4_1); char_rnn_write(out + 4 * ldo + 2 * char_rnn_lanes, s4_2);
+    char_rnn_write(out + 5 * ldo, s5_0); char_rnn_write(out + 5 * ldo + char_rnn_lanes, s5_1); char_rnn_write(out + 5 * ldo + 2 * char_rnn_lanes, s5_2);
+    char_rnn_write(out + 6 * ldo, s6_0); char_rnn_write(out + 6 * ldo + char_rnn_lanes, s6_1); char_rnn_write(out + 6 * ldo + 2 * char_rnn_lanes, s6_2);
+    char_rnn_write(out + 7 * ldo, s7_0); char_rnn_write(out + 7 * ldo + char_rnn_lanes, s7_1); char_rnn_write(out + 7 * ldo + 2 * char_rnn_lanes, s7_2);
+}
+
+/* 4 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes); s0_2 = char_rnn_read(out + 2 * char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes); s1_2 = char_rnn_read(out + ldo + 2 * char_rnn_lanes);
+        s2_0 = char_rnn_read(out + 2 * ldo); s2_1 = char_rnn_read(out + 2 * ldo + char_rnn_lanes); s2_2 = char_rnn_read(out + 2 * ldo + 2 * char_rnn_lanes);
+        s3_0 = char_rnn_read(out + 3 * ldo); s3_1 = char_rnn_read(out + 3 * ldo + char_rnn_lanes); s3_2 = char_rnn_read(out + 3 * ldo + 2 * char_rnn_lanes);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart), w2 = char_rnn_read(w + 2 * apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1); char_rnn_write(out + 2 * char_rnn_lanes, s0_2);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1); char_rnn_write(out + ldo + 2 * char_rnn_lanes, s1_2);
+    char_rnn_write(out + 2 * ldo, s2_0); char_rnn_write(out + 2 * ldo + char_rnn_lanes, s2_1); char_rnn_write(out + 2 * ldo + 2 * char_rnn_lanes, s2_2);
+    char_rnn_write(out + 3 * ldo, s3_0); char_rnn_write(out + 3 * ldo + char_rnn_lanes, s3_1); char_rnn_write(out + 3 * ldo + 2 * char_rnn_lanes, s3_2);
+}
+
+/* 2 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes); s0_2 = char_rnn_read(out + 2 * char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes); s1_2 = char_rnn_read(out + ldo + 2 * char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart), w2 = char_rnn_read(w + 2 * apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1); char_rnn_write(out + 2 * char_rnn_lanes, s0_2);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1); char_rnn_write(out + ldo + 2 * char_rnn_lanes, s1_2);
+}
+
+/* 1 row by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_1_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes); s0_2 = char_rnn_read(out + 2 * char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart), w2 = char_rnn_read(w + 2 * apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1); char_rnn_write(out + 2 * char_rnn_lanes, s0_2);
 }
 
 /* 3 vectors of every row. */
@@ -241,18 +343,188 @@ static void char_rnn_panel_3(size_t rows, size_t inner, const double *a, size_t 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
-        char_rnn_tile(char_rnn_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    for (; r + 8 <= rows; r += 8) {
+        char_rnn_tile_8_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 4 <= rows; r += 4) {
-        char_rnn_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_4_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        char_rnn_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_2_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        char_rnn_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_1_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+#endif
+
+#ifdef CHAR_RNN_MANY
+/* 8 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_8_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    char_rnn_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    char_rnn_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    char_rnn_vector s6_0 = { 0.0 }, s6_1 = { 0.0 };
+    char_rnn_vector s7_0 = { 0.0 }, s7_1 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes);
+        s2_0 = char_rnn_read(out + 2 * ldo); s2_1 = char_rnn_read(out + 2 * ldo + char_rnn_lanes);
+        s3_0 = char_rnn_read(out + 3 * ldo); s3_1 = char_rnn_read(out + 3 * ldo + char_rnn_lanes);
+        s4_0 = char_rnn_read(out + 4 * ldo); s4_1 = char_rnn_read(out + 4 * ldo + char_rnn_lanes);
+        s5_0 = char_rnn_read(out + 5 * ldo); s5_1 = char_rnn_read(out + 5 * ldo + char_rnn_lanes);
+        s6_0 = char_rnn_read(out + 6 * ldo); s6_1 = char_rnn_read(out + 6 * ldo + char_rnn_lanes);
+        s7_0 = char_rnn_read(out + 7 * ldo); s7_1 = char_rnn_read(out + 7 * ldo + char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (char_rnn_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (char_rnn_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+        each = a[6 * ra] - (char_rnn_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1;
+        each = a[7 * ra] - (char_rnn_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1);
+    char_rnn_write(out + 2 * ldo, s2_0); char_rnn_write(out + 2 * ldo + char_rnn_lanes, s2_1);
+    char_rnn_write(out + 3 * ldo, s3_0); char_rnn_write(out + 3 * ldo + char_rnn_lanes, s3_1);
+    char_rnn_write(out + 4 * ldo, s4_0); char_rnn_write(out + 4 * ldo + char_rnn_lanes, s4_1);
+    char_rnn_write(out + 5 * ldo, s5_0); char_rnn_write(out + 5 * ldo + char_rnn_lanes, s5_1);
+    char_rnn_write(out + 6 * ldo, s6_0); char_rnn_write(out + 6 * ldo + char_rnn_lanes, s6_1);
+    char_rnn_write(out + 7 * ldo, s7_0); char_rnn_write(out + 7 * ldo + char_rnn_lanes, s7_1);
+}
+
+#endif
+#ifndef CHAR_RNN_MANY
+/* 6 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_6_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    char_rnn_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    char_rnn_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes);
+        s2_0 = char_rnn_read(out + 2 * ldo); s2_1 = char_rnn_read(out + 2 * ldo + char_rnn_lanes);
+        s3_0 = char_rnn_read(out + 3 * ldo); s3_1 = char_rnn_read(out + 3 * ldo + char_rnn_lanes);
+        s4_0 = char_rnn_read(out + 4 * ldo); s4_1 = char_rnn_read(out + 4 * ldo + char_rnn_lanes);
+        s5_0 = char_rnn_read(out + 5 * ldo); s5_1 = char_rnn_read(out + 5 * ldo + char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (char_rnn_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (char_rnn_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1);
+    char_rnn_write(out + 2 * ldo, s2_0); char_rnn_write(out + 2 * ldo + char_rnn_lanes, s2_1);
+    char_rnn_write(out + 3 * ldo, s3_0); char_rnn_write(out + 3 * ldo + char_rnn_lanes, s3_1);
+    char_rnn_write(out + 4 * ldo, s4_0); char_rnn_write(out + 4 * ldo + char_rnn_lanes, s4_1);
+    char_rnn_write(out + 5 * ldo, s5_0); char_rnn_write(out + 5 * ldo + char_rnn_lanes, s5_1);
+}
+
+#endif
+/* 4 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes);
+        s2_0 = char_rnn_read(out + 2 * ldo); s2_1 = char_rnn_read(out + 2 * ldo + char_rnn_lanes);
+        s3_0 = char_rnn_read(out + 3 * ldo); s3_1 = char_rnn_read(out + 3 * ldo + char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1);
+    char_rnn_write(out + 2 * ldo, s2_0); char_rnn_write(out + 2 * ldo + char_rnn_lanes, s2_1);
+    char_rnn_write(out + 3 * ldo, s3_0); char_rnn_write(out + 3 * ldo + char_rnn_lanes, s3_1);
+}
+
+/* 2 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes);
+        s1_0 = char_rnn_read(out + ldo); s1_1 = char_rnn_read(out + ldo + char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1);
+    char_rnn_write(out + ldo, s1_0); char_rnn_write(out + ldo + char_rnn_lanes, s1_1);
+}
+
+/* 1 row by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_1_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    if (more) {
+        s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w), w1 = char_rnn_read(w + apart);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+    }
+    char_rnn_write(out, s0_0); char_rnn_write(out + char_rnn_lanes, s0_1);
 }
 
 /* 2 vectors of every row. */
@@ -260,18 +532,199 @@ static void char_rnn_panel_2(size_t rows, size_t inner, const double *a, size_t 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
-        char_rnn_tile(char_rnn_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef CHAR_RNN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        char_rnn_tile_8_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef CHAR_RNN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        char_rnn_tile_6_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        char_rnn_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_4_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        char_rnn_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_2_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        char_rnn_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_1_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+
+#ifdef CHAR_RNN_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_8_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 };
+    char_rnn_vector s4_0 = { 0.0 };
+    char_rnn_vector s5_0 = { 0.0 };
+    char_rnn_vector s6_0 = { 0.0 };
+    char_rnn_vector s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read(out);
+        s1_0 = char_rnn_read(out + ldo);
+        s2_0 = char_rnn_read(out + 2 * ldo);
+        s3_0 = char_rnn_read(out + 3 * ldo);
+        s4_0 = char_rnn_read(out + 4 * ldo);
+        s5_0 = char_rnn_read(out + 5 * ldo);
+        s6_0 = char_rnn_read(out + 6 * ldo);
+        s7_0 = char_rnn_read(out + 7 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (char_rnn_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (char_rnn_vector){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (char_rnn_vector){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (char_rnn_vector){ 0.0 };
+        s7_0 += each * w0;
+    }
+    char_rnn_write(out, s0_0);
+    char_rnn_write(out + ldo, s1_0);
+    char_rnn_write(out + 2 * ldo, s2_0);
+    char_rnn_write(out + 3 * ldo, s3_0);
+    char_rnn_write(out + 4 * ldo, s4_0);
+    char_rnn_write(out + 5 * ldo, s5_0);
+    char_rnn_write(out + 6 * ldo, s6_0);
+    char_rnn_write(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef CHAR_RNN_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 };
+    char_rnn_vector s4_0 = { 0.0 };
+    char_rnn_vector s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read(out);
+        s1_0 = char_rnn_read(out + ldo);
+        s2_0 = char_rnn_read(out + 2 * ldo);
+        s3_0 = char_rnn_read(out + 3 * ldo);
+        s4_0 = char_rnn_read(out + 4 * ldo);
+        s5_0 = char_rnn_read(out + 5 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (char_rnn_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (char_rnn_vector){ 0.0 };
+        s5_0 += each * w0;
+    }
+    char_rnn_write(out, s0_0);
+    char_rnn_write(out + ldo, s1_0);
+    char_rnn_write(out + 2 * ldo, s2_0);
+    char_rnn_write(out + 3 * ldo, s3_0);
+    char_rnn_write(out + 4 * ldo, s4_0);
+    char_rnn_write(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read(out);
+        s1_0 = char_rnn_read(out + ldo);
+        s2_0 = char_rnn_read(out + 2 * ldo);
+        s3_0 = char_rnn_read(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * w0;
+    }
+    char_rnn_write(out, s0_0);
+    char_rnn_write(out + ldo, s1_0);
+    char_rnn_write(out + 2 * ldo, s2_0);
+    char_rnn_write(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read(out);
+        s1_0 = char_rnn_read(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * w0;
+    }
+    char_rnn_write(out, s0_0);
+    char_rnn_write(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector w0 = char_rnn_read(w);
+        char_rnn_vector each;
+        each = a[0] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * w0;
+    }
+    char_rnn_write(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -279,17 +732,24 @@ static void char_rnn_panel_1(size_t rows, size_t inner, const double *a, size_t 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
-        char_rnn_tile(char_rnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef CHAR_RNN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        char_rnn_tile_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef CHAR_RNN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        char_rnn_tile_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        char_rnn_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        char_rnn_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        char_rnn_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
@@ -310,36 +770,190 @@ static void char_rnn_column(size_t rows, size_t cols, size_t inner, const double
 
 typedef double char_rnn_vector_2 __attribute__((vector_size(char_rnn_bytes_2)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void char_rnn_tile_2(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) char_rnn_vector_2 char_rnn_read_2(const double *a)
+{
+    char_rnn_vector_2 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void char_rnn_write_2(double *a, char_rnn_vector_2 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef CHAR_RNN_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    char_rnn_vector_2 sum[char_rnn_tall][3];
-    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (char_rnn_vector_2){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_2, sizeof(sum[r][n]));
-            }
-        }
+    char_rnn_vector_2 s0_0 = { 0.0 };
+    char_rnn_vector_2 s1_0 = { 0.0 };
+    char_rnn_vector_2 s2_0 = { 0.0 };
+    char_rnn_vector_2 s3_0 = { 0.0 };
+    char_rnn_vector_2 s4_0 = { 0.0 };
+    char_rnn_vector_2 s5_0 = { 0.0 };
+    char_rnn_vector_2 s6_0 = { 0.0 };
+    char_rnn_vector_2 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_2(out);
+        s1_0 = char_rnn_read_2(out + ldo);
+        s2_0 = char_rnn_read_2(out + 2 * ldo);
+        s3_0 = char_rnn_read_2(out + 3 * ldo);
+        s4_0 = char_rnn_read_2(out + 4 * ldo);
+        s5_0 = char_rnn_read_2(out + 5 * ldo);
+        s6_0 = char_rnn_read_2(out + 6 * ldo);
+        s7_0 = char_rnn_read_2(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        char_rnn_vector_2 row[3];
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-            const char_rnn_vector_2 each = a[(size_t)r * ra + k * sa] - (char_rnn_vector_2){ 0.0 };
-            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_2 w0 = char_rnn_read_2(w);
+        char_rnn_vector_2 each;
+        each = a[0] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (char_rnn_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (char_rnn_vector_2){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (char_rnn_vector_2){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (char_rnn_vector_2){ 0.0 };
+        s7_0 += each * w0;
     }
-    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_2, &sum[r][n], sizeof(sum[r][n]));
-        }
+    char_rnn_write_2(out, s0_0);
+    char_rnn_write_2(out + ldo, s1_0);
+    char_rnn_write_2(out + 2 * ldo, s2_0);
+    char_rnn_write_2(out + 3 * ldo, s3_0);
+    char_rnn_write_2(out + 4 * ldo, s4_0);
+    char_rnn_write_2(out + 5 * ldo, s5_0);
+    char_rnn_write_2(out + 6 * ldo, s6_0);
+    char_rnn_write_2(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef CHAR_RNN_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_2 s0_0 = { 0.0 };
+    char_rnn_vector_2 s1_0 = { 0.0 };
+    char_rnn_vector_2 s2_0 = { 0.0 };
+    char_rnn_vector_2 s3_0 = { 0.0 };
+    char_rnn_vector_2 s4_0 = { 0.0 };
+    char_rnn_vector_2 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_2(out);
+        s1_0 = char_rnn_read_2(out + ldo);
+        s2_0 = char_rnn_read_2(out + 2 * ldo);
+        s3_0 = char_rnn_read_2(out + 3 * ldo);
+        s4_0 = char_rnn_read_2(out + 4 * ldo);
+        s5_0 = char_rnn_read_2(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_2 w0 = char_rnn_read_2(w);
+        char_rnn_vector_2 each;
+        each = a[0] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (char_rnn_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (char_rnn_vector_2){ 0.0 };
+        s5_0 += each * w0;
+    }
+    char_rnn_write_2(out, s0_0);
+    char_rnn_write_2(out + ldo, s1_0);
+    char_rnn_write_2(out + 2 * ldo, s2_0);
+    char_rnn_write_2(out + 3 * ldo, s3_0);
+    char_rnn_write_2(out + 4 * ldo, s4_0);
+    char_rnn_write_2(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_2 s0_0 = { 0.0 };
+    char_rnn_vector_2 s1_0 = { 0.0 };
+    char_rnn_vector_2 s2_0 = { 0.0 };
+    char_rnn_vector_2 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_2(out);
+        s1_0 = char_rnn_read_2(out + ldo);
+        s2_0 = char_rnn_read_2(out + 2 * ldo);
+        s3_0 = char_rnn_read_2(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_2 w0 = char_rnn_read_2(w);
+        char_rnn_vector_2 each;
+        each = a[0] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector_2){ 0.0 };
+        s3_0 += each * w0;
+    }
+    char_rnn_write_2(out, s0_0);
+    char_rnn_write_2(out + ldo, s1_0);
+    char_rnn_write_2(out + 2 * ldo, s2_0);
+    char_rnn_write_2(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_2 s0_0 = { 0.0 };
+    char_rnn_vector_2 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_2(out);
+        s1_0 = char_rnn_read_2(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_2 w0 = char_rnn_read_2(w);
+        char_rnn_vector_2 each;
+        each = a[0] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_2){ 0.0 };
+        s1_0 += each * w0;
+    }
+    char_rnn_write_2(out, s0_0);
+    char_rnn_write_2(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_2_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_2 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_2(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_2 w0 = char_rnn_read_2(w);
+        char_rnn_vector_2 each;
+        each = a[0] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * w0;
+    }
+    char_rnn_write_2(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -347,52 +961,213 @@ static void char_rnn_panel_2_1(size_t rows, size_t inner, const double *a, size_
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
-        char_rnn_tile_2(char_rnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef CHAR_RNN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        char_rnn_tile_2_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef CHAR_RNN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        char_rnn_tile_2_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        char_rnn_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_2_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        char_rnn_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_2_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        char_rnn_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_2_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
 typedef double char_rnn_vector_4 __attribute__((vector_size(char_rnn_bytes_4)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void char_rnn_tile_4(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) char_rnn_vector_4 char_rnn_read_4(const double *a)
+{
+    char_rnn_vector_4 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void char_rnn_write_4(double *a, char_rnn_vector_4 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef CHAR_RNN_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    char_rnn_vector_4 sum[char_rnn_tall][3];
-    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (char_rnn_vector_4){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_4, sizeof(sum[r][n]));
-            }
-        }
+    char_rnn_vector_4 s0_0 = { 0.0 };
+    char_rnn_vector_4 s1_0 = { 0.0 };
+    char_rnn_vector_4 s2_0 = { 0.0 };
+    char_rnn_vector_4 s3_0 = { 0.0 };
+    char_rnn_vector_4 s4_0 = { 0.0 };
+    char_rnn_vector_4 s5_0 = { 0.0 };
+    char_rnn_vector_4 s6_0 = { 0.0 };
+    char_rnn_vector_4 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_4(out);
+        s1_0 = char_rnn_read_4(out + ldo);
+        s2_0 = char_rnn_read_4(out + 2 * ldo);
+        s3_0 = char_rnn_read_4(out + 3 * ldo);
+        s4_0 = char_rnn_read_4(out + 4 * ldo);
+        s5_0 = char_rnn_read_4(out + 5 * ldo);
+        s6_0 = char_rnn_read_4(out + 6 * ldo);
+        s7_0 = char_rnn_read_4(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        char_rnn_vector_4 row[3];
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-            const char_rnn_vector_4 each = a[(size_t)r * ra + k * sa] - (char_rnn_vector_4){ 0.0 };
-            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_4 w0 = char_rnn_read_4(w);
+        char_rnn_vector_4 each;
+        each = a[0] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (char_rnn_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (char_rnn_vector_4){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (char_rnn_vector_4){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (char_rnn_vector_4){ 0.0 };
+        s7_0 += each * w0;
     }
-    CHAR_RNN_UNROLLED for (int r = 0; r < tall; ++r) {
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * char_rnn_lanes_4, &sum[r][n], sizeof(sum[r][n]));
-        }
+    char_rnn_write_4(out, s0_0);
+    char_rnn_write_4(out + ldo, s1_0);
+    char_rnn_write_4(out + 2 * ldo, s2_0);
+    char_rnn_write_4(out + 3 * ldo, s3_0);
+    char_rnn_write_4(out + 4 * ldo, s4_0);
+    char_rnn_write_4(out + 5 * ldo, s5_0);
+    char_rnn_write_4(out + 6 * ldo, s6_0);
+    char_rnn_write_4(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef CHAR_RNN_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_4 s0_0 = { 0.0 };
+    char_rnn_vector_4 s1_0 = { 0.0 };
+    char_rnn_vector_4 s2_0 = { 0.0 };
+    char_rnn_vector_4 s3_0 = { 0.0 };
+    char_rnn_vector_4 s4_0 = { 0.0 };
+    char_rnn_vector_4 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_4(out);
+        s1_0 = char_rnn_read_4(out + ldo);
+        s2_0 = char_rnn_read_4(out + 2 * ldo);
+        s3_0 = char_rnn_read_4(out + 3 * ldo);
+        s4_0 = char_rnn_read_4(out + 4 * ldo);
+        s5_0 = char_rnn_read_4(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_4 w0 = char_rnn_read_4(w);
+        char_rnn_vector_4 each;
+        each = a[0] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (char_rnn_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (char_rnn_vector_4){ 0.0 };
+        s5_0 += each * w0;
+    }
+    char_rnn_write_4(out, s0_0);
+    char_rnn_write_4(out + ldo, s1_0);
+    char_rnn_write_4(out + 2 * ldo, s2_0);
+    char_rnn_write_4(out + 3 * ldo, s3_0);
+    char_rnn_write_4(out + 4 * ldo, s4_0);
+    char_rnn_write_4(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_4 s0_0 = { 0.0 };
+    char_rnn_vector_4 s1_0 = { 0.0 };
+    char_rnn_vector_4 s2_0 = { 0.0 };
+    char_rnn_vector_4 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_4(out);
+        s1_0 = char_rnn_read_4(out + ldo);
+        s2_0 = char_rnn_read_4(out + 2 * ldo);
+        s3_0 = char_rnn_read_4(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_4 w0 = char_rnn_read_4(w);
+        char_rnn_vector_4 each;
+        each = a[0] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (char_rnn_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (char_rnn_vector_4){ 0.0 };
+        s3_0 += each * w0;
+    }
+    char_rnn_write_4(out, s0_0);
+    char_rnn_write_4(out + ldo, s1_0);
+    char_rnn_write_4(out + 2 * ldo, s2_0);
+    char_rnn_write_4(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_4 s0_0 = { 0.0 };
+    char_rnn_vector_4 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_4(out);
+        s1_0 = char_rnn_read_4(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_4 w0 = char_rnn_read_4(w);
+        char_rnn_vector_4 each;
+        each = a[0] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (char_rnn_vector_4){ 0.0 };
+        s1_0 += each * w0;
+    }
+    char_rnn_write_4(out, s0_0);
+    char_rnn_write_4(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_tile_4_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    char_rnn_vector_4 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = char_rnn_read_4(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const char_rnn_vector_4 w0 = char_rnn_read_4(w);
+        char_rnn_vector_4 each;
+        each = a[0] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * w0;
+    }
+    char_rnn_write_4(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -400,173 +1175,433 @@ static void char_rnn_panel_4_1(size_t rows, size_t inner, const double *a, size_
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + char_rnn_tall <= rows; r += char_rnn_tall) {
-        char_rnn_tile_4(char_rnn_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef CHAR_RNN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        char_rnn_tile_4_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef CHAR_RNN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        char_rnn_tile_4_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        char_rnn_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_4_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        char_rnn_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_4_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        char_rnn_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        char_rnn_tile_4_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
-/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels. */
 static void char_rnn_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
-    const double *w, size_t ldw, double *out, size_t ldo, int more)
+    const double *w, double *out, size_t ldo, int more)
 {
-    const size_t step = ldw > 0 ? 1 : inner;
-    const size_t ld = ldw > 0 ? ldw : char_rnn_lanes;
-    const size_t apart = char_rnn_lanes * step;
+    const size_t apart = char_rnn_lanes * inner;
     size_t c = 0;
+#ifdef CHAR_RNN_MANY
     while (c + 3 * char_rnn_lanes <= cols && (cols - c) / char_rnn_lanes != 4) { /* four are two and two */
-        char_rnn_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        char_rnn_panel_3(rows, inner, a, ra, sa, w + c * inner, char_rnn_lanes, apart, out + c, ldo, more);
         c += 3 * char_rnn_lanes;
     }
+#endif
     for (; c + 2 * char_rnn_lanes <= cols; c += 2 * char_rnn_lanes) {
-        char_rnn_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        char_rnn_panel_2(rows, inner, a, ra, sa, w + c * inner, char_rnn_lanes, apart, out + c, ldo, more);
     }
     if (c + char_rnn_lanes <= cols) {
-        char_rnn_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        char_rnn_panel_1(rows, inner, a, ra, sa, w + c * inner, char_rnn_lanes, 0, out + c, ldo, more);
         c += char_rnn_lanes;
     }
     if (c + char_rnn_lanes_2 <= cols) {
-        char_rnn_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : char_rnn_lanes_2, 0, out + c, ldo, more);
+        char_rnn_panel_2_1(rows, inner, a, ra, sa, w + c * inner, char_rnn_lanes_2, 0, out + c, ldo, more);
         c += char_rnn_lanes_2;
     }
     if (c + char_rnn_lanes_4 <= cols) {
-        char_rnn_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : char_rnn_lanes_4, 0, out + c, ldo, more);
+        char_rnn_panel_4_1(rows, inner, a, ra, sa, w + c * inner, char_rnn_lanes_4, 0, out + c, ldo, more);
         c += char_rnn_lanes_4;
     }
-    char_rnn_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+    char_rnn_column(rows, cols - c, inner, a, ra, sa, w + c * inner, cols - c, out + c, ldo, more);
 }
 #endif
 
 #ifdef CHAR_RNN_VECTORS
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void char_rnn_strip(const int wide, const int chains, size_t inner,
+/* 8 vectors of one row, those of w `apart`. */
+static inline __attribute__((always_inline)) void char_rnn_strip_8(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    char_rnn_vector sum[8][8];
-    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (char_rnn_vector){ 0.0 };
-        }
-    }
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 }, s0_7 = { 0.0 };
+    char_rnn_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
-            const char_rnn_vector each = a[k + (size_t)c] - (char_rnn_vector){ 0.0 };
-            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-                char_rnn_vector row;
-                memcpy(&row, w + (k + (size_t)c) * char_rnn_lanes + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 1 <= inner; k += 1) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+        s0_5 += each * char_rnn_read(w + k * char_rnn_lanes + 5 * apart);
+        s0_6 += each * char_rnn_read(w + k * char_rnn_lanes + 6 * apart);
+        s0_7 += each * char_rnn_read(w + k * char_rnn_lanes + 7 * apart);
     }
-    for (; k < inner; ++k) {
-        const char_rnn_vector each = a[k] - (char_rnn_vector){ 0.0 };
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            char_rnn_vector row;
-            memcpy(&row, w + k * char_rnn_lanes + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
-    }
-    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-        CHAR_RNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            CHAR_RNN_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * char_rnn_lanes, &sum[n][0], sizeof(sum[n][0]));
-    }
+    char_rnn_write(out, s0_0);
+    char_rnn_write(out + char_rnn_lanes, s0_1);
+    char_rnn_write(out + 2 * char_rnn_lanes, s0_2);
+    char_rnn_write(out + 3 * char_rnn_lanes, s0_3);
+    char_rnn_write(out + 4 * char_rnn_lanes, s0_4);
+    char_rnn_write(out + 5 * char_rnn_lanes, s0_5);
+    char_rnn_write(out + 6 * char_rnn_lanes, s0_6);
+    char_rnn_write(out + 7 * char_rnn_lanes, s0_7);
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void char_rnn_strip_2(const int wide, const int chains, size_t inner,
+/* 7 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_7(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    char_rnn_vector_2 sum[8][8];
-    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (char_rnn_vector_2){ 0.0 };
-        }
-    }
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 }, s1_6 = { 0.0 };
+    char_rnn_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
-            const char_rnn_vector_2 each = a[k + (size_t)c] - (char_rnn_vector_2){ 0.0 };
-            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-                char_rnn_vector_2 row;
-                memcpy(&row, w + (k + (size_t)c) * char_rnn_lanes_2 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+        s0_5 += each * char_rnn_read(w + k * char_rnn_lanes + 5 * apart);
+        s0_6 += each * char_rnn_read(w + k * char_rnn_lanes + 6 * apart);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        s1_1 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + apart);
+        s1_2 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 2 * apart);
+        s1_3 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 3 * apart);
+        s1_4 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 4 * apart);
+        s1_5 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 5 * apart);
+        s1_6 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 6 * apart);
     }
     for (; k < inner; ++k) {
-        const char_rnn_vector_2 each = a[k] - (char_rnn_vector_2){ 0.0 };
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            char_rnn_vector_2 row;
-            memcpy(&row, w + k * char_rnn_lanes_2 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+        s0_5 += each * char_rnn_read(w + k * char_rnn_lanes + 5 * apart);
+        s0_6 += each * char_rnn_read(w + k * char_rnn_lanes + 6 * apart);
     }
-    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-        CHAR_RNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            CHAR_RNN_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * char_rnn_lanes_2, &sum[n][0], sizeof(sum[n][0]));
-    }
+    char_rnn_write(out, (s0_0 + s1_0));
+    char_rnn_write(out + char_rnn_lanes, (s0_1 + s1_1));
+    char_rnn_write(out + 2 * char_rnn_lanes, (s0_2 + s1_2));
+    char_rnn_write(out + 3 * char_rnn_lanes, (s0_3 + s1_3));
+    char_rnn_write(out + 4 * char_rnn_lanes, (s0_4 + s1_4));
+    char_rnn_write(out + 5 * char_rnn_lanes, (s0_5 + s1_5));
+    char_rnn_write(out + 6 * char_rnn_lanes, (s0_6 + s1_6));
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void char_rnn_strip_4(const int wide, const int chains, size_t inner,
+/* 6 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_6(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    char_rnn_vector_4 sum[8][8];
-    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (char_rnn_vector_4){ 0.0 };
-        }
-    }
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 };
+    char_rnn_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        CHAR_RNN_UNROLLED for (int c = 0; c < chains; ++c) {
-            const char_rnn_vector_4 each = a[k + (size_t)c] - (char_rnn_vector_4){ 0.0 };
-            CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-                char_rnn_vector_4 row;
-                memcpy(&row, w + (k + (size_t)c) * char_rnn_lanes_4 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+        s0_5 += each * char_rnn_read(w + k * char_rnn_lanes + 5 * apart);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        s1_1 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + apart);
+        s1_2 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 2 * apart);
+        s1_3 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 3 * apart);
+        s1_4 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 4 * apart);
+        s1_5 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 5 * apart);
     }
     for (; k < inner; ++k) {
-        const char_rnn_vector_4 each = a[k] - (char_rnn_vector_4){ 0.0 };
-        CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-            char_rnn_vector_4 row;
-            memcpy(&row, w + k * char_rnn_lanes_4 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+        s0_5 += each * char_rnn_read(w + k * char_rnn_lanes + 5 * apart);
     }
-    CHAR_RNN_UNROLLED for (int n = 0; n < wide; ++n) {
-        CHAR_RNN_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            CHAR_RNN_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * char_rnn_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    char_rnn_write(out, (s0_0 + s1_0));
+    char_rnn_write(out + char_rnn_lanes, (s0_1 + s1_1));
+    char_rnn_write(out + 2 * char_rnn_lanes, (s0_2 + s1_2));
+    char_rnn_write(out + 3 * char_rnn_lanes, (s0_3 + s1_3));
+    char_rnn_write(out + 4 * char_rnn_lanes, (s0_4 + s1_4));
+    char_rnn_write(out + 5 * char_rnn_lanes, (s0_5 + s1_5));
+}
+
+/* 5 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_5(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 };
+    char_rnn_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        s1_1 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + apart);
+        s1_2 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 2 * apart);
+        s1_3 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 3 * apart);
+        s1_4 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 4 * apart);
     }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        s0_4 += each * char_rnn_read(w + k * char_rnn_lanes + 4 * apart);
+    }
+    char_rnn_write(out, (s0_0 + s1_0));
+    char_rnn_write(out + char_rnn_lanes, (s0_1 + s1_1));
+    char_rnn_write(out + 2 * char_rnn_lanes, (s0_2 + s1_2));
+    char_rnn_write(out + 3 * char_rnn_lanes, (s0_3 + s1_3));
+    char_rnn_write(out + 4 * char_rnn_lanes, (s0_4 + s1_4));
+}
+
+/* 4 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_4(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 };
+    char_rnn_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        s1_1 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + apart);
+        s1_2 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 2 * apart);
+        s1_3 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 3 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        s0_3 += each * char_rnn_read(w + k * char_rnn_lanes + 3 * apart);
+    }
+    char_rnn_write(out, (s0_0 + s1_0));
+    char_rnn_write(out + char_rnn_lanes, (s0_1 + s1_1));
+    char_rnn_write(out + 2 * char_rnn_lanes, (s0_2 + s1_2));
+    char_rnn_write(out + 3 * char_rnn_lanes, (s0_3 + s1_3));
+}
+
+/* 3 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_3(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    char_rnn_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        s1_1 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + apart);
+        s1_2 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + 2 * apart);
+        each = a[k + 2] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * char_rnn_read(w + (k + 2) * char_rnn_lanes);
+        s2_1 += each * char_rnn_read(w + (k + 2) * char_rnn_lanes + apart);
+        s2_2 += each * char_rnn_read(w + (k + 2) * char_rnn_lanes + 2 * apart);
+        each = a[k + 3] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * char_rnn_read(w + (k + 3) * char_rnn_lanes);
+        s3_1 += each * char_rnn_read(w + (k + 3) * char_rnn_lanes + apart);
+        s3_2 += each * char_rnn_read(w + (k + 3) * char_rnn_lanes + 2 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        s0_2 += each * char_rnn_read(w + k * char_rnn_lanes + 2 * apart);
+    }
+    char_rnn_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    char_rnn_write(out + char_rnn_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+    char_rnn_write(out + 2 * char_rnn_lanes, ((s0_2 + s1_2) + (s2_2 + s3_2)));
+}
+
+/* 2 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_2(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    char_rnn_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        s1_1 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes + apart);
+        each = a[k + 2] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * char_rnn_read(w + (k + 2) * char_rnn_lanes);
+        s2_1 += each * char_rnn_read(w + (k + 2) * char_rnn_lanes + apart);
+        each = a[k + 3] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * char_rnn_read(w + (k + 3) * char_rnn_lanes);
+        s3_1 += each * char_rnn_read(w + (k + 3) * char_rnn_lanes + apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        s0_1 += each * char_rnn_read(w + k * char_rnn_lanes + apart);
+    }
+    char_rnn_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    char_rnn_write(out + char_rnn_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector s0_0 = { 0.0 };
+    char_rnn_vector s1_0 = { 0.0 };
+    char_rnn_vector s2_0 = { 0.0 };
+    char_rnn_vector s3_0 = { 0.0 };
+    char_rnn_vector s4_0 = { 0.0 };
+    char_rnn_vector s5_0 = { 0.0 };
+    char_rnn_vector s6_0 = { 0.0 };
+    char_rnn_vector s7_0 = { 0.0 };
+    char_rnn_vector each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+        each = a[k + 1] - (char_rnn_vector){ 0.0 };
+        s1_0 += each * char_rnn_read(w + (k + 1) * char_rnn_lanes);
+        each = a[k + 2] - (char_rnn_vector){ 0.0 };
+        s2_0 += each * char_rnn_read(w + (k + 2) * char_rnn_lanes);
+        each = a[k + 3] - (char_rnn_vector){ 0.0 };
+        s3_0 += each * char_rnn_read(w + (k + 3) * char_rnn_lanes);
+        each = a[k + 4] - (char_rnn_vector){ 0.0 };
+        s4_0 += each * char_rnn_read(w + (k + 4) * char_rnn_lanes);
+        each = a[k + 5] - (char_rnn_vector){ 0.0 };
+        s5_0 += each * char_rnn_read(w + (k + 5) * char_rnn_lanes);
+        each = a[k + 6] - (char_rnn_vector){ 0.0 };
+        s6_0 += each * char_rnn_read(w + (k + 6) * char_rnn_lanes);
+        each = a[k + 7] - (char_rnn_vector){ 0.0 };
+        s7_0 += each * char_rnn_read(w + (k + 7) * char_rnn_lanes);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector){ 0.0 };
+        s0_0 += each * char_rnn_read(w + k * char_rnn_lanes);
+    }
+    char_rnn_write(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_2_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector_2 s0_0 = { 0.0 };
+    char_rnn_vector_2 s1_0 = { 0.0 };
+    char_rnn_vector_2 s2_0 = { 0.0 };
+    char_rnn_vector_2 s3_0 = { 0.0 };
+    char_rnn_vector_2 s4_0 = { 0.0 };
+    char_rnn_vector_2 s5_0 = { 0.0 };
+    char_rnn_vector_2 s6_0 = { 0.0 };
+    char_rnn_vector_2 s7_0 = { 0.0 };
+    char_rnn_vector_2 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * char_rnn_read_2(w + k * char_rnn_lanes_2);
+        each = a[k + 1] - (char_rnn_vector_2){ 0.0 };
+        s1_0 += each * char_rnn_read_2(w + (k + 1) * char_rnn_lanes_2);
+        each = a[k + 2] - (char_rnn_vector_2){ 0.0 };
+        s2_0 += each * char_rnn_read_2(w + (k + 2) * char_rnn_lanes_2);
+        each = a[k + 3] - (char_rnn_vector_2){ 0.0 };
+        s3_0 += each * char_rnn_read_2(w + (k + 3) * char_rnn_lanes_2);
+        each = a[k + 4] - (char_rnn_vector_2){ 0.0 };
+        s4_0 += each * char_rnn_read_2(w + (k + 4) * char_rnn_lanes_2);
+        each = a[k + 5] - (char_rnn_vector_2){ 0.0 };
+        s5_0 += each * char_rnn_read_2(w + (k + 5) * char_rnn_lanes_2);
+        each = a[k + 6] - (char_rnn_vector_2){ 0.0 };
+        s6_0 += each * char_rnn_read_2(w + (k + 6) * char_rnn_lanes_2);
+        each = a[k + 7] - (char_rnn_vector_2){ 0.0 };
+        s7_0 += each * char_rnn_read_2(w + (k + 7) * char_rnn_lanes_2);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector_2){ 0.0 };
+        s0_0 += each * char_rnn_read_2(w + k * char_rnn_lanes_2);
+    }
+    char_rnn_write_2(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void char_rnn_strip_4_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    char_rnn_vector_4 s0_0 = { 0.0 };
+    char_rnn_vector_4 s1_0 = { 0.0 };
+    char_rnn_vector_4 s2_0 = { 0.0 };
+    char_rnn_vector_4 s3_0 = { 0.0 };
+    char_rnn_vector_4 s4_0 = { 0.0 };
+    char_rnn_vector_4 s5_0 = { 0.0 };
+    char_rnn_vector_4 s6_0 = { 0.0 };
+    char_rnn_vector_4 s7_0 = { 0.0 };
+    char_rnn_vector_4 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * char_rnn_read_4(w + k * char_rnn_lanes_4);
+        each = a[k + 1] - (char_rnn_vector_4){ 0.0 };
+        s1_0 += each * char_rnn_read_4(w + (k + 1) * char_rnn_lanes_4);
+        each = a[k + 2] - (char_rnn_vector_4){ 0.0 };
+        s2_0 += each * char_rnn_read_4(w + (k + 2) * char_rnn_lanes_4);
+        each = a[k + 3] - (char_rnn_vector_4){ 0.0 };
+        s3_0 += each * char_rnn_read_4(w + (k + 3) * char_rnn_lanes_4);
+        each = a[k + 4] - (char_rnn_vector_4){ 0.0 };
+        s4_0 += each * char_rnn_read_4(w + (k + 4) * char_rnn_lanes_4);
+        each = a[k + 5] - (char_rnn_vector_4){ 0.0 };
+        s5_0 += each * char_rnn_read_4(w + (k + 5) * char_rnn_lanes_4);
+        each = a[k + 6] - (char_rnn_vector_4){ 0.0 };
+        s6_0 += each * char_rnn_read_4(w + (k + 6) * char_rnn_lanes_4);
+        each = a[k + 7] - (char_rnn_vector_4){ 0.0 };
+        s7_0 += each * char_rnn_read_4(w + (k + 7) * char_rnn_lanes_4);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (char_rnn_vector_4){ 0.0 };
+        s0_0 += each * char_rnn_read_4(w + k * char_rnn_lanes_4);
+    }
+    char_rnn_write_4(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
 }
 
 /* out[c] = sum over k of a[k] w[k, c], w in panels. */
@@ -576,40 +1611,40 @@ static inline __attribute__((always_inline)) void char_rnn_line(size_t cols, siz
     const size_t apart = char_rnn_lanes * inner;
     size_t c = 0;
     for (; c + 8 * char_rnn_lanes <= cols; c += 8 * char_rnn_lanes) {
-        char_rnn_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_8(inner, a, w + c * inner, apart, out + c);
     }
     switch ((cols - c) / char_rnn_lanes) {
     case 7:
-        char_rnn_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_7(inner, a, w + c * inner, apart, out + c);
         break;
     case 6:
-        char_rnn_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_6(inner, a, w + c * inner, apart, out + c);
         break;
     case 5:
-        char_rnn_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_5(inner, a, w + c * inner, apart, out + c);
         break;
     case 4:
-        char_rnn_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_4(inner, a, w + c * inner, apart, out + c);
         break;
     case 3:
-        char_rnn_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_3(inner, a, w + c * inner, apart, out + c);
         break;
     case 2:
-        char_rnn_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_2(inner, a, w + c * inner, apart, out + c);
         break;
     case 1:
-        char_rnn_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        char_rnn_strip_1(inner, a, w + c * inner, apart, out + c);
         break;
     default:
         break;
     }
     c = cols / char_rnn_lanes * char_rnn_lanes;
     if (c + char_rnn_lanes_2 <= cols) {
-        char_rnn_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        char_rnn_strip_2_1(inner, a, w + c * inner, 0, out + c);
         c += char_rnn_lanes_2;
     }
     if (c + char_rnn_lanes_4 <= cols) {
-        char_rnn_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        char_rnn_strip_4_1(inner, a, w + c * inner, 0, out + c);
         c += char_rnn_lanes_4;
     }
     char_rnn_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
@@ -627,7 +1662,7 @@ static CHAR_RNN_INLINE void char_rnn_product(size_t rows, size_t cols, size_t in
 {
 #ifdef CHAR_RNN_VECTORS
     if (rows > 1) {
-        char_rnn_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+        char_rnn_tiles(rows, cols, inner, a, lda, 1, w, out, ldo, 0);
     } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
         char_rnn_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
     } else if (rows == 1) {
@@ -772,17 +1807,54 @@ static void char_rnn_pack_turned(size_t rows, size_t cols, const double *a, size
     }
 }
 
+#ifdef CHAR_RNN_VECTORS
+/* Some columns of w side by side: rows that are far apart would drive each other out of the cache. */
+static const double *char_rnn_near(size_t inner, size_t width, const double *w, size_t ldw, double *room)
+{
+    for (size_t k = 0; k < inner; ++k) {
+        memcpy(room + k * width, w + k * ldw, width * sizeof(double));
+    }
+    return room;
+}
+#endif
+
 /* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
    between rows. */
 static void char_rnn_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef CHAR_RNN_VECTORS
-    const size_t block = 256; /* so that what is read again lies in the cache */
+    enum { block = 256 }; /* so that what is read again lies in the cache */
+    double room[block * 3 * char_rnn_lanes];
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        char_rnn_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
+        const double *const from = a + k * lda;
+        const double *const right = w + k * ldw;
+        const int add = more || k > 0;
+        size_t c = 0;
+#ifdef CHAR_RNN_MANY
+        while (c + 3 * char_rnn_lanes <= cols && (cols - c) / char_rnn_lanes != 4) {
+            char_rnn_panel_3(rows, some, from, 1, lda, char_rnn_near(some, 3 * char_rnn_lanes, right + c, ldw, room), 3 * char_rnn_lanes, char_rnn_lanes, out + c, ldo, add);
+            c += 3 * char_rnn_lanes;
+        }
+#endif
+        for (; c + 2 * char_rnn_lanes <= cols; c += 2 * char_rnn_lanes) {
+            char_rnn_panel_2(rows, some, from, 1, lda, char_rnn_near(some, 2 * char_rnn_lanes, right + c, ldw, room), 2 * char_rnn_lanes, char_rnn_lanes, out + c, ldo, add);
+        }
+        if (c + char_rnn_lanes <= cols) {
+            char_rnn_panel_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += char_rnn_lanes;
+        }
+        if (c + char_rnn_lanes_2 <= cols) {
+            char_rnn_panel_2_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += char_rnn_lanes_2;
+        }
+        if (c + char_rnn_lanes_4 <= cols) {
+            char_rnn_panel_4_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += char_rnn_lanes_4;
+        }
+        char_rnn_column(rows, cols - c, some, from, 1, lda, right + c, ldw, out + c, ldo, add);
         k += some;
     } while (k < inner);
 #else
@@ -958,9 +2030,9 @@ static int char_rnn_check(const char_rnn_sizes *sizes, const char_rnn_params *pa
     return char_rnn_ok;
 }
 
-int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,
+static int char_rnn_forward_or_again(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,
     const char_rnn_initial *initial, double *loss, char_rnn_outputs *outputs,
-    char_rnn_final *final, void *workspace, size_t workspace_bytes)
+    char_rnn_final *final, void *workspace, size_t workspace_bytes, int again)
 {
     const int status = char_rnn_check(sizes, params, inputs, initial, workspace, workspace_bytes);
     if (status != char_rnn_ok) {
@@ -1002,16 +2074,18 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
     double *const L = next; /* (1) */
     next += 1;
 
+    if (!again) {
+        /* W_panels_t = W.T, packed */
+        char_rnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+        /* V_panels_t = V.T, packed */
+        char_rnn_pack_turned(K, H, V, H, K, 0, 0, V_panels_t);
+    }
     for (size_t b_ = 0; b_ < B; ++b_) {
         CHAR_RNN_APART
         for (size_t i = 0; i < H; ++i) {
             h[b_ * H + i] = h_init1[b_ * H + i];
         }
     }
-    /* W_panels_t = W.T, packed */
-    char_rnn_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
-    /* V_panels_t = V.T, packed */
-    char_rnn_pack_turned(K, H, V, H, K, 0, 0, V_panels_t);
     if (T == 0 || B == 0) {
         char_rnn_clear(L, 1);
     }
@@ -1073,6 +2147,20 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
         *loss = L[0];
     }
     return char_rnn_ok;
+}
+
+int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,
+    const char_rnn_initial *initial, double *loss, char_rnn_outputs *outputs,
+    char_rnn_final *final, void *workspace, size_t workspace_bytes)
+{
+    return char_rnn_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 0);
+}
+
+int char_rnn_forward_again(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,
+    const char_rnn_initial *initial, double *loss, char_rnn_outputs *outputs,
+    char_rnn_final *final, void *workspace, size_t workspace_bytes)
+{
+    return char_rnn_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 1);
 }
 
 int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,

@@ -98,6 +98,12 @@ int char_rnn_forward(const char_rnn_sizes *sizes, const char_rnn_params *params,
     const char_rnn_initial *initial, double *loss, char_rnn_outputs *outputs,
     char_rnn_final *final, void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int char_rnn_forward_again(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,
+    const char_rnn_initial *initial, double *loss, char_rnn_outputs *outputs,
+    char_rnn_final *final, void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int char_rnn_value_and_grad(const char_rnn_sizes *sizes, const char_rnn_params *params, const char_rnn_inputs *inputs,
     const char_rnn_initial *initial, double *loss, char_rnn_outputs *outputs,

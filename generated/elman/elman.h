@@ -103,6 +103,12 @@ int elman_forward(const elman_sizes *sizes, const elman_params *params, const el
     const elman_initial *initial, double *loss, elman_outputs *outputs, elman_final *final,
     void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int elman_forward_again(const elman_sizes *sizes, const elman_params *params, const elman_inputs *inputs,
+    const elman_initial *initial, double *loss, elman_outputs *outputs, elman_final *final,
+    void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int elman_value_and_grad(const elman_sizes *sizes, const elman_params *params, const elman_inputs *inputs,
     const elman_initial *initial, double *loss, elman_outputs *outputs, elman_final *final,

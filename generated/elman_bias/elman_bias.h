@@ -108,6 +108,13 @@ int elman_bias_forward(const elman_bias_sizes *sizes, const elman_bias_params *p
     elman_bias_outputs *outputs, elman_bias_final *final, void *workspace,
     size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int elman_bias_forward_again(const elman_bias_sizes *sizes, const elman_bias_params *params,
+    const elman_bias_inputs *inputs, const elman_bias_initial *initial, double *loss,
+    elman_bias_outputs *outputs, elman_bias_final *final, void *workspace,
+    size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int elman_bias_value_and_grad(const elman_bias_sizes *sizes, const elman_bias_params *params,
     const elman_bias_inputs *inputs, const elman_bias_initial *initial, double *loss,

@@ -119,6 +119,12 @@ int gru_forward(const gru_sizes *sizes, const gru_params *params, const gru_inpu
     const gru_initial *initial, double *loss, gru_outputs *outputs, gru_final *final,
     void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int gru_forward_again(const gru_sizes *sizes, const gru_params *params, const gru_inputs *inputs,
+    const gru_initial *initial, double *loss, gru_outputs *outputs, gru_final *final,
+    void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int gru_value_and_grad(const gru_sizes *sizes, const gru_params *params, const gru_inputs *inputs,
     const gru_initial *initial, double *loss, gru_outputs *outputs, gru_final *final,

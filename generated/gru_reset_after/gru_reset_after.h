@@ -122,6 +122,13 @@ int gru_reset_after_forward(const gru_reset_after_sizes *sizes, const gru_reset_
     gru_reset_after_outputs *outputs, gru_reset_after_final *final, void *workspace,
     size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int gru_reset_after_forward_again(const gru_reset_after_sizes *sizes, const gru_reset_after_params *params,
+    const gru_reset_after_inputs *inputs, const gru_reset_after_initial *initial, double *loss,
+    gru_reset_after_outputs *outputs, gru_reset_after_final *final, void *workspace,
+    size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru_reset_after_params *params,
     const gru_reset_after_inputs *inputs, const gru_reset_after_initial *initial, double *loss,

@@ -107,6 +107,12 @@ int indrnn_forward(const indrnn_sizes *sizes, const indrnn_params *params, const
     const indrnn_initial *initial, double *loss, indrnn_outputs *outputs, indrnn_final *final,
     void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int indrnn_forward_again(const indrnn_sizes *sizes, const indrnn_params *params, const indrnn_inputs *inputs,
+    const indrnn_initial *initial, double *loss, indrnn_outputs *outputs, indrnn_final *final,
+    void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int indrnn_value_and_grad(const indrnn_sizes *sizes, const indrnn_params *params, const indrnn_inputs *inputs,
     const indrnn_initial *initial, double *loss, indrnn_outputs *outputs, indrnn_final *final,

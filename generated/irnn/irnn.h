@@ -107,6 +107,12 @@ int irnn_forward(const irnn_sizes *sizes, const irnn_params *params, const irnn_
     const irnn_initial *initial, double *loss, irnn_outputs *outputs, irnn_final *final,
     void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int irnn_forward_again(const irnn_sizes *sizes, const irnn_params *params, const irnn_inputs *inputs,
+    const irnn_initial *initial, double *loss, irnn_outputs *outputs, irnn_final *final,
+    void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int irnn_value_and_grad(const irnn_sizes *sizes, const irnn_params *params, const irnn_inputs *inputs,
     const irnn_initial *initial, double *loss, irnn_outputs *outputs, irnn_final *final,

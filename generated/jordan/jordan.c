@@ -14,10 +14,8 @@
 #define JORDAN_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
-#define JORDAN_UNROLLED _Pragma("unroll")
 #define JORDAN_APART _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define JORDAN_UNROLLED _Pragma("GCC unroll 16")
 #define JORDAN_APART _Pragma("GCC ivdep")
 #endif
 #else
@@ -110,17 +108,17 @@ static JORDAN_INLINE double jordan_sigmoid(double z)
 }
 
 #ifdef JORDAN_VECTORS
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define JORDAN_MANY /* vector registers: 32, not 16 */
+#endif
 /* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
 enum {
 #if defined(__AVX512F__)
     jordan_bytes = 64,
-    jordan_tall = 8,
 #elif defined(__AVX__)
     jordan_bytes = 32,
-    jordan_tall = 4,
 #else
     jordan_bytes = 16,
-    jordan_tall = 4,
 #endif
     jordan_least = 2 * sizeof(double),
     jordan_bytes_2 = jordan_bytes / 2 > jordan_least ? jordan_bytes / 2 : jordan_least,
@@ -134,36 +132,140 @@ enum {
 #ifdef JORDAN_VECTORS
 typedef double jordan_vector __attribute__((vector_size(jordan_bytes)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void jordan_tile(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) jordan_vector jordan_read(const double *a)
+{
+    jordan_vector v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void jordan_write(double *a, jordan_vector v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef JORDAN_MANY
+/* 8 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_8_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    jordan_vector sum[jordan_tall][3];
-    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (jordan_vector){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * jordan_lanes, sizeof(sum[r][n]));
-            }
-        }
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    jordan_vector s4_0 = { 0.0 }, s4_1 = { 0.0 }, s4_2 = { 0.0 };
+    jordan_vector s5_0 = { 0.0 }, s5_1 = { 0.0 }, s5_2 = { 0.0 };
+    jordan_vector s6_0 = { 0.0 }, s6_1 = { 0.0 }, s6_2 = { 0.0 };
+    jordan_vector s7_0 = { 0.0 }, s7_1 = { 0.0 }, s7_2 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes); s0_2 = jordan_read(out + 2 * jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes); s1_2 = jordan_read(out + ldo + 2 * jordan_lanes);
+        s2_0 = jordan_read(out + 2 * ldo); s2_1 = jordan_read(out + 2 * ldo + jordan_lanes); s2_2 = jordan_read(out + 2 * ldo + 2 * jordan_lanes);
+        s3_0 = jordan_read(out + 3 * ldo); s3_1 = jordan_read(out + 3 * ldo + jordan_lanes); s3_2 = jordan_read(out + 3 * ldo + 2 * jordan_lanes);
+        s4_0 = jordan_read(out + 4 * ldo); s4_1 = jordan_read(out + 4 * ldo + jordan_lanes); s4_2 = jordan_read(out + 4 * ldo + 2 * jordan_lanes);
+        s5_0 = jordan_read(out + 5 * ldo); s5_1 = jordan_read(out + 5 * ldo + jordan_lanes); s5_2 = jordan_read(out + 5 * ldo + 2 * jordan_lanes);
+        s6_0 = jordan_read(out + 6 * ldo); s6_1 = jordan_read(out + 6 * ldo + jordan_lanes); s6_2 = jordan_read(out + 6 * ldo + 2 * jordan_lanes);
+        s7_0 = jordan_read(out + 7 * ldo); s7_1 = jordan_read(out + 7 * ldo + jordan_lanes); s7_2 = jordan_read(out + 7 * ldo + 2 * jordan_lanes);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        jordan_vector row[3];
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-            const jordan_vector each = a[(size_t)r * ra + k * sa] - (jordan_vector){ 0.0 };
-            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart), w2 = jordan_read(w + 2 * apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+        each = a[4 * ra] - (jordan_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1; s4_2 += each * w2;
+        each = a[5 * ra] - (jordan_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1; s5_2 += each * w2;
+        each = a[6 * ra] - (jordan_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1; s6_2 += each * w2;
+        each = a[7 * ra] - (jordan_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1; s7_2 += each * w2;
     }
-    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * jordan_lanes, &sum[r][n], sizeof(sum[r][n]));
-        }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1); jordan_write(out + 2 * jordan_lanes, s0_2);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1); jordan_write(out + ldo + 2 * jordan_lanes, s1_2);
+    jordan_write(out + 2 * ldo, s2_0); jordan_write(out + 2 * ldo + jordan_lanes, s2_1); jordan_write(out + 2 * ldo + 2 * jordan_lanes, s2_2);
+    jordan_write(out + 3 * ldo, s3_0); jordan_write(out + 3 * ldo + jordan_lanes, s3_1); jordan_write(out + 3 * ldo + 2 * jordan_lanes, s3_2);
+    jordan_write(out + 4 * ldo, s4_0); jordan_write(out + 4 * ldo + jordan_lanes, s4_1); jordan_write(out + 4 * ldo + 2 * jordan_lanes, s4_2);
+    jordan_write(out + 5 * ldo, s5_0); jordan_write(out + 5 * ldo + jordan_lanes, s5_1); jordan_write(out + 5 * ldo + 2 * jordan_lanes, s5_2);
+    jordan_write(out + 6 * ldo, s6_0); jordan_write(out + 6 * ldo + jordan_lanes, s6_1); jordan_write(out + 6 * ldo + 2 * jordan_lanes, s6_2);
+    jordan_write(out + 7 * ldo, s7_0); jordan_write(out + 7 * ldo + jordan_lanes, s7_1); jordan_write(out + 7 * ldo + 2 * jordan_lanes, s7_2);
+}
+
+/* 4 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes); s0_2 = jordan_read(out + 2 * jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes); s1_2 = jordan_read(out + ldo + 2 * jordan_lanes);
+        s2_0 = jordan_read(out + 2 * ldo); s2_1 = jordan_read(out + 2 * ldo + jordan_lanes); s2_2 = jordan_read(out + 2 * ldo + 2 * jordan_lanes);
+        s3_0 = jordan_read(out + 3 * ldo); s3_1 = jordan_read(out + 3 * ldo + jordan_lanes); s3_2 = jordan_read(out + 3 * ldo + 2 * jordan_lanes);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart), w2 = jordan_read(w + 2 * apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1); jordan_write(out + 2 * jordan_lanes, s0_2);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1); jordan_write(out + ldo + 2 * jordan_lanes, s1_2);
+    jordan_write(out + 2 * ldo, s2_0); jordan_write(out + 2 * ldo + jordan_lanes, s2_1); jordan_write(out + 2 * ldo + 2 * jordan_lanes, s2_2);
+    jordan_write(out + 3 * ldo, s3_0); jordan_write(out + 3 * ldo + jordan_lanes, s3_1); jordan_write(out + 3 * ldo + 2 * jordan_lanes, s3_2);
+}
+
+/* 2 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes); s0_2 = jordan_read(out + 2 * jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes); s1_2 = jordan_read(out + ldo + 2 * jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart), w2 = jordan_read(w + 2 * apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1); jordan_write(out + 2 * jordan_lanes, s0_2);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1); jordan_write(out + ldo + 2 * jordan_lanes, s1_2);
+}
+
+/* 1 row by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_1_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes); s0_2 = jordan_read(out + 2 * jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart), w2 = jordan_read(w + 2 * apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1); jordan_write(out + 2 * jordan_lanes, s0_2);
 }
 
 /* 3 vectors of every row. */
@@ -171,18 +273,188 @@ static void jordan_panel_3(size_t rows, size_t inner, const double *a, size_t ra
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + jordan_tall <= rows; r += jordan_tall) {
-        jordan_tile(jordan_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    for (; r + 8 <= rows; r += 8) {
+        jordan_tile_8_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 4 <= rows; r += 4) {
-        jordan_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_4_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        jordan_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_2_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        jordan_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_1_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+#endif
+
+#ifdef JORDAN_MANY
+/* 8 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_8_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    jordan_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    jordan_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    jordan_vector s6_0 = { 0.0 }, s6_1 = { 0.0 };
+    jordan_vector s7_0 = { 0.0 }, s7_1 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes);
+        s2_0 = jordan_read(out + 2 * ldo); s2_1 = jordan_read(out + 2 * ldo + jordan_lanes);
+        s3_0 = jordan_read(out + 3 * ldo); s3_1 = jordan_read(out + 3 * ldo + jordan_lanes);
+        s4_0 = jordan_read(out + 4 * ldo); s4_1 = jordan_read(out + 4 * ldo + jordan_lanes);
+        s5_0 = jordan_read(out + 5 * ldo); s5_1 = jordan_read(out + 5 * ldo + jordan_lanes);
+        s6_0 = jordan_read(out + 6 * ldo); s6_1 = jordan_read(out + 6 * ldo + jordan_lanes);
+        s7_0 = jordan_read(out + 7 * ldo); s7_1 = jordan_read(out + 7 * ldo + jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (jordan_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (jordan_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+        each = a[6 * ra] - (jordan_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1;
+        each = a[7 * ra] - (jordan_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1);
+    jordan_write(out + 2 * ldo, s2_0); jordan_write(out + 2 * ldo + jordan_lanes, s2_1);
+    jordan_write(out + 3 * ldo, s3_0); jordan_write(out + 3 * ldo + jordan_lanes, s3_1);
+    jordan_write(out + 4 * ldo, s4_0); jordan_write(out + 4 * ldo + jordan_lanes, s4_1);
+    jordan_write(out + 5 * ldo, s5_0); jordan_write(out + 5 * ldo + jordan_lanes, s5_1);
+    jordan_write(out + 6 * ldo, s6_0); jordan_write(out + 6 * ldo + jordan_lanes, s6_1);
+    jordan_write(out + 7 * ldo, s7_0); jordan_write(out + 7 * ldo + jordan_lanes, s7_1);
+}
+
+#endif
+#ifndef JORDAN_MANY
+/* 6 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_6_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    jordan_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    jordan_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes);
+        s2_0 = jordan_read(out + 2 * ldo); s2_1 = jordan_read(out + 2 * ldo + jordan_lanes);
+        s3_0 = jordan_read(out + 3 * ldo); s3_1 = jordan_read(out + 3 * ldo + jordan_lanes);
+        s4_0 = jordan_read(out + 4 * ldo); s4_1 = jordan_read(out + 4 * ldo + jordan_lanes);
+        s5_0 = jordan_read(out + 5 * ldo); s5_1 = jordan_read(out + 5 * ldo + jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (jordan_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (jordan_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1);
+    jordan_write(out + 2 * ldo, s2_0); jordan_write(out + 2 * ldo + jordan_lanes, s2_1);
+    jordan_write(out + 3 * ldo, s3_0); jordan_write(out + 3 * ldo + jordan_lanes, s3_1);
+    jordan_write(out + 4 * ldo, s4_0); jordan_write(out + 4 * ldo + jordan_lanes, s4_1);
+    jordan_write(out + 5 * ldo, s5_0); jordan_write(out + 5 * ldo + jordan_lanes, s5_1);
+}
+
+#endif
+/* 4 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes);
+        s2_0 = jordan_read(out + 2 * ldo); s2_1 = jordan_read(out + 2 * ldo + jordan_lanes);
+        s3_0 = jordan_read(out + 3 * ldo); s3_1 = jordan_read(out + 3 * ldo + jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1);
+    jordan_write(out + 2 * ldo, s2_0); jordan_write(out + 2 * ldo + jordan_lanes, s2_1);
+    jordan_write(out + 3 * ldo, s3_0); jordan_write(out + 3 * ldo + jordan_lanes, s3_1);
+}
+
+/* 2 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes);
+        s1_0 = jordan_read(out + ldo); s1_1 = jordan_read(out + ldo + jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1);
+    jordan_write(out + ldo, s1_0); jordan_write(out + ldo + jordan_lanes, s1_1);
+}
+
+/* 1 row by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_1_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    if (more) {
+        s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w), w1 = jordan_read(w + apart);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+    }
+    jordan_write(out, s0_0); jordan_write(out + jordan_lanes, s0_1);
 }
 
 /* 2 vectors of every row. */
@@ -190,18 +462,199 @@ static void jordan_panel_2(size_t rows, size_t inner, const double *a, size_t ra
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + jordan_tall <= rows; r += jordan_tall) {
-        jordan_tile(jordan_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef JORDAN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        jordan_tile_8_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef JORDAN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        jordan_tile_6_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        jordan_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_4_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        jordan_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_2_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        jordan_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_1_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+
+#ifdef JORDAN_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_8_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 };
+    jordan_vector s4_0 = { 0.0 };
+    jordan_vector s5_0 = { 0.0 };
+    jordan_vector s6_0 = { 0.0 };
+    jordan_vector s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read(out);
+        s1_0 = jordan_read(out + ldo);
+        s2_0 = jordan_read(out + 2 * ldo);
+        s3_0 = jordan_read(out + 3 * ldo);
+        s4_0 = jordan_read(out + 4 * ldo);
+        s5_0 = jordan_read(out + 5 * ldo);
+        s6_0 = jordan_read(out + 6 * ldo);
+        s7_0 = jordan_read(out + 7 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (jordan_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (jordan_vector){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (jordan_vector){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (jordan_vector){ 0.0 };
+        s7_0 += each * w0;
+    }
+    jordan_write(out, s0_0);
+    jordan_write(out + ldo, s1_0);
+    jordan_write(out + 2 * ldo, s2_0);
+    jordan_write(out + 3 * ldo, s3_0);
+    jordan_write(out + 4 * ldo, s4_0);
+    jordan_write(out + 5 * ldo, s5_0);
+    jordan_write(out + 6 * ldo, s6_0);
+    jordan_write(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef JORDAN_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 };
+    jordan_vector s4_0 = { 0.0 };
+    jordan_vector s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read(out);
+        s1_0 = jordan_read(out + ldo);
+        s2_0 = jordan_read(out + 2 * ldo);
+        s3_0 = jordan_read(out + 3 * ldo);
+        s4_0 = jordan_read(out + 4 * ldo);
+        s5_0 = jordan_read(out + 5 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (jordan_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (jordan_vector){ 0.0 };
+        s5_0 += each * w0;
+    }
+    jordan_write(out, s0_0);
+    jordan_write(out + ldo, s1_0);
+    jordan_write(out + 2 * ldo, s2_0);
+    jordan_write(out + 3 * ldo, s3_0);
+    jordan_write(out + 4 * ldo, s4_0);
+    jordan_write(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read(out);
+        s1_0 = jordan_read(out + ldo);
+        s2_0 = jordan_read(out + 2 * ldo);
+        s3_0 = jordan_read(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector){ 0.0 };
+        s3_0 += each * w0;
+    }
+    jordan_write(out, s0_0);
+    jordan_write(out + ldo, s1_0);
+    jordan_write(out + 2 * ldo, s2_0);
+    jordan_write(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read(out);
+        s1_0 = jordan_read(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector){ 0.0 };
+        s1_0 += each * w0;
+    }
+    jordan_write(out, s0_0);
+    jordan_write(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector w0 = jordan_read(w);
+        jordan_vector each;
+        each = a[0] - (jordan_vector){ 0.0 };
+        s0_0 += each * w0;
+    }
+    jordan_write(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -209,17 +662,24 @@ static void jordan_panel_1(size_t rows, size_t inner, const double *a, size_t ra
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + jordan_tall <= rows; r += jordan_tall) {
-        jordan_tile(jordan_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef JORDAN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        jordan_tile_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef JORDAN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        jordan_tile_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        jordan_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        jordan_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        jordan_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
@@ -240,36 +700,190 @@ static void jordan_column(size_t rows, size_t cols, size_t inner, const double *
 
 typedef double jordan_vector_2 __attribute__((vector_size(jordan_bytes_2)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void jordan_tile_2(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) jordan_vector_2 jordan_read_2(const double *a)
+{
+    jordan_vector_2 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void jordan_write_2(double *a, jordan_vector_2 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef JORDAN_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    jordan_vector_2 sum[jordan_tall][3];
-    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (jordan_vector_2){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * jordan_lanes_2, sizeof(sum[r][n]));
-            }
-        }
+    jordan_vector_2 s0_0 = { 0.0 };
+    jordan_vector_2 s1_0 = { 0.0 };
+    jordan_vector_2 s2_0 = { 0.0 };
+    jordan_vector_2 s3_0 = { 0.0 };
+    jordan_vector_2 s4_0 = { 0.0 };
+    jordan_vector_2 s5_0 = { 0.0 };
+    jordan_vector_2 s6_0 = { 0.0 };
+    jordan_vector_2 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_2(out);
+        s1_0 = jordan_read_2(out + ldo);
+        s2_0 = jordan_read_2(out + 2 * ldo);
+        s3_0 = jordan_read_2(out + 3 * ldo);
+        s4_0 = jordan_read_2(out + 4 * ldo);
+        s5_0 = jordan_read_2(out + 5 * ldo);
+        s6_0 = jordan_read_2(out + 6 * ldo);
+        s7_0 = jordan_read_2(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        jordan_vector_2 row[3];
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-            const jordan_vector_2 each = a[(size_t)r * ra + k * sa] - (jordan_vector_2){ 0.0 };
-            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_2 w0 = jordan_read_2(w);
+        jordan_vector_2 each;
+        each = a[0] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (jordan_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (jordan_vector_2){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (jordan_vector_2){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (jordan_vector_2){ 0.0 };
+        s7_0 += each * w0;
     }
-    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * jordan_lanes_2, &sum[r][n], sizeof(sum[r][n]));
-        }
+    jordan_write_2(out, s0_0);
+    jordan_write_2(out + ldo, s1_0);
+    jordan_write_2(out + 2 * ldo, s2_0);
+    jordan_write_2(out + 3 * ldo, s3_0);
+    jordan_write_2(out + 4 * ldo, s4_0);
+    jordan_write_2(out + 5 * ldo, s5_0);
+    jordan_write_2(out + 6 * ldo, s6_0);
+    jordan_write_2(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef JORDAN_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_2 s0_0 = { 0.0 };
+    jordan_vector_2 s1_0 = { 0.0 };
+    jordan_vector_2 s2_0 = { 0.0 };
+    jordan_vector_2 s3_0 = { 0.0 };
+    jordan_vector_2 s4_0 = { 0.0 };
+    jordan_vector_2 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_2(out);
+        s1_0 = jordan_read_2(out + ldo);
+        s2_0 = jordan_read_2(out + 2 * ldo);
+        s3_0 = jordan_read_2(out + 3 * ldo);
+        s4_0 = jordan_read_2(out + 4 * ldo);
+        s5_0 = jordan_read_2(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_2 w0 = jordan_read_2(w);
+        jordan_vector_2 each;
+        each = a[0] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (jordan_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (jordan_vector_2){ 0.0 };
+        s5_0 += each * w0;
+    }
+    jordan_write_2(out, s0_0);
+    jordan_write_2(out + ldo, s1_0);
+    jordan_write_2(out + 2 * ldo, s2_0);
+    jordan_write_2(out + 3 * ldo, s3_0);
+    jordan_write_2(out + 4 * ldo, s4_0);
+    jordan_write_2(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_2 s0_0 = { 0.0 };
+    jordan_vector_2 s1_0 = { 0.0 };
+    jordan_vector_2 s2_0 = { 0.0 };
+    jordan_vector_2 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_2(out);
+        s1_0 = jordan_read_2(out + ldo);
+        s2_0 = jordan_read_2(out + 2 * ldo);
+        s3_0 = jordan_read_2(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_2 w0 = jordan_read_2(w);
+        jordan_vector_2 each;
+        each = a[0] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector_2){ 0.0 };
+        s3_0 += each * w0;
+    }
+    jordan_write_2(out, s0_0);
+    jordan_write_2(out + ldo, s1_0);
+    jordan_write_2(out + 2 * ldo, s2_0);
+    jordan_write_2(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_2 s0_0 = { 0.0 };
+    jordan_vector_2 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_2(out);
+        s1_0 = jordan_read_2(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_2 w0 = jordan_read_2(w);
+        jordan_vector_2 each;
+        each = a[0] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_2){ 0.0 };
+        s1_0 += each * w0;
+    }
+    jordan_write_2(out, s0_0);
+    jordan_write_2(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_2_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_2 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_2(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_2 w0 = jordan_read_2(w);
+        jordan_vector_2 each;
+        each = a[0] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * w0;
+    }
+    jordan_write_2(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -277,52 +891,213 @@ static void jordan_panel_2_1(size_t rows, size_t inner, const double *a, size_t 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + jordan_tall <= rows; r += jordan_tall) {
-        jordan_tile_2(jordan_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef JORDAN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        jordan_tile_2_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef JORDAN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        jordan_tile_2_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        jordan_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_2_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        jordan_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_2_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        jordan_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_2_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
 typedef double jordan_vector_4 __attribute__((vector_size(jordan_bytes_4)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void jordan_tile_4(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) jordan_vector_4 jordan_read_4(const double *a)
+{
+    jordan_vector_4 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void jordan_write_4(double *a, jordan_vector_4 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef JORDAN_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    jordan_vector_4 sum[jordan_tall][3];
-    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (jordan_vector_4){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * jordan_lanes_4, sizeof(sum[r][n]));
-            }
-        }
+    jordan_vector_4 s0_0 = { 0.0 };
+    jordan_vector_4 s1_0 = { 0.0 };
+    jordan_vector_4 s2_0 = { 0.0 };
+    jordan_vector_4 s3_0 = { 0.0 };
+    jordan_vector_4 s4_0 = { 0.0 };
+    jordan_vector_4 s5_0 = { 0.0 };
+    jordan_vector_4 s6_0 = { 0.0 };
+    jordan_vector_4 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_4(out);
+        s1_0 = jordan_read_4(out + ldo);
+        s2_0 = jordan_read_4(out + 2 * ldo);
+        s3_0 = jordan_read_4(out + 3 * ldo);
+        s4_0 = jordan_read_4(out + 4 * ldo);
+        s5_0 = jordan_read_4(out + 5 * ldo);
+        s6_0 = jordan_read_4(out + 6 * ldo);
+        s7_0 = jordan_read_4(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        jordan_vector_4 row[3];
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-            const jordan_vector_4 each = a[(size_t)r * ra + k * sa] - (jordan_vector_4){ 0.0 };
-            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_4 w0 = jordan_read_4(w);
+        jordan_vector_4 each;
+        each = a[0] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (jordan_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (jordan_vector_4){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (jordan_vector_4){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (jordan_vector_4){ 0.0 };
+        s7_0 += each * w0;
     }
-    JORDAN_UNROLLED for (int r = 0; r < tall; ++r) {
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * jordan_lanes_4, &sum[r][n], sizeof(sum[r][n]));
-        }
+    jordan_write_4(out, s0_0);
+    jordan_write_4(out + ldo, s1_0);
+    jordan_write_4(out + 2 * ldo, s2_0);
+    jordan_write_4(out + 3 * ldo, s3_0);
+    jordan_write_4(out + 4 * ldo, s4_0);
+    jordan_write_4(out + 5 * ldo, s5_0);
+    jordan_write_4(out + 6 * ldo, s6_0);
+    jordan_write_4(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef JORDAN_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_4 s0_0 = { 0.0 };
+    jordan_vector_4 s1_0 = { 0.0 };
+    jordan_vector_4 s2_0 = { 0.0 };
+    jordan_vector_4 s3_0 = { 0.0 };
+    jordan_vector_4 s4_0 = { 0.0 };
+    jordan_vector_4 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_4(out);
+        s1_0 = jordan_read_4(out + ldo);
+        s2_0 = jordan_read_4(out + 2 * ldo);
+        s3_0 = jordan_read_4(out + 3 * ldo);
+        s4_0 = jordan_read_4(out + 4 * ldo);
+        s5_0 = jordan_read_4(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_4 w0 = jordan_read_4(w);
+        jordan_vector_4 each;
+        each = a[0] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (jordan_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (jordan_vector_4){ 0.0 };
+        s5_0 += each * w0;
+    }
+    jordan_write_4(out, s0_0);
+    jordan_write_4(out + ldo, s1_0);
+    jordan_write_4(out + 2 * ldo, s2_0);
+    jordan_write_4(out + 3 * ldo, s3_0);
+    jordan_write_4(out + 4 * ldo, s4_0);
+    jordan_write_4(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_4 s0_0 = { 0.0 };
+    jordan_vector_4 s1_0 = { 0.0 };
+    jordan_vector_4 s2_0 = { 0.0 };
+    jordan_vector_4 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_4(out);
+        s1_0 = jordan_read_4(out + ldo);
+        s2_0 = jordan_read_4(out + 2 * ldo);
+        s3_0 = jordan_read_4(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_4 w0 = jordan_read_4(w);
+        jordan_vector_4 each;
+        each = a[0] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (jordan_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (jordan_vector_4){ 0.0 };
+        s3_0 += each * w0;
+    }
+    jordan_write_4(out, s0_0);
+    jordan_write_4(out + ldo, s1_0);
+    jordan_write_4(out + 2 * ldo, s2_0);
+    jordan_write_4(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_4 s0_0 = { 0.0 };
+    jordan_vector_4 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_4(out);
+        s1_0 = jordan_read_4(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_4 w0 = jordan_read_4(w);
+        jordan_vector_4 each;
+        each = a[0] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (jordan_vector_4){ 0.0 };
+        s1_0 += each * w0;
+    }
+    jordan_write_4(out, s0_0);
+    jordan_write_4(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void jordan_tile_4_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    jordan_vector_4 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = jordan_read_4(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const jordan_vector_4 w0 = jordan_read_4(w);
+        jordan_vector_4 each;
+        each = a[0] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * w0;
+    }
+    jordan_write_4(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -330,173 +1105,433 @@ static void jordan_panel_4_1(size_t rows, size_t inner, const double *a, size_t 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + jordan_tall <= rows; r += jordan_tall) {
-        jordan_tile_4(jordan_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef JORDAN_MANY
+    for (; r + 8 <= rows; r += 8) {
+        jordan_tile_4_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef JORDAN_MANY
+    for (; r + 6 <= rows; r += 6) {
+        jordan_tile_4_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        jordan_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_4_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        jordan_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_4_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        jordan_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        jordan_tile_4_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
-/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels. */
 static void jordan_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
-    const double *w, size_t ldw, double *out, size_t ldo, int more)
+    const double *w, double *out, size_t ldo, int more)
 {
-    const size_t step = ldw > 0 ? 1 : inner;
-    const size_t ld = ldw > 0 ? ldw : jordan_lanes;
-    const size_t apart = jordan_lanes * step;
+    const size_t apart = jordan_lanes * inner;
     size_t c = 0;
+#ifdef JORDAN_MANY
     while (c + 3 * jordan_lanes <= cols && (cols - c) / jordan_lanes != 4) { /* four are two and two */
-        jordan_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        jordan_panel_3(rows, inner, a, ra, sa, w + c * inner, jordan_lanes, apart, out + c, ldo, more);
         c += 3 * jordan_lanes;
     }
+#endif
     for (; c + 2 * jordan_lanes <= cols; c += 2 * jordan_lanes) {
-        jordan_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        jordan_panel_2(rows, inner, a, ra, sa, w + c * inner, jordan_lanes, apart, out + c, ldo, more);
     }
     if (c + jordan_lanes <= cols) {
-        jordan_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        jordan_panel_1(rows, inner, a, ra, sa, w + c * inner, jordan_lanes, 0, out + c, ldo, more);
         c += jordan_lanes;
     }
     if (c + jordan_lanes_2 <= cols) {
-        jordan_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : jordan_lanes_2, 0, out + c, ldo, more);
+        jordan_panel_2_1(rows, inner, a, ra, sa, w + c * inner, jordan_lanes_2, 0, out + c, ldo, more);
         c += jordan_lanes_2;
     }
     if (c + jordan_lanes_4 <= cols) {
-        jordan_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : jordan_lanes_4, 0, out + c, ldo, more);
+        jordan_panel_4_1(rows, inner, a, ra, sa, w + c * inner, jordan_lanes_4, 0, out + c, ldo, more);
         c += jordan_lanes_4;
     }
-    jordan_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+    jordan_column(rows, cols - c, inner, a, ra, sa, w + c * inner, cols - c, out + c, ldo, more);
 }
 #endif
 
 #ifdef JORDAN_VECTORS
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void jordan_strip(const int wide, const int chains, size_t inner,
+/* 8 vectors of one row, those of w `apart`. */
+static inline __attribute__((always_inline)) void jordan_strip_8(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    jordan_vector sum[8][8];
-    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (jordan_vector){ 0.0 };
-        }
-    }
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 }, s0_7 = { 0.0 };
+    jordan_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
-            const jordan_vector each = a[k + (size_t)c] - (jordan_vector){ 0.0 };
-            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-                jordan_vector row;
-                memcpy(&row, w + (k + (size_t)c) * jordan_lanes + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 1 <= inner; k += 1) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+        s0_5 += each * jordan_read(w + k * jordan_lanes + 5 * apart);
+        s0_6 += each * jordan_read(w + k * jordan_lanes + 6 * apart);
+        s0_7 += each * jordan_read(w + k * jordan_lanes + 7 * apart);
     }
-    for (; k < inner; ++k) {
-        const jordan_vector each = a[k] - (jordan_vector){ 0.0 };
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            jordan_vector row;
-            memcpy(&row, w + k * jordan_lanes + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
-    }
-    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-        JORDAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            JORDAN_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * jordan_lanes, &sum[n][0], sizeof(sum[n][0]));
-    }
+    jordan_write(out, s0_0);
+    jordan_write(out + jordan_lanes, s0_1);
+    jordan_write(out + 2 * jordan_lanes, s0_2);
+    jordan_write(out + 3 * jordan_lanes, s0_3);
+    jordan_write(out + 4 * jordan_lanes, s0_4);
+    jordan_write(out + 5 * jordan_lanes, s0_5);
+    jordan_write(out + 6 * jordan_lanes, s0_6);
+    jordan_write(out + 7 * jordan_lanes, s0_7);
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void jordan_strip_2(const int wide, const int chains, size_t inner,
+/* 7 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_7(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    jordan_vector_2 sum[8][8];
-    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (jordan_vector_2){ 0.0 };
-        }
-    }
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 }, s1_6 = { 0.0 };
+    jordan_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
-            const jordan_vector_2 each = a[k + (size_t)c] - (jordan_vector_2){ 0.0 };
-            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-                jordan_vector_2 row;
-                memcpy(&row, w + (k + (size_t)c) * jordan_lanes_2 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+        s0_5 += each * jordan_read(w + k * jordan_lanes + 5 * apart);
+        s0_6 += each * jordan_read(w + k * jordan_lanes + 6 * apart);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        s1_1 += each * jordan_read(w + (k + 1) * jordan_lanes + apart);
+        s1_2 += each * jordan_read(w + (k + 1) * jordan_lanes + 2 * apart);
+        s1_3 += each * jordan_read(w + (k + 1) * jordan_lanes + 3 * apart);
+        s1_4 += each * jordan_read(w + (k + 1) * jordan_lanes + 4 * apart);
+        s1_5 += each * jordan_read(w + (k + 1) * jordan_lanes + 5 * apart);
+        s1_6 += each * jordan_read(w + (k + 1) * jordan_lanes + 6 * apart);
     }
     for (; k < inner; ++k) {
-        const jordan_vector_2 each = a[k] - (jordan_vector_2){ 0.0 };
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            jordan_vector_2 row;
-            memcpy(&row, w + k * jordan_lanes_2 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+        s0_5 += each * jordan_read(w + k * jordan_lanes + 5 * apart);
+        s0_6 += each * jordan_read(w + k * jordan_lanes + 6 * apart);
     }
-    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-        JORDAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            JORDAN_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * jordan_lanes_2, &sum[n][0], sizeof(sum[n][0]));
-    }
+    jordan_write(out, (s0_0 + s1_0));
+    jordan_write(out + jordan_lanes, (s0_1 + s1_1));
+    jordan_write(out + 2 * jordan_lanes, (s0_2 + s1_2));
+    jordan_write(out + 3 * jordan_lanes, (s0_3 + s1_3));
+    jordan_write(out + 4 * jordan_lanes, (s0_4 + s1_4));
+    jordan_write(out + 5 * jordan_lanes, (s0_5 + s1_5));
+    jordan_write(out + 6 * jordan_lanes, (s0_6 + s1_6));
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void jordan_strip_4(const int wide, const int chains, size_t inner,
+/* 6 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_6(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    jordan_vector_4 sum[8][8];
-    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (jordan_vector_4){ 0.0 };
-        }
-    }
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 };
+    jordan_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        JORDAN_UNROLLED for (int c = 0; c < chains; ++c) {
-            const jordan_vector_4 each = a[k + (size_t)c] - (jordan_vector_4){ 0.0 };
-            JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-                jordan_vector_4 row;
-                memcpy(&row, w + (k + (size_t)c) * jordan_lanes_4 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+        s0_5 += each * jordan_read(w + k * jordan_lanes + 5 * apart);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        s1_1 += each * jordan_read(w + (k + 1) * jordan_lanes + apart);
+        s1_2 += each * jordan_read(w + (k + 1) * jordan_lanes + 2 * apart);
+        s1_3 += each * jordan_read(w + (k + 1) * jordan_lanes + 3 * apart);
+        s1_4 += each * jordan_read(w + (k + 1) * jordan_lanes + 4 * apart);
+        s1_5 += each * jordan_read(w + (k + 1) * jordan_lanes + 5 * apart);
     }
     for (; k < inner; ++k) {
-        const jordan_vector_4 each = a[k] - (jordan_vector_4){ 0.0 };
-        JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-            jordan_vector_4 row;
-            memcpy(&row, w + k * jordan_lanes_4 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+        s0_5 += each * jordan_read(w + k * jordan_lanes + 5 * apart);
     }
-    JORDAN_UNROLLED for (int n = 0; n < wide; ++n) {
-        JORDAN_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            JORDAN_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * jordan_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    jordan_write(out, (s0_0 + s1_0));
+    jordan_write(out + jordan_lanes, (s0_1 + s1_1));
+    jordan_write(out + 2 * jordan_lanes, (s0_2 + s1_2));
+    jordan_write(out + 3 * jordan_lanes, (s0_3 + s1_3));
+    jordan_write(out + 4 * jordan_lanes, (s0_4 + s1_4));
+    jordan_write(out + 5 * jordan_lanes, (s0_5 + s1_5));
+}
+
+/* 5 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_5(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 };
+    jordan_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        s1_1 += each * jordan_read(w + (k + 1) * jordan_lanes + apart);
+        s1_2 += each * jordan_read(w + (k + 1) * jordan_lanes + 2 * apart);
+        s1_3 += each * jordan_read(w + (k + 1) * jordan_lanes + 3 * apart);
+        s1_4 += each * jordan_read(w + (k + 1) * jordan_lanes + 4 * apart);
     }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        s0_4 += each * jordan_read(w + k * jordan_lanes + 4 * apart);
+    }
+    jordan_write(out, (s0_0 + s1_0));
+    jordan_write(out + jordan_lanes, (s0_1 + s1_1));
+    jordan_write(out + 2 * jordan_lanes, (s0_2 + s1_2));
+    jordan_write(out + 3 * jordan_lanes, (s0_3 + s1_3));
+    jordan_write(out + 4 * jordan_lanes, (s0_4 + s1_4));
+}
+
+/* 4 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_4(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 };
+    jordan_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        s1_1 += each * jordan_read(w + (k + 1) * jordan_lanes + apart);
+        s1_2 += each * jordan_read(w + (k + 1) * jordan_lanes + 2 * apart);
+        s1_3 += each * jordan_read(w + (k + 1) * jordan_lanes + 3 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        s0_3 += each * jordan_read(w + k * jordan_lanes + 3 * apart);
+    }
+    jordan_write(out, (s0_0 + s1_0));
+    jordan_write(out + jordan_lanes, (s0_1 + s1_1));
+    jordan_write(out + 2 * jordan_lanes, (s0_2 + s1_2));
+    jordan_write(out + 3 * jordan_lanes, (s0_3 + s1_3));
+}
+
+/* 3 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_3(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    jordan_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        s1_1 += each * jordan_read(w + (k + 1) * jordan_lanes + apart);
+        s1_2 += each * jordan_read(w + (k + 1) * jordan_lanes + 2 * apart);
+        each = a[k + 2] - (jordan_vector){ 0.0 };
+        s2_0 += each * jordan_read(w + (k + 2) * jordan_lanes);
+        s2_1 += each * jordan_read(w + (k + 2) * jordan_lanes + apart);
+        s2_2 += each * jordan_read(w + (k + 2) * jordan_lanes + 2 * apart);
+        each = a[k + 3] - (jordan_vector){ 0.0 };
+        s3_0 += each * jordan_read(w + (k + 3) * jordan_lanes);
+        s3_1 += each * jordan_read(w + (k + 3) * jordan_lanes + apart);
+        s3_2 += each * jordan_read(w + (k + 3) * jordan_lanes + 2 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        s0_2 += each * jordan_read(w + k * jordan_lanes + 2 * apart);
+    }
+    jordan_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    jordan_write(out + jordan_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+    jordan_write(out + 2 * jordan_lanes, ((s0_2 + s1_2) + (s2_2 + s3_2)));
+}
+
+/* 2 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_2(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    jordan_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        s1_1 += each * jordan_read(w + (k + 1) * jordan_lanes + apart);
+        each = a[k + 2] - (jordan_vector){ 0.0 };
+        s2_0 += each * jordan_read(w + (k + 2) * jordan_lanes);
+        s2_1 += each * jordan_read(w + (k + 2) * jordan_lanes + apart);
+        each = a[k + 3] - (jordan_vector){ 0.0 };
+        s3_0 += each * jordan_read(w + (k + 3) * jordan_lanes);
+        s3_1 += each * jordan_read(w + (k + 3) * jordan_lanes + apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        s0_1 += each * jordan_read(w + k * jordan_lanes + apart);
+    }
+    jordan_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    jordan_write(out + jordan_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector s0_0 = { 0.0 };
+    jordan_vector s1_0 = { 0.0 };
+    jordan_vector s2_0 = { 0.0 };
+    jordan_vector s3_0 = { 0.0 };
+    jordan_vector s4_0 = { 0.0 };
+    jordan_vector s5_0 = { 0.0 };
+    jordan_vector s6_0 = { 0.0 };
+    jordan_vector s7_0 = { 0.0 };
+    jordan_vector each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+        each = a[k + 1] - (jordan_vector){ 0.0 };
+        s1_0 += each * jordan_read(w + (k + 1) * jordan_lanes);
+        each = a[k + 2] - (jordan_vector){ 0.0 };
+        s2_0 += each * jordan_read(w + (k + 2) * jordan_lanes);
+        each = a[k + 3] - (jordan_vector){ 0.0 };
+        s3_0 += each * jordan_read(w + (k + 3) * jordan_lanes);
+        each = a[k + 4] - (jordan_vector){ 0.0 };
+        s4_0 += each * jordan_read(w + (k + 4) * jordan_lanes);
+        each = a[k + 5] - (jordan_vector){ 0.0 };
+        s5_0 += each * jordan_read(w + (k + 5) * jordan_lanes);
+        each = a[k + 6] - (jordan_vector){ 0.0 };
+        s6_0 += each * jordan_read(w + (k + 6) * jordan_lanes);
+        each = a[k + 7] - (jordan_vector){ 0.0 };
+        s7_0 += each * jordan_read(w + (k + 7) * jordan_lanes);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector){ 0.0 };
+        s0_0 += each * jordan_read(w + k * jordan_lanes);
+    }
+    jordan_write(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_2_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector_2 s0_0 = { 0.0 };
+    jordan_vector_2 s1_0 = { 0.0 };
+    jordan_vector_2 s2_0 = { 0.0 };
+    jordan_vector_2 s3_0 = { 0.0 };
+    jordan_vector_2 s4_0 = { 0.0 };
+    jordan_vector_2 s5_0 = { 0.0 };
+    jordan_vector_2 s6_0 = { 0.0 };
+    jordan_vector_2 s7_0 = { 0.0 };
+    jordan_vector_2 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * jordan_read_2(w + k * jordan_lanes_2);
+        each = a[k + 1] - (jordan_vector_2){ 0.0 };
+        s1_0 += each * jordan_read_2(w + (k + 1) * jordan_lanes_2);
+        each = a[k + 2] - (jordan_vector_2){ 0.0 };
+        s2_0 += each * jordan_read_2(w + (k + 2) * jordan_lanes_2);
+        each = a[k + 3] - (jordan_vector_2){ 0.0 };
+        s3_0 += each * jordan_read_2(w + (k + 3) * jordan_lanes_2);
+        each = a[k + 4] - (jordan_vector_2){ 0.0 };
+        s4_0 += each * jordan_read_2(w + (k + 4) * jordan_lanes_2);
+        each = a[k + 5] - (jordan_vector_2){ 0.0 };
+        s5_0 += each * jordan_read_2(w + (k + 5) * jordan_lanes_2);
+        each = a[k + 6] - (jordan_vector_2){ 0.0 };
+        s6_0 += each * jordan_read_2(w + (k + 6) * jordan_lanes_2);
+        each = a[k + 7] - (jordan_vector_2){ 0.0 };
+        s7_0 += each * jordan_read_2(w + (k + 7) * jordan_lanes_2);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector_2){ 0.0 };
+        s0_0 += each * jordan_read_2(w + k * jordan_lanes_2);
+    }
+    jordan_write_2(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void jordan_strip_4_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    jordan_vector_4 s0_0 = { 0.0 };
+    jordan_vector_4 s1_0 = { 0.0 };
+    jordan_vector_4 s2_0 = { 0.0 };
+    jordan_vector_4 s3_0 = { 0.0 };
+    jordan_vector_4 s4_0 = { 0.0 };
+    jordan_vector_4 s5_0 = { 0.0 };
+    jordan_vector_4 s6_0 = { 0.0 };
+    jordan_vector_4 s7_0 = { 0.0 };
+    jordan_vector_4 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * jordan_read_4(w + k * jordan_lanes_4);
+        each = a[k + 1] - (jordan_vector_4){ 0.0 };
+        s1_0 += each * jordan_read_4(w + (k + 1) * jordan_lanes_4);
+        each = a[k + 2] - (jordan_vector_4){ 0.0 };
+        s2_0 += each * jordan_read_4(w + (k + 2) * jordan_lanes_4);
+        each = a[k + 3] - (jordan_vector_4){ 0.0 };
+        s3_0 += each * jordan_read_4(w + (k + 3) * jordan_lanes_4);
+        each = a[k + 4] - (jordan_vector_4){ 0.0 };
+        s4_0 += each * jordan_read_4(w + (k + 4) * jordan_lanes_4);
+        each = a[k + 5] - (jordan_vector_4){ 0.0 };
+        s5_0 += each * jordan_read_4(w + (k + 5) * jordan_lanes_4);
+        each = a[k + 6] - (jordan_vector_4){ 0.0 };
+        s6_0 += each * jordan_read_4(w + (k + 6) * jordan_lanes_4);
+        each = a[k + 7] - (jordan_vector_4){ 0.0 };
+        s7_0 += each * jordan_read_4(w + (k + 7) * jordan_lanes_4);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (jordan_vector_4){ 0.0 };
+        s0_0 += each * jordan_read_4(w + k * jordan_lanes_4);
+    }
+    jordan_write_4(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
 }
 
 /* out[c] = sum over k of a[k] w[k, c], w in panels. */
@@ -506,40 +1541,40 @@ static inline __attribute__((always_inline)) void jordan_line(size_t cols, size_
     const size_t apart = jordan_lanes * inner;
     size_t c = 0;
     for (; c + 8 * jordan_lanes <= cols; c += 8 * jordan_lanes) {
-        jordan_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_8(inner, a, w + c * inner, apart, out + c);
     }
     switch ((cols - c) / jordan_lanes) {
     case 7:
-        jordan_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_7(inner, a, w + c * inner, apart, out + c);
         break;
     case 6:
-        jordan_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_6(inner, a, w + c * inner, apart, out + c);
         break;
     case 5:
-        jordan_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_5(inner, a, w + c * inner, apart, out + c);
         break;
     case 4:
-        jordan_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_4(inner, a, w + c * inner, apart, out + c);
         break;
     case 3:
-        jordan_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_3(inner, a, w + c * inner, apart, out + c);
         break;
     case 2:
-        jordan_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_2(inner, a, w + c * inner, apart, out + c);
         break;
     case 1:
-        jordan_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        jordan_strip_1(inner, a, w + c * inner, apart, out + c);
         break;
     default:
         break;
     }
     c = cols / jordan_lanes * jordan_lanes;
     if (c + jordan_lanes_2 <= cols) {
-        jordan_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        jordan_strip_2_1(inner, a, w + c * inner, 0, out + c);
         c += jordan_lanes_2;
     }
     if (c + jordan_lanes_4 <= cols) {
-        jordan_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        jordan_strip_4_1(inner, a, w + c * inner, 0, out + c);
         c += jordan_lanes_4;
     }
     jordan_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
@@ -557,7 +1592,7 @@ static JORDAN_INLINE void jordan_product(size_t rows, size_t cols, size_t inner,
 {
 #ifdef JORDAN_VECTORS
     if (rows > 1) {
-        jordan_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+        jordan_tiles(rows, cols, inner, a, lda, 1, w, out, ldo, 0);
     } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
         jordan_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
     } else if (rows == 1) {
@@ -702,17 +1737,54 @@ static void jordan_pack_turned(size_t rows, size_t cols, const double *a, size_t
     }
 }
 
+#ifdef JORDAN_VECTORS
+/* Some columns of w side by side: rows that are far apart would drive each other out of the cache. */
+static const double *jordan_near(size_t inner, size_t width, const double *w, size_t ldw, double *room)
+{
+    for (size_t k = 0; k < inner; ++k) {
+        memcpy(room + k * width, w + k * ldw, width * sizeof(double));
+    }
+    return room;
+}
+#endif
+
 /* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
    between rows. */
 static void jordan_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef JORDAN_VECTORS
-    const size_t block = 256; /* so that what is read again lies in the cache */
+    enum { block = 256 }; /* so that what is read again lies in the cache */
+    double room[block * 3 * jordan_lanes];
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        jordan_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
+        const double *const from = a + k * lda;
+        const double *const right = w + k * ldw;
+        const int add = more || k > 0;
+        size_t c = 0;
+#ifdef JORDAN_MANY
+        while (c + 3 * jordan_lanes <= cols && (cols - c) / jordan_lanes != 4) {
+            jordan_panel_3(rows, some, from, 1, lda, jordan_near(some, 3 * jordan_lanes, right + c, ldw, room), 3 * jordan_lanes, jordan_lanes, out + c, ldo, add);
+            c += 3 * jordan_lanes;
+        }
+#endif
+        for (; c + 2 * jordan_lanes <= cols; c += 2 * jordan_lanes) {
+            jordan_panel_2(rows, some, from, 1, lda, jordan_near(some, 2 * jordan_lanes, right + c, ldw, room), 2 * jordan_lanes, jordan_lanes, out + c, ldo, add);
+        }
+        if (c + jordan_lanes <= cols) {
+            jordan_panel_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += jordan_lanes;
+        }
+        if (c + jordan_lanes_2 <= cols) {
+            jordan_panel_2_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += jordan_lanes_2;
+        }
+        if (c + jordan_lanes_4 <= cols) {
+            jordan_panel_4_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += jordan_lanes_4;
+        }
+        jordan_column(rows, cols - c, some, from, 1, lda, right + c, ldw, out + c, ldo, add);
         k += some;
     } while (k < inner);
 #else
@@ -891,9 +1963,9 @@ static int jordan_check(const jordan_sizes *sizes, const jordan_params *params, 
     return jordan_ok;
 }
 
-int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,
+static int jordan_forward_or_again(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,
     const jordan_initial *initial, double *loss, jordan_outputs *outputs, jordan_final *final,
-    void *workspace, size_t workspace_bytes)
+    void *workspace, size_t workspace_bytes, int again)
 {
     const int status = jordan_check(sizes, params, inputs, initial, workspace, workspace_bytes);
     if (status != jordan_ok) {
@@ -940,18 +2012,20 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     double *const m_loss_m_loss = next; /* (T, B, 1) */
     next += T * B;
 
+    if (!again) {
+        /* U_panels_t = U.T, packed */
+        jordan_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+        /* W_panels_t = W.T, packed */
+        jordan_pack_turned(H, O, W, O, H, 0, 0, W_panels_t);
+        /* V_panels_t = V.T, packed */
+        jordan_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    }
     for (size_t b_ = 0; b_ < B; ++b_) {
         JORDAN_APART
         for (size_t i = 0; i < O; ++i) {
             o[b_ * O + i] = o_init1[b_ * O + i];
         }
     }
-    /* U_panels_t = U.T, packed */
-    jordan_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
-    /* W_panels_t = W.T, packed */
-    jordan_pack_turned(H, O, W, O, H, 0, 0, W_panels_t);
-    /* V_panels_t = V.T, packed */
-    jordan_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     if (T == 0 || B == 0) {
         jordan_clear(L, 1);
     }
@@ -1024,6 +2098,20 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
         jordan_copy(1, (T * B) * O, o + B * O, O, outputs->o);
     }
     return jordan_ok;
+}
+
+int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,
+    const jordan_initial *initial, double *loss, jordan_outputs *outputs, jordan_final *final,
+    void *workspace, size_t workspace_bytes)
+{
+    return jordan_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 0);
+}
+
+int jordan_forward_again(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,
+    const jordan_initial *initial, double *loss, jordan_outputs *outputs, jordan_final *final,
+    void *workspace, size_t workspace_bytes)
+{
+    return jordan_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 1);
 }
 
 int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,

@@ -106,6 +106,12 @@ int jordan_forward(const jordan_sizes *sizes, const jordan_params *params, const
     const jordan_initial *initial, double *loss, jordan_outputs *outputs, jordan_final *final,
     void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int jordan_forward_again(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,
+    const jordan_initial *initial, double *loss, jordan_outputs *outputs, jordan_final *final,
+    void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int jordan_value_and_grad(const jordan_sizes *sizes, const jordan_params *params, const jordan_inputs *inputs,
     const jordan_initial *initial, double *loss, jordan_outputs *outputs, jordan_final *final,

@@ -14,10 +14,8 @@
 #define LSTM_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
-#define LSTM_UNROLLED _Pragma("unroll")
 #define LSTM_APART _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define LSTM_UNROLLED _Pragma("GCC unroll 16")
 #define LSTM_APART _Pragma("GCC ivdep")
 #endif
 #else
@@ -209,17 +207,17 @@ static void lstm_softmax_with_loss(size_t rows, size_t n, const double *y, const
 }
 
 #ifdef LSTM_VECTORS
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define LSTM_MANY /* vector registers: 32, not 16 */
+#endif
 /* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
 enum {
 #if defined(__AVX512F__)
     lstm_bytes = 64,
-    lstm_tall = 8,
 #elif defined(__AVX__)
     lstm_bytes = 32,
-    lstm_tall = 4,
 #else
     lstm_bytes = 16,
-    lstm_tall = 4,
 #endif
     lstm_least = 2 * sizeof(double),
     lstm_bytes_2 = lstm_bytes / 2 > lstm_least ? lstm_bytes / 2 : lstm_least,
@@ -233,36 +231,140 @@ enum {
 #ifdef LSTM_VECTORS
 typedef double lstm_vector __attribute__((vector_size(lstm_bytes)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void lstm_tile(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) lstm_vector lstm_read(const double *a)
+{
+    lstm_vector v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void lstm_write(double *a, lstm_vector v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef LSTM_MANY
+/* 8 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_8_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    lstm_vector sum[lstm_tall][3];
-    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (lstm_vector){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_lanes, sizeof(sum[r][n]));
-            }
-        }
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    lstm_vector s4_0 = { 0.0 }, s4_1 = { 0.0 }, s4_2 = { 0.0 };
+    lstm_vector s5_0 = { 0.0 }, s5_1 = { 0.0 }, s5_2 = { 0.0 };
+    lstm_vector s6_0 = { 0.0 }, s6_1 = { 0.0 }, s6_2 = { 0.0 };
+    lstm_vector s7_0 = { 0.0 }, s7_1 = { 0.0 }, s7_2 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes); s0_2 = lstm_read(out + 2 * lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes); s1_2 = lstm_read(out + ldo + 2 * lstm_lanes);
+        s2_0 = lstm_read(out + 2 * ldo); s2_1 = lstm_read(out + 2 * ldo + lstm_lanes); s2_2 = lstm_read(out + 2 * ldo + 2 * lstm_lanes);
+        s3_0 = lstm_read(out + 3 * ldo); s3_1 = lstm_read(out + 3 * ldo + lstm_lanes); s3_2 = lstm_read(out + 3 * ldo + 2 * lstm_lanes);
+        s4_0 = lstm_read(out + 4 * ldo); s4_1 = lstm_read(out + 4 * ldo + lstm_lanes); s4_2 = lstm_read(out + 4 * ldo + 2 * lstm_lanes);
+        s5_0 = lstm_read(out + 5 * ldo); s5_1 = lstm_read(out + 5 * ldo + lstm_lanes); s5_2 = lstm_read(out + 5 * ldo + 2 * lstm_lanes);
+        s6_0 = lstm_read(out + 6 * ldo); s6_1 = lstm_read(out + 6 * ldo + lstm_lanes); s6_2 = lstm_read(out + 6 * ldo + 2 * lstm_lanes);
+        s7_0 = lstm_read(out + 7 * ldo); s7_1 = lstm_read(out + 7 * ldo + lstm_lanes); s7_2 = lstm_read(out + 7 * ldo + 2 * lstm_lanes);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        lstm_vector row[3];
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-            const lstm_vector each = a[(size_t)r * ra + k * sa] - (lstm_vector){ 0.0 };
-            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart), w2 = lstm_read(w + 2 * apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+        each = a[4 * ra] - (lstm_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1; s4_2 += each * w2;
+        each = a[5 * ra] - (lstm_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1; s5_2 += each * w2;
+        each = a[6 * ra] - (lstm_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1; s6_2 += each * w2;
+        each = a[7 * ra] - (lstm_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1; s7_2 += each * w2;
     }
-    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_lanes, &sum[r][n], sizeof(sum[r][n]));
-        }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1); lstm_write(out + 2 * lstm_lanes, s0_2);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1); lstm_write(out + ldo + 2 * lstm_lanes, s1_2);
+    lstm_write(out + 2 * ldo, s2_0); lstm_write(out + 2 * ldo + lstm_lanes, s2_1); lstm_write(out + 2 * ldo + 2 * lstm_lanes, s2_2);
+    lstm_write(out + 3 * ldo, s3_0); lstm_write(out + 3 * ldo + lstm_lanes, s3_1); lstm_write(out + 3 * ldo + 2 * lstm_lanes, s3_2);
+    lstm_write(out + 4 * ldo, s4_0); lstm_write(out + 4 * ldo + lstm_lanes, s4_1); lstm_write(out + 4 * ldo + 2 * lstm_lanes, s4_2);
+    lstm_write(out + 5 * ldo, s5_0); lstm_write(out + 5 * ldo + lstm_lanes, s5_1); lstm_write(out + 5 * ldo + 2 * lstm_lanes, s5_2);
+    lstm_write(out + 6 * ldo, s6_0); lstm_write(out + 6 * ldo + lstm_lanes, s6_1); lstm_write(out + 6 * ldo + 2 * lstm_lanes, s6_2);
+    lstm_write(out + 7 * ldo, s7_0); lstm_write(out + 7 * ldo + lstm_lanes, s7_1); lstm_write(out + 7 * ldo + 2 * lstm_lanes, s7_2);
+}
+
+/* 4 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes); s0_2 = lstm_read(out + 2 * lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes); s1_2 = lstm_read(out + ldo + 2 * lstm_lanes);
+        s2_0 = lstm_read(out + 2 * ldo); s2_1 = lstm_read(out + 2 * ldo + lstm_lanes); s2_2 = lstm_read(out + 2 * ldo + 2 * lstm_lanes);
+        s3_0 = lstm_read(out + 3 * ldo); s3_1 = lstm_read(out + 3 * ldo + lstm_lanes); s3_2 = lstm_read(out + 3 * ldo + 2 * lstm_lanes);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart), w2 = lstm_read(w + 2 * apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1); lstm_write(out + 2 * lstm_lanes, s0_2);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1); lstm_write(out + ldo + 2 * lstm_lanes, s1_2);
+    lstm_write(out + 2 * ldo, s2_0); lstm_write(out + 2 * ldo + lstm_lanes, s2_1); lstm_write(out + 2 * ldo + 2 * lstm_lanes, s2_2);
+    lstm_write(out + 3 * ldo, s3_0); lstm_write(out + 3 * ldo + lstm_lanes, s3_1); lstm_write(out + 3 * ldo + 2 * lstm_lanes, s3_2);
+}
+
+/* 2 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes); s0_2 = lstm_read(out + 2 * lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes); s1_2 = lstm_read(out + ldo + 2 * lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart), w2 = lstm_read(w + 2 * apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1); lstm_write(out + 2 * lstm_lanes, s0_2);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1); lstm_write(out + ldo + 2 * lstm_lanes, s1_2);
+}
+
+/* 1 row by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_1_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes); s0_2 = lstm_read(out + 2 * lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart), w2 = lstm_read(w + 2 * apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1); lstm_write(out + 2 * lstm_lanes, s0_2);
 }
 
 /* 3 vectors of every row. */
@@ -270,18 +372,188 @@ static void lstm_panel_3(size_t rows, size_t inner, const double *a, size_t ra, 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + lstm_tall <= rows; r += lstm_tall) {
-        lstm_tile(lstm_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    for (; r + 8 <= rows; r += 8) {
+        lstm_tile_8_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 4 <= rows; r += 4) {
-        lstm_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_4_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        lstm_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_2_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        lstm_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_1_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+#endif
+
+#ifdef LSTM_MANY
+/* 8 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_8_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    lstm_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    lstm_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    lstm_vector s6_0 = { 0.0 }, s6_1 = { 0.0 };
+    lstm_vector s7_0 = { 0.0 }, s7_1 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes);
+        s2_0 = lstm_read(out + 2 * ldo); s2_1 = lstm_read(out + 2 * ldo + lstm_lanes);
+        s3_0 = lstm_read(out + 3 * ldo); s3_1 = lstm_read(out + 3 * ldo + lstm_lanes);
+        s4_0 = lstm_read(out + 4 * ldo); s4_1 = lstm_read(out + 4 * ldo + lstm_lanes);
+        s5_0 = lstm_read(out + 5 * ldo); s5_1 = lstm_read(out + 5 * ldo + lstm_lanes);
+        s6_0 = lstm_read(out + 6 * ldo); s6_1 = lstm_read(out + 6 * ldo + lstm_lanes);
+        s7_0 = lstm_read(out + 7 * ldo); s7_1 = lstm_read(out + 7 * ldo + lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (lstm_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (lstm_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+        each = a[6 * ra] - (lstm_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1;
+        each = a[7 * ra] - (lstm_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1);
+    lstm_write(out + 2 * ldo, s2_0); lstm_write(out + 2 * ldo + lstm_lanes, s2_1);
+    lstm_write(out + 3 * ldo, s3_0); lstm_write(out + 3 * ldo + lstm_lanes, s3_1);
+    lstm_write(out + 4 * ldo, s4_0); lstm_write(out + 4 * ldo + lstm_lanes, s4_1);
+    lstm_write(out + 5 * ldo, s5_0); lstm_write(out + 5 * ldo + lstm_lanes, s5_1);
+    lstm_write(out + 6 * ldo, s6_0); lstm_write(out + 6 * ldo + lstm_lanes, s6_1);
+    lstm_write(out + 7 * ldo, s7_0); lstm_write(out + 7 * ldo + lstm_lanes, s7_1);
+}
+
+#endif
+#ifndef LSTM_MANY
+/* 6 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_6_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    lstm_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    lstm_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes);
+        s2_0 = lstm_read(out + 2 * ldo); s2_1 = lstm_read(out + 2 * ldo + lstm_lanes);
+        s3_0 = lstm_read(out + 3 * ldo); s3_1 = lstm_read(out + 3 * ldo + lstm_lanes);
+        s4_0 = lstm_read(out + 4 * ldo); s4_1 = lstm_read(out + 4 * ldo + lstm_lanes);
+        s5_0 = lstm_read(out + 5 * ldo); s5_1 = lstm_read(out + 5 * ldo + lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (lstm_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (lstm_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1);
+    lstm_write(out + 2 * ldo, s2_0); lstm_write(out + 2 * ldo + lstm_lanes, s2_1);
+    lstm_write(out + 3 * ldo, s3_0); lstm_write(out + 3 * ldo + lstm_lanes, s3_1);
+    lstm_write(out + 4 * ldo, s4_0); lstm_write(out + 4 * ldo + lstm_lanes, s4_1);
+    lstm_write(out + 5 * ldo, s5_0); lstm_write(out + 5 * ldo + lstm_lanes, s5_1);
+}
+
+#endif
+/* 4 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes);
+        s2_0 = lstm_read(out + 2 * ldo); s2_1 = lstm_read(out + 2 * ldo + lstm_lanes);
+        s3_0 = lstm_read(out + 3 * ldo); s3_1 = lstm_read(out + 3 * ldo + lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1);
+    lstm_write(out + 2 * ldo, s2_0); lstm_write(out + 2 * ldo + lstm_lanes, s2_1);
+    lstm_write(out + 3 * ldo, s3_0); lstm_write(out + 3 * ldo + lstm_lanes, s3_1);
+}
+
+/* 2 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes);
+        s1_0 = lstm_read(out + ldo); s1_1 = lstm_read(out + ldo + lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1);
+    lstm_write(out + ldo, s1_0); lstm_write(out + ldo + lstm_lanes, s1_1);
+}
+
+/* 1 row by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_1_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    if (more) {
+        s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w), w1 = lstm_read(w + apart);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+    }
+    lstm_write(out, s0_0); lstm_write(out + lstm_lanes, s0_1);
 }
 
 /* 2 vectors of every row. */
@@ -289,18 +561,199 @@ static void lstm_panel_2(size_t rows, size_t inner, const double *a, size_t ra, 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + lstm_tall <= rows; r += lstm_tall) {
-        lstm_tile(lstm_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef LSTM_MANY
+    for (; r + 8 <= rows; r += 8) {
+        lstm_tile_8_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef LSTM_MANY
+    for (; r + 6 <= rows; r += 6) {
+        lstm_tile_6_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        lstm_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_4_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        lstm_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_2_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        lstm_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_1_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+
+#ifdef LSTM_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_8_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 };
+    lstm_vector s4_0 = { 0.0 };
+    lstm_vector s5_0 = { 0.0 };
+    lstm_vector s6_0 = { 0.0 };
+    lstm_vector s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read(out);
+        s1_0 = lstm_read(out + ldo);
+        s2_0 = lstm_read(out + 2 * ldo);
+        s3_0 = lstm_read(out + 3 * ldo);
+        s4_0 = lstm_read(out + 4 * ldo);
+        s5_0 = lstm_read(out + 5 * ldo);
+        s6_0 = lstm_read(out + 6 * ldo);
+        s7_0 = lstm_read(out + 7 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (lstm_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (lstm_vector){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (lstm_vector){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (lstm_vector){ 0.0 };
+        s7_0 += each * w0;
+    }
+    lstm_write(out, s0_0);
+    lstm_write(out + ldo, s1_0);
+    lstm_write(out + 2 * ldo, s2_0);
+    lstm_write(out + 3 * ldo, s3_0);
+    lstm_write(out + 4 * ldo, s4_0);
+    lstm_write(out + 5 * ldo, s5_0);
+    lstm_write(out + 6 * ldo, s6_0);
+    lstm_write(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef LSTM_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 };
+    lstm_vector s4_0 = { 0.0 };
+    lstm_vector s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read(out);
+        s1_0 = lstm_read(out + ldo);
+        s2_0 = lstm_read(out + 2 * ldo);
+        s3_0 = lstm_read(out + 3 * ldo);
+        s4_0 = lstm_read(out + 4 * ldo);
+        s5_0 = lstm_read(out + 5 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (lstm_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (lstm_vector){ 0.0 };
+        s5_0 += each * w0;
+    }
+    lstm_write(out, s0_0);
+    lstm_write(out + ldo, s1_0);
+    lstm_write(out + 2 * ldo, s2_0);
+    lstm_write(out + 3 * ldo, s3_0);
+    lstm_write(out + 4 * ldo, s4_0);
+    lstm_write(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read(out);
+        s1_0 = lstm_read(out + ldo);
+        s2_0 = lstm_read(out + 2 * ldo);
+        s3_0 = lstm_read(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector){ 0.0 };
+        s3_0 += each * w0;
+    }
+    lstm_write(out, s0_0);
+    lstm_write(out + ldo, s1_0);
+    lstm_write(out + 2 * ldo, s2_0);
+    lstm_write(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read(out);
+        s1_0 = lstm_read(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector){ 0.0 };
+        s1_0 += each * w0;
+    }
+    lstm_write(out, s0_0);
+    lstm_write(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector w0 = lstm_read(w);
+        lstm_vector each;
+        each = a[0] - (lstm_vector){ 0.0 };
+        s0_0 += each * w0;
+    }
+    lstm_write(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -308,17 +761,24 @@ static void lstm_panel_1(size_t rows, size_t inner, const double *a, size_t ra, 
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + lstm_tall <= rows; r += lstm_tall) {
-        lstm_tile(lstm_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef LSTM_MANY
+    for (; r + 8 <= rows; r += 8) {
+        lstm_tile_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef LSTM_MANY
+    for (; r + 6 <= rows; r += 6) {
+        lstm_tile_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        lstm_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        lstm_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        lstm_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
@@ -339,36 +799,190 @@ static void lstm_column(size_t rows, size_t cols, size_t inner, const double *a,
 
 typedef double lstm_vector_2 __attribute__((vector_size(lstm_bytes_2)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void lstm_tile_2(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) lstm_vector_2 lstm_read_2(const double *a)
+{
+    lstm_vector_2 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void lstm_write_2(double *a, lstm_vector_2 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef LSTM_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    lstm_vector_2 sum[lstm_tall][3];
-    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (lstm_vector_2){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_lanes_2, sizeof(sum[r][n]));
-            }
-        }
+    lstm_vector_2 s0_0 = { 0.0 };
+    lstm_vector_2 s1_0 = { 0.0 };
+    lstm_vector_2 s2_0 = { 0.0 };
+    lstm_vector_2 s3_0 = { 0.0 };
+    lstm_vector_2 s4_0 = { 0.0 };
+    lstm_vector_2 s5_0 = { 0.0 };
+    lstm_vector_2 s6_0 = { 0.0 };
+    lstm_vector_2 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_2(out);
+        s1_0 = lstm_read_2(out + ldo);
+        s2_0 = lstm_read_2(out + 2 * ldo);
+        s3_0 = lstm_read_2(out + 3 * ldo);
+        s4_0 = lstm_read_2(out + 4 * ldo);
+        s5_0 = lstm_read_2(out + 5 * ldo);
+        s6_0 = lstm_read_2(out + 6 * ldo);
+        s7_0 = lstm_read_2(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        lstm_vector_2 row[3];
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-            const lstm_vector_2 each = a[(size_t)r * ra + k * sa] - (lstm_vector_2){ 0.0 };
-            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_2 w0 = lstm_read_2(w);
+        lstm_vector_2 each;
+        each = a[0] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (lstm_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (lstm_vector_2){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (lstm_vector_2){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (lstm_vector_2){ 0.0 };
+        s7_0 += each * w0;
     }
-    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_lanes_2, &sum[r][n], sizeof(sum[r][n]));
-        }
+    lstm_write_2(out, s0_0);
+    lstm_write_2(out + ldo, s1_0);
+    lstm_write_2(out + 2 * ldo, s2_0);
+    lstm_write_2(out + 3 * ldo, s3_0);
+    lstm_write_2(out + 4 * ldo, s4_0);
+    lstm_write_2(out + 5 * ldo, s5_0);
+    lstm_write_2(out + 6 * ldo, s6_0);
+    lstm_write_2(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef LSTM_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_2 s0_0 = { 0.0 };
+    lstm_vector_2 s1_0 = { 0.0 };
+    lstm_vector_2 s2_0 = { 0.0 };
+    lstm_vector_2 s3_0 = { 0.0 };
+    lstm_vector_2 s4_0 = { 0.0 };
+    lstm_vector_2 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_2(out);
+        s1_0 = lstm_read_2(out + ldo);
+        s2_0 = lstm_read_2(out + 2 * ldo);
+        s3_0 = lstm_read_2(out + 3 * ldo);
+        s4_0 = lstm_read_2(out + 4 * ldo);
+        s5_0 = lstm_read_2(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_2 w0 = lstm_read_2(w);
+        lstm_vector_2 each;
+        each = a[0] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (lstm_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (lstm_vector_2){ 0.0 };
+        s5_0 += each * w0;
+    }
+    lstm_write_2(out, s0_0);
+    lstm_write_2(out + ldo, s1_0);
+    lstm_write_2(out + 2 * ldo, s2_0);
+    lstm_write_2(out + 3 * ldo, s3_0);
+    lstm_write_2(out + 4 * ldo, s4_0);
+    lstm_write_2(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_2 s0_0 = { 0.0 };
+    lstm_vector_2 s1_0 = { 0.0 };
+    lstm_vector_2 s2_0 = { 0.0 };
+    lstm_vector_2 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_2(out);
+        s1_0 = lstm_read_2(out + ldo);
+        s2_0 = lstm_read_2(out + 2 * ldo);
+        s3_0 = lstm_read_2(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_2 w0 = lstm_read_2(w);
+        lstm_vector_2 each;
+        each = a[0] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector_2){ 0.0 };
+        s3_0 += each * w0;
+    }
+    lstm_write_2(out, s0_0);
+    lstm_write_2(out + ldo, s1_0);
+    lstm_write_2(out + 2 * ldo, s2_0);
+    lstm_write_2(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_2 s0_0 = { 0.0 };
+    lstm_vector_2 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_2(out);
+        s1_0 = lstm_read_2(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_2 w0 = lstm_read_2(w);
+        lstm_vector_2 each;
+        each = a[0] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_2){ 0.0 };
+        s1_0 += each * w0;
+    }
+    lstm_write_2(out, s0_0);
+    lstm_write_2(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_2_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_2 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_2(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_2 w0 = lstm_read_2(w);
+        lstm_vector_2 each;
+        each = a[0] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * w0;
+    }
+    lstm_write_2(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -376,52 +990,213 @@ static void lstm_panel_2_1(size_t rows, size_t inner, const double *a, size_t ra
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + lstm_tall <= rows; r += lstm_tall) {
-        lstm_tile_2(lstm_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef LSTM_MANY
+    for (; r + 8 <= rows; r += 8) {
+        lstm_tile_2_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef LSTM_MANY
+    for (; r + 6 <= rows; r += 6) {
+        lstm_tile_2_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        lstm_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_2_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        lstm_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_2_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        lstm_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_2_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
 typedef double lstm_vector_4 __attribute__((vector_size(lstm_bytes_4)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void lstm_tile_4(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) lstm_vector_4 lstm_read_4(const double *a)
+{
+    lstm_vector_4 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void lstm_write_4(double *a, lstm_vector_4 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef LSTM_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    lstm_vector_4 sum[lstm_tall][3];
-    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (lstm_vector_4){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * lstm_lanes_4, sizeof(sum[r][n]));
-            }
-        }
+    lstm_vector_4 s0_0 = { 0.0 };
+    lstm_vector_4 s1_0 = { 0.0 };
+    lstm_vector_4 s2_0 = { 0.0 };
+    lstm_vector_4 s3_0 = { 0.0 };
+    lstm_vector_4 s4_0 = { 0.0 };
+    lstm_vector_4 s5_0 = { 0.0 };
+    lstm_vector_4 s6_0 = { 0.0 };
+    lstm_vector_4 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_4(out);
+        s1_0 = lstm_read_4(out + ldo);
+        s2_0 = lstm_read_4(out + 2 * ldo);
+        s3_0 = lstm_read_4(out + 3 * ldo);
+        s4_0 = lstm_read_4(out + 4 * ldo);
+        s5_0 = lstm_read_4(out + 5 * ldo);
+        s6_0 = lstm_read_4(out + 6 * ldo);
+        s7_0 = lstm_read_4(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        lstm_vector_4 row[3];
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-            const lstm_vector_4 each = a[(size_t)r * ra + k * sa] - (lstm_vector_4){ 0.0 };
-            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_4 w0 = lstm_read_4(w);
+        lstm_vector_4 each;
+        each = a[0] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (lstm_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (lstm_vector_4){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (lstm_vector_4){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (lstm_vector_4){ 0.0 };
+        s7_0 += each * w0;
     }
-    LSTM_UNROLLED for (int r = 0; r < tall; ++r) {
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * lstm_lanes_4, &sum[r][n], sizeof(sum[r][n]));
-        }
+    lstm_write_4(out, s0_0);
+    lstm_write_4(out + ldo, s1_0);
+    lstm_write_4(out + 2 * ldo, s2_0);
+    lstm_write_4(out + 3 * ldo, s3_0);
+    lstm_write_4(out + 4 * ldo, s4_0);
+    lstm_write_4(out + 5 * ldo, s5_0);
+    lstm_write_4(out + 6 * ldo, s6_0);
+    lstm_write_4(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef LSTM_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_4 s0_0 = { 0.0 };
+    lstm_vector_4 s1_0 = { 0.0 };
+    lstm_vector_4 s2_0 = { 0.0 };
+    lstm_vector_4 s3_0 = { 0.0 };
+    lstm_vector_4 s4_0 = { 0.0 };
+    lstm_vector_4 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_4(out);
+        s1_0 = lstm_read_4(out + ldo);
+        s2_0 = lstm_read_4(out + 2 * ldo);
+        s3_0 = lstm_read_4(out + 3 * ldo);
+        s4_0 = lstm_read_4(out + 4 * ldo);
+        s5_0 = lstm_read_4(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_4 w0 = lstm_read_4(w);
+        lstm_vector_4 each;
+        each = a[0] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (lstm_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (lstm_vector_4){ 0.0 };
+        s5_0 += each * w0;
+    }
+    lstm_write_4(out, s0_0);
+    lstm_write_4(out + ldo, s1_0);
+    lstm_write_4(out + 2 * ldo, s2_0);
+    lstm_write_4(out + 3 * ldo, s3_0);
+    lstm_write_4(out + 4 * ldo, s4_0);
+    lstm_write_4(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_4 s0_0 = { 0.0 };
+    lstm_vector_4 s1_0 = { 0.0 };
+    lstm_vector_4 s2_0 = { 0.0 };
+    lstm_vector_4 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_4(out);
+        s1_0 = lstm_read_4(out + ldo);
+        s2_0 = lstm_read_4(out + 2 * ldo);
+        s3_0 = lstm_read_4(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_4 w0 = lstm_read_4(w);
+        lstm_vector_4 each;
+        each = a[0] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (lstm_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (lstm_vector_4){ 0.0 };
+        s3_0 += each * w0;
+    }
+    lstm_write_4(out, s0_0);
+    lstm_write_4(out + ldo, s1_0);
+    lstm_write_4(out + 2 * ldo, s2_0);
+    lstm_write_4(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_4 s0_0 = { 0.0 };
+    lstm_vector_4 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_4(out);
+        s1_0 = lstm_read_4(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_4 w0 = lstm_read_4(w);
+        lstm_vector_4 each;
+        each = a[0] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (lstm_vector_4){ 0.0 };
+        s1_0 += each * w0;
+    }
+    lstm_write_4(out, s0_0);
+    lstm_write_4(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void lstm_tile_4_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    lstm_vector_4 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = lstm_read_4(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const lstm_vector_4 w0 = lstm_read_4(w);
+        lstm_vector_4 each;
+        each = a[0] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * w0;
+    }
+    lstm_write_4(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -429,173 +1204,433 @@ static void lstm_panel_4_1(size_t rows, size_t inner, const double *a, size_t ra
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + lstm_tall <= rows; r += lstm_tall) {
-        lstm_tile_4(lstm_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef LSTM_MANY
+    for (; r + 8 <= rows; r += 8) {
+        lstm_tile_4_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef LSTM_MANY
+    for (; r + 6 <= rows; r += 6) {
+        lstm_tile_4_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        lstm_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_4_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        lstm_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_4_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        lstm_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        lstm_tile_4_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
-/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels. */
 static void lstm_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
-    const double *w, size_t ldw, double *out, size_t ldo, int more)
+    const double *w, double *out, size_t ldo, int more)
 {
-    const size_t step = ldw > 0 ? 1 : inner;
-    const size_t ld = ldw > 0 ? ldw : lstm_lanes;
-    const size_t apart = lstm_lanes * step;
+    const size_t apart = lstm_lanes * inner;
     size_t c = 0;
+#ifdef LSTM_MANY
     while (c + 3 * lstm_lanes <= cols && (cols - c) / lstm_lanes != 4) { /* four are two and two */
-        lstm_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        lstm_panel_3(rows, inner, a, ra, sa, w + c * inner, lstm_lanes, apart, out + c, ldo, more);
         c += 3 * lstm_lanes;
     }
+#endif
     for (; c + 2 * lstm_lanes <= cols; c += 2 * lstm_lanes) {
-        lstm_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        lstm_panel_2(rows, inner, a, ra, sa, w + c * inner, lstm_lanes, apart, out + c, ldo, more);
     }
     if (c + lstm_lanes <= cols) {
-        lstm_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        lstm_panel_1(rows, inner, a, ra, sa, w + c * inner, lstm_lanes, 0, out + c, ldo, more);
         c += lstm_lanes;
     }
     if (c + lstm_lanes_2 <= cols) {
-        lstm_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : lstm_lanes_2, 0, out + c, ldo, more);
+        lstm_panel_2_1(rows, inner, a, ra, sa, w + c * inner, lstm_lanes_2, 0, out + c, ldo, more);
         c += lstm_lanes_2;
     }
     if (c + lstm_lanes_4 <= cols) {
-        lstm_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : lstm_lanes_4, 0, out + c, ldo, more);
+        lstm_panel_4_1(rows, inner, a, ra, sa, w + c * inner, lstm_lanes_4, 0, out + c, ldo, more);
         c += lstm_lanes_4;
     }
-    lstm_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+    lstm_column(rows, cols - c, inner, a, ra, sa, w + c * inner, cols - c, out + c, ldo, more);
 }
 #endif
 
 #ifdef LSTM_VECTORS
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void lstm_strip(const int wide, const int chains, size_t inner,
+/* 8 vectors of one row, those of w `apart`. */
+static inline __attribute__((always_inline)) void lstm_strip_8(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    lstm_vector sum[8][8];
-    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (lstm_vector){ 0.0 };
-        }
-    }
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 }, s0_7 = { 0.0 };
+    lstm_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
-            const lstm_vector each = a[k + (size_t)c] - (lstm_vector){ 0.0 };
-            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-                lstm_vector row;
-                memcpy(&row, w + (k + (size_t)c) * lstm_lanes + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 1 <= inner; k += 1) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+        s0_5 += each * lstm_read(w + k * lstm_lanes + 5 * apart);
+        s0_6 += each * lstm_read(w + k * lstm_lanes + 6 * apart);
+        s0_7 += each * lstm_read(w + k * lstm_lanes + 7 * apart);
     }
-    for (; k < inner; ++k) {
-        const lstm_vector each = a[k] - (lstm_vector){ 0.0 };
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            lstm_vector row;
-            memcpy(&row, w + k * lstm_lanes + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
-    }
-    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-        LSTM_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            LSTM_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * lstm_lanes, &sum[n][0], sizeof(sum[n][0]));
-    }
+    lstm_write(out, s0_0);
+    lstm_write(out + lstm_lanes, s0_1);
+    lstm_write(out + 2 * lstm_lanes, s0_2);
+    lstm_write(out + 3 * lstm_lanes, s0_3);
+    lstm_write(out + 4 * lstm_lanes, s0_4);
+    lstm_write(out + 5 * lstm_lanes, s0_5);
+    lstm_write(out + 6 * lstm_lanes, s0_6);
+    lstm_write(out + 7 * lstm_lanes, s0_7);
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void lstm_strip_2(const int wide, const int chains, size_t inner,
+/* 7 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_7(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    lstm_vector_2 sum[8][8];
-    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (lstm_vector_2){ 0.0 };
-        }
-    }
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 }, s1_6 = { 0.0 };
+    lstm_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
-            const lstm_vector_2 each = a[k + (size_t)c] - (lstm_vector_2){ 0.0 };
-            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-                lstm_vector_2 row;
-                memcpy(&row, w + (k + (size_t)c) * lstm_lanes_2 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+        s0_5 += each * lstm_read(w + k * lstm_lanes + 5 * apart);
+        s0_6 += each * lstm_read(w + k * lstm_lanes + 6 * apart);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        s1_1 += each * lstm_read(w + (k + 1) * lstm_lanes + apart);
+        s1_2 += each * lstm_read(w + (k + 1) * lstm_lanes + 2 * apart);
+        s1_3 += each * lstm_read(w + (k + 1) * lstm_lanes + 3 * apart);
+        s1_4 += each * lstm_read(w + (k + 1) * lstm_lanes + 4 * apart);
+        s1_5 += each * lstm_read(w + (k + 1) * lstm_lanes + 5 * apart);
+        s1_6 += each * lstm_read(w + (k + 1) * lstm_lanes + 6 * apart);
     }
     for (; k < inner; ++k) {
-        const lstm_vector_2 each = a[k] - (lstm_vector_2){ 0.0 };
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            lstm_vector_2 row;
-            memcpy(&row, w + k * lstm_lanes_2 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+        s0_5 += each * lstm_read(w + k * lstm_lanes + 5 * apart);
+        s0_6 += each * lstm_read(w + k * lstm_lanes + 6 * apart);
     }
-    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-        LSTM_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            LSTM_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * lstm_lanes_2, &sum[n][0], sizeof(sum[n][0]));
-    }
+    lstm_write(out, (s0_0 + s1_0));
+    lstm_write(out + lstm_lanes, (s0_1 + s1_1));
+    lstm_write(out + 2 * lstm_lanes, (s0_2 + s1_2));
+    lstm_write(out + 3 * lstm_lanes, (s0_3 + s1_3));
+    lstm_write(out + 4 * lstm_lanes, (s0_4 + s1_4));
+    lstm_write(out + 5 * lstm_lanes, (s0_5 + s1_5));
+    lstm_write(out + 6 * lstm_lanes, (s0_6 + s1_6));
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void lstm_strip_4(const int wide, const int chains, size_t inner,
+/* 6 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_6(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    lstm_vector_4 sum[8][8];
-    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (lstm_vector_4){ 0.0 };
-        }
-    }
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 };
+    lstm_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        LSTM_UNROLLED for (int c = 0; c < chains; ++c) {
-            const lstm_vector_4 each = a[k + (size_t)c] - (lstm_vector_4){ 0.0 };
-            LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-                lstm_vector_4 row;
-                memcpy(&row, w + (k + (size_t)c) * lstm_lanes_4 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+        s0_5 += each * lstm_read(w + k * lstm_lanes + 5 * apart);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        s1_1 += each * lstm_read(w + (k + 1) * lstm_lanes + apart);
+        s1_2 += each * lstm_read(w + (k + 1) * lstm_lanes + 2 * apart);
+        s1_3 += each * lstm_read(w + (k + 1) * lstm_lanes + 3 * apart);
+        s1_4 += each * lstm_read(w + (k + 1) * lstm_lanes + 4 * apart);
+        s1_5 += each * lstm_read(w + (k + 1) * lstm_lanes + 5 * apart);
     }
     for (; k < inner; ++k) {
-        const lstm_vector_4 each = a[k] - (lstm_vector_4){ 0.0 };
-        LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-            lstm_vector_4 row;
-            memcpy(&row, w + k * lstm_lanes_4 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+        s0_5 += each * lstm_read(w + k * lstm_lanes + 5 * apart);
     }
-    LSTM_UNROLLED for (int n = 0; n < wide; ++n) {
-        LSTM_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            LSTM_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * lstm_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    lstm_write(out, (s0_0 + s1_0));
+    lstm_write(out + lstm_lanes, (s0_1 + s1_1));
+    lstm_write(out + 2 * lstm_lanes, (s0_2 + s1_2));
+    lstm_write(out + 3 * lstm_lanes, (s0_3 + s1_3));
+    lstm_write(out + 4 * lstm_lanes, (s0_4 + s1_4));
+    lstm_write(out + 5 * lstm_lanes, (s0_5 + s1_5));
+}
+
+/* 5 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_5(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 };
+    lstm_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        s1_1 += each * lstm_read(w + (k + 1) * lstm_lanes + apart);
+        s1_2 += each * lstm_read(w + (k + 1) * lstm_lanes + 2 * apart);
+        s1_3 += each * lstm_read(w + (k + 1) * lstm_lanes + 3 * apart);
+        s1_4 += each * lstm_read(w + (k + 1) * lstm_lanes + 4 * apart);
     }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        s0_4 += each * lstm_read(w + k * lstm_lanes + 4 * apart);
+    }
+    lstm_write(out, (s0_0 + s1_0));
+    lstm_write(out + lstm_lanes, (s0_1 + s1_1));
+    lstm_write(out + 2 * lstm_lanes, (s0_2 + s1_2));
+    lstm_write(out + 3 * lstm_lanes, (s0_3 + s1_3));
+    lstm_write(out + 4 * lstm_lanes, (s0_4 + s1_4));
+}
+
+/* 4 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_4(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 };
+    lstm_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        s1_1 += each * lstm_read(w + (k + 1) * lstm_lanes + apart);
+        s1_2 += each * lstm_read(w + (k + 1) * lstm_lanes + 2 * apart);
+        s1_3 += each * lstm_read(w + (k + 1) * lstm_lanes + 3 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        s0_3 += each * lstm_read(w + k * lstm_lanes + 3 * apart);
+    }
+    lstm_write(out, (s0_0 + s1_0));
+    lstm_write(out + lstm_lanes, (s0_1 + s1_1));
+    lstm_write(out + 2 * lstm_lanes, (s0_2 + s1_2));
+    lstm_write(out + 3 * lstm_lanes, (s0_3 + s1_3));
+}
+
+/* 3 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_3(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    lstm_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        s1_1 += each * lstm_read(w + (k + 1) * lstm_lanes + apart);
+        s1_2 += each * lstm_read(w + (k + 1) * lstm_lanes + 2 * apart);
+        each = a[k + 2] - (lstm_vector){ 0.0 };
+        s2_0 += each * lstm_read(w + (k + 2) * lstm_lanes);
+        s2_1 += each * lstm_read(w + (k + 2) * lstm_lanes + apart);
+        s2_2 += each * lstm_read(w + (k + 2) * lstm_lanes + 2 * apart);
+        each = a[k + 3] - (lstm_vector){ 0.0 };
+        s3_0 += each * lstm_read(w + (k + 3) * lstm_lanes);
+        s3_1 += each * lstm_read(w + (k + 3) * lstm_lanes + apart);
+        s3_2 += each * lstm_read(w + (k + 3) * lstm_lanes + 2 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        s0_2 += each * lstm_read(w + k * lstm_lanes + 2 * apart);
+    }
+    lstm_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    lstm_write(out + lstm_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+    lstm_write(out + 2 * lstm_lanes, ((s0_2 + s1_2) + (s2_2 + s3_2)));
+}
+
+/* 2 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_2(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    lstm_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        s1_1 += each * lstm_read(w + (k + 1) * lstm_lanes + apart);
+        each = a[k + 2] - (lstm_vector){ 0.0 };
+        s2_0 += each * lstm_read(w + (k + 2) * lstm_lanes);
+        s2_1 += each * lstm_read(w + (k + 2) * lstm_lanes + apart);
+        each = a[k + 3] - (lstm_vector){ 0.0 };
+        s3_0 += each * lstm_read(w + (k + 3) * lstm_lanes);
+        s3_1 += each * lstm_read(w + (k + 3) * lstm_lanes + apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        s0_1 += each * lstm_read(w + k * lstm_lanes + apart);
+    }
+    lstm_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    lstm_write(out + lstm_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector s0_0 = { 0.0 };
+    lstm_vector s1_0 = { 0.0 };
+    lstm_vector s2_0 = { 0.0 };
+    lstm_vector s3_0 = { 0.0 };
+    lstm_vector s4_0 = { 0.0 };
+    lstm_vector s5_0 = { 0.0 };
+    lstm_vector s6_0 = { 0.0 };
+    lstm_vector s7_0 = { 0.0 };
+    lstm_vector each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+        each = a[k + 1] - (lstm_vector){ 0.0 };
+        s1_0 += each * lstm_read(w + (k + 1) * lstm_lanes);
+        each = a[k + 2] - (lstm_vector){ 0.0 };
+        s2_0 += each * lstm_read(w + (k + 2) * lstm_lanes);
+        each = a[k + 3] - (lstm_vector){ 0.0 };
+        s3_0 += each * lstm_read(w + (k + 3) * lstm_lanes);
+        each = a[k + 4] - (lstm_vector){ 0.0 };
+        s4_0 += each * lstm_read(w + (k + 4) * lstm_lanes);
+        each = a[k + 5] - (lstm_vector){ 0.0 };
+        s5_0 += each * lstm_read(w + (k + 5) * lstm_lanes);
+        each = a[k + 6] - (lstm_vector){ 0.0 };
+        s6_0 += each * lstm_read(w + (k + 6) * lstm_lanes);
+        each = a[k + 7] - (lstm_vector){ 0.0 };
+        s7_0 += each * lstm_read(w + (k + 7) * lstm_lanes);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector){ 0.0 };
+        s0_0 += each * lstm_read(w + k * lstm_lanes);
+    }
+    lstm_write(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_2_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector_2 s0_0 = { 0.0 };
+    lstm_vector_2 s1_0 = { 0.0 };
+    lstm_vector_2 s2_0 = { 0.0 };
+    lstm_vector_2 s3_0 = { 0.0 };
+    lstm_vector_2 s4_0 = { 0.0 };
+    lstm_vector_2 s5_0 = { 0.0 };
+    lstm_vector_2 s6_0 = { 0.0 };
+    lstm_vector_2 s7_0 = { 0.0 };
+    lstm_vector_2 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * lstm_read_2(w + k * lstm_lanes_2);
+        each = a[k + 1] - (lstm_vector_2){ 0.0 };
+        s1_0 += each * lstm_read_2(w + (k + 1) * lstm_lanes_2);
+        each = a[k + 2] - (lstm_vector_2){ 0.0 };
+        s2_0 += each * lstm_read_2(w + (k + 2) * lstm_lanes_2);
+        each = a[k + 3] - (lstm_vector_2){ 0.0 };
+        s3_0 += each * lstm_read_2(w + (k + 3) * lstm_lanes_2);
+        each = a[k + 4] - (lstm_vector_2){ 0.0 };
+        s4_0 += each * lstm_read_2(w + (k + 4) * lstm_lanes_2);
+        each = a[k + 5] - (lstm_vector_2){ 0.0 };
+        s5_0 += each * lstm_read_2(w + (k + 5) * lstm_lanes_2);
+        each = a[k + 6] - (lstm_vector_2){ 0.0 };
+        s6_0 += each * lstm_read_2(w + (k + 6) * lstm_lanes_2);
+        each = a[k + 7] - (lstm_vector_2){ 0.0 };
+        s7_0 += each * lstm_read_2(w + (k + 7) * lstm_lanes_2);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector_2){ 0.0 };
+        s0_0 += each * lstm_read_2(w + k * lstm_lanes_2);
+    }
+    lstm_write_2(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void lstm_strip_4_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    lstm_vector_4 s0_0 = { 0.0 };
+    lstm_vector_4 s1_0 = { 0.0 };
+    lstm_vector_4 s2_0 = { 0.0 };
+    lstm_vector_4 s3_0 = { 0.0 };
+    lstm_vector_4 s4_0 = { 0.0 };
+    lstm_vector_4 s5_0 = { 0.0 };
+    lstm_vector_4 s6_0 = { 0.0 };
+    lstm_vector_4 s7_0 = { 0.0 };
+    lstm_vector_4 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * lstm_read_4(w + k * lstm_lanes_4);
+        each = a[k + 1] - (lstm_vector_4){ 0.0 };
+        s1_0 += each * lstm_read_4(w + (k + 1) * lstm_lanes_4);
+        each = a[k + 2] - (lstm_vector_4){ 0.0 };
+        s2_0 += each * lstm_read_4(w + (k + 2) * lstm_lanes_4);
+        each = a[k + 3] - (lstm_vector_4){ 0.0 };
+        s3_0 += each * lstm_read_4(w + (k + 3) * lstm_lanes_4);
+        each = a[k + 4] - (lstm_vector_4){ 0.0 };
+        s4_0 += each * lstm_read_4(w + (k + 4) * lstm_lanes_4);
+        each = a[k + 5] - (lstm_vector_4){ 0.0 };
+        s5_0 += each * lstm_read_4(w + (k + 5) * lstm_lanes_4);
+        each = a[k + 6] - (lstm_vector_4){ 0.0 };
+        s6_0 += each * lstm_read_4(w + (k + 6) * lstm_lanes_4);
+        each = a[k + 7] - (lstm_vector_4){ 0.0 };
+        s7_0 += each * lstm_read_4(w + (k + 7) * lstm_lanes_4);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (lstm_vector_4){ 0.0 };
+        s0_0 += each * lstm_read_4(w + k * lstm_lanes_4);
+    }
+    lstm_write_4(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
 }
 
 /* out[c] = sum over k of a[k] w[k, c], w in panels. */
@@ -605,40 +1640,40 @@ static inline __attribute__((always_inline)) void lstm_line(size_t cols, size_t 
     const size_t apart = lstm_lanes * inner;
     size_t c = 0;
     for (; c + 8 * lstm_lanes <= cols; c += 8 * lstm_lanes) {
-        lstm_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_8(inner, a, w + c * inner, apart, out + c);
     }
     switch ((cols - c) / lstm_lanes) {
     case 7:
-        lstm_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_7(inner, a, w + c * inner, apart, out + c);
         break;
     case 6:
-        lstm_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_6(inner, a, w + c * inner, apart, out + c);
         break;
     case 5:
-        lstm_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_5(inner, a, w + c * inner, apart, out + c);
         break;
     case 4:
-        lstm_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_4(inner, a, w + c * inner, apart, out + c);
         break;
     case 3:
-        lstm_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_3(inner, a, w + c * inner, apart, out + c);
         break;
     case 2:
-        lstm_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_2(inner, a, w + c * inner, apart, out + c);
         break;
     case 1:
-        lstm_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        lstm_strip_1(inner, a, w + c * inner, apart, out + c);
         break;
     default:
         break;
     }
     c = cols / lstm_lanes * lstm_lanes;
     if (c + lstm_lanes_2 <= cols) {
-        lstm_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        lstm_strip_2_1(inner, a, w + c * inner, 0, out + c);
         c += lstm_lanes_2;
     }
     if (c + lstm_lanes_4 <= cols) {
-        lstm_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        lstm_strip_4_1(inner, a, w + c * inner, 0, out + c);
         c += lstm_lanes_4;
     }
     lstm_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
@@ -656,7 +1691,7 @@ static LSTM_INLINE void lstm_product(size_t rows, size_t cols, size_t inner, con
 {
 #ifdef LSTM_VECTORS
     if (rows > 1) {
-        lstm_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+        lstm_tiles(rows, cols, inner, a, lda, 1, w, out, ldo, 0);
     } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
         lstm_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
     } else if (rows == 1) {
@@ -801,17 +1836,54 @@ static void lstm_pack_turned(size_t rows, size_t cols, const double *a, size_t i
     }
 }
 
+#ifdef LSTM_VECTORS
+/* Some columns of w side by side: rows that are far apart would drive each other out of the cache. */
+static const double *lstm_near(size_t inner, size_t width, const double *w, size_t ldw, double *room)
+{
+    for (size_t k = 0; k < inner; ++k) {
+        memcpy(room + k * width, w + k * ldw, width * sizeof(double));
+    }
+    return room;
+}
+#endif
+
 /* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
    between rows. */
 static void lstm_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef LSTM_VECTORS
-    const size_t block = 256; /* so that what is read again lies in the cache */
+    enum { block = 256 }; /* so that what is read again lies in the cache */
+    double room[block * 3 * lstm_lanes];
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        lstm_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
+        const double *const from = a + k * lda;
+        const double *const right = w + k * ldw;
+        const int add = more || k > 0;
+        size_t c = 0;
+#ifdef LSTM_MANY
+        while (c + 3 * lstm_lanes <= cols && (cols - c) / lstm_lanes != 4) {
+            lstm_panel_3(rows, some, from, 1, lda, lstm_near(some, 3 * lstm_lanes, right + c, ldw, room), 3 * lstm_lanes, lstm_lanes, out + c, ldo, add);
+            c += 3 * lstm_lanes;
+        }
+#endif
+        for (; c + 2 * lstm_lanes <= cols; c += 2 * lstm_lanes) {
+            lstm_panel_2(rows, some, from, 1, lda, lstm_near(some, 2 * lstm_lanes, right + c, ldw, room), 2 * lstm_lanes, lstm_lanes, out + c, ldo, add);
+        }
+        if (c + lstm_lanes <= cols) {
+            lstm_panel_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += lstm_lanes;
+        }
+        if (c + lstm_lanes_2 <= cols) {
+            lstm_panel_2_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += lstm_lanes_2;
+        }
+        if (c + lstm_lanes_4 <= cols) {
+            lstm_panel_4_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += lstm_lanes_4;
+        }
+        lstm_column(rows, cols - c, some, from, 1, lda, right + c, ldw, out + c, ldo, add);
         k += some;
     } while (k < inner);
 #else
@@ -990,9 +2062,9 @@ static int lstm_check(const lstm_sizes *sizes, const lstm_params *params, const 
     return lstm_ok;
 }
 
-int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,
+static int lstm_forward_or_again(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,
     const lstm_initial *initial, double *loss, lstm_outputs *outputs, lstm_final *final,
-    void *workspace, size_t workspace_bytes)
+    void *workspace, size_t workspace_bytes, int again)
 {
     const int status = lstm_check(sizes, params, inputs, initial, workspace, workspace_bytes);
     if (status != lstm_ok) {
@@ -1059,6 +2131,20 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
     double *const U_g_x = U_ifog_x + 3 * H; /* (T, B, H), a part of U_ifog_x */
     double *const W_g_h = W_ifog_h + 3 * H; /* (B, H), a part of W_ifog_h */
 
+    if (!again) {
+        /* V_panels_t = V.T, packed */
+        lstm_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+        /* U_ifog_panels_t = U_ifog.T, packed */
+        lstm_pack_turned(H, I, U_i, I, 4 * H, 0, 0, U_ifog_panels_t);
+        lstm_pack_turned(H, I, U_f, I, 4 * H, 0, H, U_ifog_panels_t);
+        lstm_pack_turned(H, I, U_o, I, 4 * H, 0, 2 * H, U_ifog_panels_t);
+        lstm_pack_turned(H, I, U_g, I, 4 * H, 0, 3 * H, U_ifog_panels_t);
+        /* W_ifog_panels_t = W_ifog.T, packed */
+        lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
+        lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
+        lstm_pack_turned(H, H, W_o, H, 4 * H, 0, 2 * H, W_ifog_panels_t);
+        lstm_pack_turned(H, H, W_g, H, 4 * H, 0, 3 * H, W_ifog_panels_t);
+    }
     for (size_t b = 0; b < B; ++b) {
         LSTM_APART
         for (size_t i_ = 0; i_ < H; ++i_) {
@@ -1071,18 +2157,6 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
             c[b * H + i_] = c_init1[b * H + i_];
         }
     }
-    /* V_panels_t = V.T, packed */
-    lstm_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
-    /* U_ifog_panels_t = U_ifog.T, packed */
-    lstm_pack_turned(H, I, U_i, I, 4 * H, 0, 0, U_ifog_panels_t);
-    lstm_pack_turned(H, I, U_f, I, 4 * H, 0, H, U_ifog_panels_t);
-    lstm_pack_turned(H, I, U_o, I, 4 * H, 0, 2 * H, U_ifog_panels_t);
-    lstm_pack_turned(H, I, U_g, I, 4 * H, 0, 3 * H, U_ifog_panels_t);
-    /* W_ifog_panels_t = W_ifog.T, packed */
-    lstm_pack_turned(H, H, W_i, H, 4 * H, 0, 0, W_ifog_panels_t);
-    lstm_pack_turned(H, H, W_f, H, 4 * H, 0, H, W_ifog_panels_t);
-    lstm_pack_turned(H, H, W_o, H, 4 * H, 0, 2 * H, W_ifog_panels_t);
-    lstm_pack_turned(H, H, W_g, H, 4 * H, 0, 3 * H, W_ifog_panels_t);
     if (T == 0 || B == 0) {
         lstm_clear(L, 1);
     }
@@ -1154,6 +2228,20 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
         *loss = L[0];
     }
     return lstm_ok;
+}
+
+int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,
+    const lstm_initial *initial, double *loss, lstm_outputs *outputs, lstm_final *final,
+    void *workspace, size_t workspace_bytes)
+{
+    return lstm_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 0);
+}
+
+int lstm_forward_again(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,
+    const lstm_initial *initial, double *loss, lstm_outputs *outputs, lstm_final *final,
+    void *workspace, size_t workspace_bytes)
+{
+    return lstm_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 1);
 }
 
 int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,

@@ -129,6 +129,12 @@ int lstm_forward(const lstm_sizes *sizes, const lstm_params *params, const lstm_
     const lstm_initial *initial, double *loss, lstm_outputs *outputs, lstm_final *final,
     void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int lstm_forward_again(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,
+    const lstm_initial *initial, double *loss, lstm_outputs *outputs, lstm_final *final,
+    void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int lstm_value_and_grad(const lstm_sizes *sizes, const lstm_params *params, const lstm_inputs *inputs,
     const lstm_initial *initial, double *loss, lstm_outputs *outputs, lstm_final *final,

@@ -136,6 +136,13 @@ int lstm_peephole_forward(const lstm_peephole_sizes *sizes, const lstm_peephole_
     lstm_peephole_outputs *outputs, lstm_peephole_final *final, void *workspace,
     size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int lstm_peephole_forward_again(const lstm_peephole_sizes *sizes, const lstm_peephole_params *params,
+    const lstm_peephole_inputs *inputs, const lstm_peephole_initial *initial, double *loss,
+    lstm_peephole_outputs *outputs, lstm_peephole_final *final, void *workspace,
+    size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int lstm_peephole_value_and_grad(const lstm_peephole_sizes *sizes, const lstm_peephole_params *params,
     const lstm_peephole_inputs *inputs, const lstm_peephole_initial *initial, double *loss,

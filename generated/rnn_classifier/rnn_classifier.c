@@ -14,10 +14,8 @@
 #define RNN_CLASSIFIER_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that is not made of vectors is only slower */
-#define RNN_CLASSIFIER_UNROLLED _Pragma("unroll")
 #define RNN_CLASSIFIER_APART _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define RNN_CLASSIFIER_UNROLLED _Pragma("GCC unroll 16")
 #define RNN_CLASSIFIER_APART _Pragma("GCC ivdep")
 #endif
 #else
@@ -183,17 +181,17 @@ static void rnn_classifier_softmax_with_loss(size_t rows, size_t n, const double
 }
 
 #ifdef RNN_CLASSIFIER_VECTORS
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define RNN_CLASSIFIER_MANY /* vector registers: 32, not 16 */
+#endif
 /* Vectors as wide as the machine's, and narrower ones for the columns that are left. */
 enum {
 #if defined(__AVX512F__)
     rnn_classifier_bytes = 64,
-    rnn_classifier_tall = 8,
 #elif defined(__AVX__)
     rnn_classifier_bytes = 32,
-    rnn_classifier_tall = 4,
 #else
     rnn_classifier_bytes = 16,
-    rnn_classifier_tall = 4,
 #endif
     rnn_classifier_least = 2 * sizeof(double),
     rnn_classifier_bytes_2 = rnn_classifier_bytes / 2 > rnn_classifier_least ? rnn_classifier_bytes / 2 : rnn_classifier_least,
@@ -207,36 +205,140 @@ enum {
 #ifdef RNN_CLASSIFIER_VECTORS
 typedef double rnn_classifier_vector __attribute__((vector_size(rnn_classifier_bytes)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void rnn_classifier_tile(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) rnn_classifier_vector rnn_classifier_read(const double *a)
+{
+    rnn_classifier_vector v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void rnn_classifier_write(double *a, rnn_classifier_vector v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef RNN_CLASSIFIER_MANY
+/* 8 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_8_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    rnn_classifier_vector sum[rnn_classifier_tall][3];
-    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (rnn_classifier_vector){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes, sizeof(sum[r][n]));
-            }
-        }
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    rnn_classifier_vector s4_0 = { 0.0 }, s4_1 = { 0.0 }, s4_2 = { 0.0 };
+    rnn_classifier_vector s5_0 = { 0.0 }, s5_1 = { 0.0 }, s5_2 = { 0.0 };
+    rnn_classifier_vector s6_0 = { 0.0 }, s6_1 = { 0.0 }, s6_2 = { 0.0 };
+    rnn_classifier_vector s7_0 = { 0.0 }, s7_1 = { 0.0 }, s7_2 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes); s0_2 = rnn_classifier_read(out + 2 * rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes); s1_2 = rnn_classifier_read(out + ldo + 2 * rnn_classifier_lanes);
+        s2_0 = rnn_classifier_read(out + 2 * ldo); s2_1 = rnn_classifier_read(out + 2 * ldo + rnn_classifier_lanes); s2_2 = rnn_classifier_read(out + 2 * ldo + 2 * rnn_classifier_lanes);
+        s3_0 = rnn_classifier_read(out + 3 * ldo); s3_1 = rnn_classifier_read(out + 3 * ldo + rnn_classifier_lanes); s3_2 = rnn_classifier_read(out + 3 * ldo + 2 * rnn_classifier_lanes);
+        s4_0 = rnn_classifier_read(out + 4 * ldo); s4_1 = rnn_classifier_read(out + 4 * ldo + rnn_classifier_lanes); s4_2 = rnn_classifier_read(out + 4 * ldo + 2 * rnn_classifier_lanes);
+        s5_0 = rnn_classifier_read(out + 5 * ldo); s5_1 = rnn_classifier_read(out + 5 * ldo + rnn_classifier_lanes); s5_2 = rnn_classifier_read(out + 5 * ldo + 2 * rnn_classifier_lanes);
+        s6_0 = rnn_classifier_read(out + 6 * ldo); s6_1 = rnn_classifier_read(out + 6 * ldo + rnn_classifier_lanes); s6_2 = rnn_classifier_read(out + 6 * ldo + 2 * rnn_classifier_lanes);
+        s7_0 = rnn_classifier_read(out + 7 * ldo); s7_1 = rnn_classifier_read(out + 7 * ldo + rnn_classifier_lanes); s7_2 = rnn_classifier_read(out + 7 * ldo + 2 * rnn_classifier_lanes);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        rnn_classifier_vector row[3];
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-            const rnn_classifier_vector each = a[(size_t)r * ra + k * sa] - (rnn_classifier_vector){ 0.0 };
-            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart), w2 = rnn_classifier_read(w + 2 * apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+        each = a[4 * ra] - (rnn_classifier_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1; s4_2 += each * w2;
+        each = a[5 * ra] - (rnn_classifier_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1; s5_2 += each * w2;
+        each = a[6 * ra] - (rnn_classifier_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1; s6_2 += each * w2;
+        each = a[7 * ra] - (rnn_classifier_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1; s7_2 += each * w2;
     }
-    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes, &sum[r][n], sizeof(sum[r][n]));
-        }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1); rnn_classifier_write(out + 2 * rnn_classifier_lanes, s0_2);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1); rnn_classifier_write(out + ldo + 2 * rnn_classifier_lanes, s1_2);
+    rnn_classifier_write(out + 2 * ldo, s2_0); rnn_classifier_write(out + 2 * ldo + rnn_classifier_lanes, s2_1); rnn_classifier_write(out + 2 * ldo + 2 * rnn_classifier_lanes, s2_2);
+    rnn_classifier_write(out + 3 * ldo, s3_0); rnn_classifier_write(out + 3 * ldo + rnn_classifier_lanes, s3_1); rnn_classifier_write(out + 3 * ldo + 2 * rnn_classifier_lanes, s3_2);
+    rnn_classifier_write(out + 4 * ldo, s4_0); rnn_classifier_write(out + 4 * ldo + rnn_classifier_lanes, s4_1); rnn_classifier_write(out + 4 * ldo + 2 * rnn_classifier_lanes, s4_2);
+    rnn_classifier_write(out + 5 * ldo, s5_0); rnn_classifier_write(out + 5 * ldo + rnn_classifier_lanes, s5_1); rnn_classifier_write(out + 5 * ldo + 2 * rnn_classifier_lanes, s5_2);
+    rnn_classifier_write(out + 6 * ldo, s6_0); rnn_classifier_write(out + 6 * ldo + rnn_classifier_lanes, s6_1); rnn_classifier_write(out + 6 * ldo + 2 * rnn_classifier_lanes, s6_2);
+    rnn_classifier_write(out + 7 * ldo, s7_0); rnn_classifier_write(out + 7 * ldo + rnn_classifier_lanes, s7_1); rnn_classifier_write(out + 7 * ldo + 2 * rnn_classifier_lanes, s7_2);
+}
+
+/* 4 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes); s0_2 = rnn_classifier_read(out + 2 * rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes); s1_2 = rnn_classifier_read(out + ldo + 2 * rnn_classifier_lanes);
+        s2_0 = rnn_classifier_read(out + 2 * ldo); s2_1 = rnn_classifier_read(out + 2 * ldo + rnn_classifier_lanes); s2_2 = rnn_classifier_read(out + 2 * ldo + 2 * rnn_classifier_lanes);
+        s3_0 = rnn_classifier_read(out + 3 * ldo); s3_1 = rnn_classifier_read(out + 3 * ldo + rnn_classifier_lanes); s3_2 = rnn_classifier_read(out + 3 * ldo + 2 * rnn_classifier_lanes);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart), w2 = rnn_classifier_read(w + 2 * apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1; s2_2 += each * w2;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1; s3_2 += each * w2;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1); rnn_classifier_write(out + 2 * rnn_classifier_lanes, s0_2);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1); rnn_classifier_write(out + ldo + 2 * rnn_classifier_lanes, s1_2);
+    rnn_classifier_write(out + 2 * ldo, s2_0); rnn_classifier_write(out + 2 * ldo + rnn_classifier_lanes, s2_1); rnn_classifier_write(out + 2 * ldo + 2 * rnn_classifier_lanes, s2_2);
+    rnn_classifier_write(out + 3 * ldo, s3_0); rnn_classifier_write(out + 3 * ldo + rnn_classifier_lanes, s3_1); rnn_classifier_write(out + 3 * ldo + 2 * rnn_classifier_lanes, s3_2);
+}
+
+/* 2 rows by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes); s0_2 = rnn_classifier_read(out + 2 * rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes); s1_2 = rnn_classifier_read(out + ldo + 2 * rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart), w2 = rnn_classifier_read(w + 2 * apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1; s1_2 += each * w2;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1); rnn_classifier_write(out + 2 * rnn_classifier_lanes, s0_2);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1); rnn_classifier_write(out + ldo + 2 * rnn_classifier_lanes, s1_2);
+}
+
+/* 1 row by 3 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_1_3(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes); s0_2 = rnn_classifier_read(out + 2 * rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart), w2 = rnn_classifier_read(w + 2 * apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1; s0_2 += each * w2;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1); rnn_classifier_write(out + 2 * rnn_classifier_lanes, s0_2);
 }
 
 /* 3 vectors of every row. */
@@ -244,18 +346,188 @@ static void rnn_classifier_panel_3(size_t rows, size_t inner, const double *a, s
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
-        rnn_classifier_tile(rnn_classifier_tall, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    for (; r + 8 <= rows; r += 8) {
+        rnn_classifier_tile_8_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 4 <= rows; r += 4) {
-        rnn_classifier_tile(4, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_4_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        rnn_classifier_tile(2, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_2_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        rnn_classifier_tile(1, 3, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_1_3(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+#endif
+
+#ifdef RNN_CLASSIFIER_MANY
+/* 8 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_8_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    rnn_classifier_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    rnn_classifier_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    rnn_classifier_vector s6_0 = { 0.0 }, s6_1 = { 0.0 };
+    rnn_classifier_vector s7_0 = { 0.0 }, s7_1 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes);
+        s2_0 = rnn_classifier_read(out + 2 * ldo); s2_1 = rnn_classifier_read(out + 2 * ldo + rnn_classifier_lanes);
+        s3_0 = rnn_classifier_read(out + 3 * ldo); s3_1 = rnn_classifier_read(out + 3 * ldo + rnn_classifier_lanes);
+        s4_0 = rnn_classifier_read(out + 4 * ldo); s4_1 = rnn_classifier_read(out + 4 * ldo + rnn_classifier_lanes);
+        s5_0 = rnn_classifier_read(out + 5 * ldo); s5_1 = rnn_classifier_read(out + 5 * ldo + rnn_classifier_lanes);
+        s6_0 = rnn_classifier_read(out + 6 * ldo); s6_1 = rnn_classifier_read(out + 6 * ldo + rnn_classifier_lanes);
+        s7_0 = rnn_classifier_read(out + 7 * ldo); s7_1 = rnn_classifier_read(out + 7 * ldo + rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (rnn_classifier_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (rnn_classifier_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+        each = a[6 * ra] - (rnn_classifier_vector){ 0.0 };
+        s6_0 += each * w0; s6_1 += each * w1;
+        each = a[7 * ra] - (rnn_classifier_vector){ 0.0 };
+        s7_0 += each * w0; s7_1 += each * w1;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1);
+    rnn_classifier_write(out + 2 * ldo, s2_0); rnn_classifier_write(out + 2 * ldo + rnn_classifier_lanes, s2_1);
+    rnn_classifier_write(out + 3 * ldo, s3_0); rnn_classifier_write(out + 3 * ldo + rnn_classifier_lanes, s3_1);
+    rnn_classifier_write(out + 4 * ldo, s4_0); rnn_classifier_write(out + 4 * ldo + rnn_classifier_lanes, s4_1);
+    rnn_classifier_write(out + 5 * ldo, s5_0); rnn_classifier_write(out + 5 * ldo + rnn_classifier_lanes, s5_1);
+    rnn_classifier_write(out + 6 * ldo, s6_0); rnn_classifier_write(out + 6 * ldo + rnn_classifier_lanes, s6_1);
+    rnn_classifier_write(out + 7 * ldo, s7_0); rnn_classifier_write(out + 7 * ldo + rnn_classifier_lanes, s7_1);
+}
+
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+/* 6 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_6_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    rnn_classifier_vector s4_0 = { 0.0 }, s4_1 = { 0.0 };
+    rnn_classifier_vector s5_0 = { 0.0 }, s5_1 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes);
+        s2_0 = rnn_classifier_read(out + 2 * ldo); s2_1 = rnn_classifier_read(out + 2 * ldo + rnn_classifier_lanes);
+        s3_0 = rnn_classifier_read(out + 3 * ldo); s3_1 = rnn_classifier_read(out + 3 * ldo + rnn_classifier_lanes);
+        s4_0 = rnn_classifier_read(out + 4 * ldo); s4_1 = rnn_classifier_read(out + 4 * ldo + rnn_classifier_lanes);
+        s5_0 = rnn_classifier_read(out + 5 * ldo); s5_1 = rnn_classifier_read(out + 5 * ldo + rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+        each = a[4 * ra] - (rnn_classifier_vector){ 0.0 };
+        s4_0 += each * w0; s4_1 += each * w1;
+        each = a[5 * ra] - (rnn_classifier_vector){ 0.0 };
+        s5_0 += each * w0; s5_1 += each * w1;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1);
+    rnn_classifier_write(out + 2 * ldo, s2_0); rnn_classifier_write(out + 2 * ldo + rnn_classifier_lanes, s2_1);
+    rnn_classifier_write(out + 3 * ldo, s3_0); rnn_classifier_write(out + 3 * ldo + rnn_classifier_lanes, s3_1);
+    rnn_classifier_write(out + 4 * ldo, s4_0); rnn_classifier_write(out + 4 * ldo + rnn_classifier_lanes, s4_1);
+    rnn_classifier_write(out + 5 * ldo, s5_0); rnn_classifier_write(out + 5 * ldo + rnn_classifier_lanes, s5_1);
+}
+
+#endif
+/* 4 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes);
+        s2_0 = rnn_classifier_read(out + 2 * ldo); s2_1 = rnn_classifier_read(out + 2 * ldo + rnn_classifier_lanes);
+        s3_0 = rnn_classifier_read(out + 3 * ldo); s3_1 = rnn_classifier_read(out + 3 * ldo + rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0; s2_1 += each * w1;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0; s3_1 += each * w1;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1);
+    rnn_classifier_write(out + 2 * ldo, s2_0); rnn_classifier_write(out + 2 * ldo + rnn_classifier_lanes, s2_1);
+    rnn_classifier_write(out + 3 * ldo, s3_0); rnn_classifier_write(out + 3 * ldo + rnn_classifier_lanes, s3_1);
+}
+
+/* 2 rows by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes);
+        s1_0 = rnn_classifier_read(out + ldo); s1_1 = rnn_classifier_read(out + ldo + rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0; s1_1 += each * w1;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1);
+    rnn_classifier_write(out + ldo, s1_0); rnn_classifier_write(out + ldo + rnn_classifier_lanes, s1_1);
+}
+
+/* 1 row by 2 vectors of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_1_2(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    if (more) {
+        s0_0 = rnn_classifier_read(out); s0_1 = rnn_classifier_read(out + rnn_classifier_lanes);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w), w1 = rnn_classifier_read(w + apart);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0; s0_1 += each * w1;
+    }
+    rnn_classifier_write(out, s0_0); rnn_classifier_write(out + rnn_classifier_lanes, s0_1);
 }
 
 /* 2 vectors of every row. */
@@ -263,18 +535,199 @@ static void rnn_classifier_panel_2(size_t rows, size_t inner, const double *a, s
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
-        rnn_classifier_tile(rnn_classifier_tall, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef RNN_CLASSIFIER_MANY
+    for (; r + 8 <= rows; r += 8) {
+        rnn_classifier_tile_8_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+    for (; r + 6 <= rows; r += 6) {
+        rnn_classifier_tile_6_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        rnn_classifier_tile(4, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_4_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        rnn_classifier_tile(2, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_2_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        rnn_classifier_tile(1, 2, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_1_2(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+}
+
+#ifdef RNN_CLASSIFIER_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_8_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 };
+    rnn_classifier_vector s4_0 = { 0.0 };
+    rnn_classifier_vector s5_0 = { 0.0 };
+    rnn_classifier_vector s6_0 = { 0.0 };
+    rnn_classifier_vector s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read(out);
+        s1_0 = rnn_classifier_read(out + ldo);
+        s2_0 = rnn_classifier_read(out + 2 * ldo);
+        s3_0 = rnn_classifier_read(out + 3 * ldo);
+        s4_0 = rnn_classifier_read(out + 4 * ldo);
+        s5_0 = rnn_classifier_read(out + 5 * ldo);
+        s6_0 = rnn_classifier_read(out + 6 * ldo);
+        s7_0 = rnn_classifier_read(out + 7 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (rnn_classifier_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (rnn_classifier_vector){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (rnn_classifier_vector){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (rnn_classifier_vector){ 0.0 };
+        s7_0 += each * w0;
+    }
+    rnn_classifier_write(out, s0_0);
+    rnn_classifier_write(out + ldo, s1_0);
+    rnn_classifier_write(out + 2 * ldo, s2_0);
+    rnn_classifier_write(out + 3 * ldo, s3_0);
+    rnn_classifier_write(out + 4 * ldo, s4_0);
+    rnn_classifier_write(out + 5 * ldo, s5_0);
+    rnn_classifier_write(out + 6 * ldo, s6_0);
+    rnn_classifier_write(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 };
+    rnn_classifier_vector s4_0 = { 0.0 };
+    rnn_classifier_vector s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read(out);
+        s1_0 = rnn_classifier_read(out + ldo);
+        s2_0 = rnn_classifier_read(out + 2 * ldo);
+        s3_0 = rnn_classifier_read(out + 3 * ldo);
+        s4_0 = rnn_classifier_read(out + 4 * ldo);
+        s5_0 = rnn_classifier_read(out + 5 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (rnn_classifier_vector){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (rnn_classifier_vector){ 0.0 };
+        s5_0 += each * w0;
+    }
+    rnn_classifier_write(out, s0_0);
+    rnn_classifier_write(out + ldo, s1_0);
+    rnn_classifier_write(out + 2 * ldo, s2_0);
+    rnn_classifier_write(out + 3 * ldo, s3_0);
+    rnn_classifier_write(out + 4 * ldo, s4_0);
+    rnn_classifier_write(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read(out);
+        s1_0 = rnn_classifier_read(out + ldo);
+        s2_0 = rnn_classifier_read(out + 2 * ldo);
+        s3_0 = rnn_classifier_read(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * w0;
+    }
+    rnn_classifier_write(out, s0_0);
+    rnn_classifier_write(out + ldo, s1_0);
+    rnn_classifier_write(out + 2 * ldo, s2_0);
+    rnn_classifier_write(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read(out);
+        s1_0 = rnn_classifier_read(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * w0;
+    }
+    rnn_classifier_write(out, s0_0);
+    rnn_classifier_write(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector w0 = rnn_classifier_read(w);
+        rnn_classifier_vector each;
+        each = a[0] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * w0;
+    }
+    rnn_classifier_write(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -282,17 +735,24 @@ static void rnn_classifier_panel_1(size_t rows, size_t inner, const double *a, s
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
-        rnn_classifier_tile(rnn_classifier_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef RNN_CLASSIFIER_MANY
+    for (; r + 8 <= rows; r += 8) {
+        rnn_classifier_tile_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+    for (; r + 6 <= rows; r += 6) {
+        rnn_classifier_tile_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        rnn_classifier_tile(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        rnn_classifier_tile(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        rnn_classifier_tile(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
@@ -313,36 +773,190 @@ static void rnn_classifier_column(size_t rows, size_t cols, size_t inner, const 
 
 typedef double rnn_classifier_vector_2 __attribute__((vector_size(rnn_classifier_bytes_2)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void rnn_classifier_tile_2(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) rnn_classifier_vector_2 rnn_classifier_read_2(const double *a)
+{
+    rnn_classifier_vector_2 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void rnn_classifier_write_2(double *a, rnn_classifier_vector_2 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef RNN_CLASSIFIER_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    rnn_classifier_vector_2 sum[rnn_classifier_tall][3];
-    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (rnn_classifier_vector_2){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_2, sizeof(sum[r][n]));
-            }
-        }
+    rnn_classifier_vector_2 s0_0 = { 0.0 };
+    rnn_classifier_vector_2 s1_0 = { 0.0 };
+    rnn_classifier_vector_2 s2_0 = { 0.0 };
+    rnn_classifier_vector_2 s3_0 = { 0.0 };
+    rnn_classifier_vector_2 s4_0 = { 0.0 };
+    rnn_classifier_vector_2 s5_0 = { 0.0 };
+    rnn_classifier_vector_2 s6_0 = { 0.0 };
+    rnn_classifier_vector_2 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_2(out);
+        s1_0 = rnn_classifier_read_2(out + ldo);
+        s2_0 = rnn_classifier_read_2(out + 2 * ldo);
+        s3_0 = rnn_classifier_read_2(out + 3 * ldo);
+        s4_0 = rnn_classifier_read_2(out + 4 * ldo);
+        s5_0 = rnn_classifier_read_2(out + 5 * ldo);
+        s6_0 = rnn_classifier_read_2(out + 6 * ldo);
+        s7_0 = rnn_classifier_read_2(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        rnn_classifier_vector_2 row[3];
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-            const rnn_classifier_vector_2 each = a[(size_t)r * ra + k * sa] - (rnn_classifier_vector_2){ 0.0 };
-            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_2 w0 = rnn_classifier_read_2(w);
+        rnn_classifier_vector_2 each;
+        each = a[0] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s7_0 += each * w0;
     }
-    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_2, &sum[r][n], sizeof(sum[r][n]));
-        }
+    rnn_classifier_write_2(out, s0_0);
+    rnn_classifier_write_2(out + ldo, s1_0);
+    rnn_classifier_write_2(out + 2 * ldo, s2_0);
+    rnn_classifier_write_2(out + 3 * ldo, s3_0);
+    rnn_classifier_write_2(out + 4 * ldo, s4_0);
+    rnn_classifier_write_2(out + 5 * ldo, s5_0);
+    rnn_classifier_write_2(out + 6 * ldo, s6_0);
+    rnn_classifier_write_2(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_2 s0_0 = { 0.0 };
+    rnn_classifier_vector_2 s1_0 = { 0.0 };
+    rnn_classifier_vector_2 s2_0 = { 0.0 };
+    rnn_classifier_vector_2 s3_0 = { 0.0 };
+    rnn_classifier_vector_2 s4_0 = { 0.0 };
+    rnn_classifier_vector_2 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_2(out);
+        s1_0 = rnn_classifier_read_2(out + ldo);
+        s2_0 = rnn_classifier_read_2(out + 2 * ldo);
+        s3_0 = rnn_classifier_read_2(out + 3 * ldo);
+        s4_0 = rnn_classifier_read_2(out + 4 * ldo);
+        s5_0 = rnn_classifier_read_2(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_2 w0 = rnn_classifier_read_2(w);
+        rnn_classifier_vector_2 each;
+        each = a[0] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s5_0 += each * w0;
+    }
+    rnn_classifier_write_2(out, s0_0);
+    rnn_classifier_write_2(out + ldo, s1_0);
+    rnn_classifier_write_2(out + 2 * ldo, s2_0);
+    rnn_classifier_write_2(out + 3 * ldo, s3_0);
+    rnn_classifier_write_2(out + 4 * ldo, s4_0);
+    rnn_classifier_write_2(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_2 s0_0 = { 0.0 };
+    rnn_classifier_vector_2 s1_0 = { 0.0 };
+    rnn_classifier_vector_2 s2_0 = { 0.0 };
+    rnn_classifier_vector_2 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_2(out);
+        s1_0 = rnn_classifier_read_2(out + ldo);
+        s2_0 = rnn_classifier_read_2(out + 2 * ldo);
+        s3_0 = rnn_classifier_read_2(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_2 w0 = rnn_classifier_read_2(w);
+        rnn_classifier_vector_2 each;
+        each = a[0] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_2){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector_2){ 0.0 };
+        s3_0 += each * w0;
+    }
+    rnn_classifier_write_2(out, s0_0);
+    rnn_classifier_write_2(out + ldo, s1_0);
+    rnn_classifier_write_2(out + 2 * ldo, s2_0);
+    rnn_classifier_write_2(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_2 s0_0 = { 0.0 };
+    rnn_classifier_vector_2 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_2(out);
+        s1_0 = rnn_classifier_read_2(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_2 w0 = rnn_classifier_read_2(w);
+        rnn_classifier_vector_2 each;
+        each = a[0] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_2){ 0.0 };
+        s1_0 += each * w0;
+    }
+    rnn_classifier_write_2(out, s0_0);
+    rnn_classifier_write_2(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_2_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_2 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_2(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_2 w0 = rnn_classifier_read_2(w);
+        rnn_classifier_vector_2 each;
+        each = a[0] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * w0;
+    }
+    rnn_classifier_write_2(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -350,52 +964,213 @@ static void rnn_classifier_panel_2_1(size_t rows, size_t inner, const double *a,
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
-        rnn_classifier_tile_2(rnn_classifier_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef RNN_CLASSIFIER_MANY
+    for (; r + 8 <= rows; r += 8) {
+        rnn_classifier_tile_2_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+    for (; r + 6 <= rows; r += 6) {
+        rnn_classifier_tile_2_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        rnn_classifier_tile_2(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_2_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        rnn_classifier_tile_2(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_2_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        rnn_classifier_tile_2(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_2_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
 typedef double rnn_classifier_vector_4 __attribute__((vector_size(rnn_classifier_bytes_4)));
 
-/* `tall` rows by `wide` vectors of a product, in registers; those of w are `apart`. */
-static inline __attribute__((always_inline)) void rnn_classifier_tile_4(const int tall, const int wide, size_t inner,
+static inline __attribute__((always_inline)) rnn_classifier_vector_4 rnn_classifier_read_4(const double *a)
+{
+    rnn_classifier_vector_4 v;
+    memcpy(&v, a, sizeof(v));
+    return v;
+}
+
+static inline __attribute__((always_inline)) void rnn_classifier_write_4(double *a, rnn_classifier_vector_4 v)
+{
+    memcpy(a, &v, sizeof(v));
+}
+
+#ifdef RNN_CLASSIFIER_MANY
+/* 8 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_8_1(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
-    rnn_classifier_vector_4 sum[rnn_classifier_tall][3];
-    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            sum[r][n] = (rnn_classifier_vector_4){ 0.0 };
-            if (more) {
-                memcpy(&sum[r][n], out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_4, sizeof(sum[r][n]));
-            }
-        }
+    rnn_classifier_vector_4 s0_0 = { 0.0 };
+    rnn_classifier_vector_4 s1_0 = { 0.0 };
+    rnn_classifier_vector_4 s2_0 = { 0.0 };
+    rnn_classifier_vector_4 s3_0 = { 0.0 };
+    rnn_classifier_vector_4 s4_0 = { 0.0 };
+    rnn_classifier_vector_4 s5_0 = { 0.0 };
+    rnn_classifier_vector_4 s6_0 = { 0.0 };
+    rnn_classifier_vector_4 s7_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_4(out);
+        s1_0 = rnn_classifier_read_4(out + ldo);
+        s2_0 = rnn_classifier_read_4(out + 2 * ldo);
+        s3_0 = rnn_classifier_read_4(out + 3 * ldo);
+        s4_0 = rnn_classifier_read_4(out + 4 * ldo);
+        s5_0 = rnn_classifier_read_4(out + 5 * ldo);
+        s6_0 = rnn_classifier_read_4(out + 6 * ldo);
+        s7_0 = rnn_classifier_read_4(out + 7 * ldo);
     }
-    for (size_t k = 0; k < inner; ++k) {
-        rnn_classifier_vector_4 row[3];
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(&row[n], w + k * ldw + (size_t)n * apart, sizeof(row[n]));
-        }
-        RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-            const rnn_classifier_vector_4 each = a[(size_t)r * ra + k * sa] - (rnn_classifier_vector_4){ 0.0 };
-            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-                sum[r][n] += each * row[n];
-            }
-        }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_4 w0 = rnn_classifier_read_4(w);
+        rnn_classifier_vector_4 each;
+        each = a[0] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s5_0 += each * w0;
+        each = a[6 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s6_0 += each * w0;
+        each = a[7 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s7_0 += each * w0;
     }
-    RNN_CLASSIFIER_UNROLLED for (int r = 0; r < tall; ++r) {
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            memcpy(out + (size_t)r * ldo + (size_t)n * rnn_classifier_lanes_4, &sum[r][n], sizeof(sum[r][n]));
-        }
+    rnn_classifier_write_4(out, s0_0);
+    rnn_classifier_write_4(out + ldo, s1_0);
+    rnn_classifier_write_4(out + 2 * ldo, s2_0);
+    rnn_classifier_write_4(out + 3 * ldo, s3_0);
+    rnn_classifier_write_4(out + 4 * ldo, s4_0);
+    rnn_classifier_write_4(out + 5 * ldo, s5_0);
+    rnn_classifier_write_4(out + 6 * ldo, s6_0);
+    rnn_classifier_write_4(out + 7 * ldo, s7_0);
+}
+
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+/* 6 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_6_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_4 s0_0 = { 0.0 };
+    rnn_classifier_vector_4 s1_0 = { 0.0 };
+    rnn_classifier_vector_4 s2_0 = { 0.0 };
+    rnn_classifier_vector_4 s3_0 = { 0.0 };
+    rnn_classifier_vector_4 s4_0 = { 0.0 };
+    rnn_classifier_vector_4 s5_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_4(out);
+        s1_0 = rnn_classifier_read_4(out + ldo);
+        s2_0 = rnn_classifier_read_4(out + 2 * ldo);
+        s3_0 = rnn_classifier_read_4(out + 3 * ldo);
+        s4_0 = rnn_classifier_read_4(out + 4 * ldo);
+        s5_0 = rnn_classifier_read_4(out + 5 * ldo);
     }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_4 w0 = rnn_classifier_read_4(w);
+        rnn_classifier_vector_4 each;
+        each = a[0] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s3_0 += each * w0;
+        each = a[4 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s4_0 += each * w0;
+        each = a[5 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s5_0 += each * w0;
+    }
+    rnn_classifier_write_4(out, s0_0);
+    rnn_classifier_write_4(out + ldo, s1_0);
+    rnn_classifier_write_4(out + 2 * ldo, s2_0);
+    rnn_classifier_write_4(out + 3 * ldo, s3_0);
+    rnn_classifier_write_4(out + 4 * ldo, s4_0);
+    rnn_classifier_write_4(out + 5 * ldo, s5_0);
+}
+
+#endif
+/* 4 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_4_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_4 s0_0 = { 0.0 };
+    rnn_classifier_vector_4 s1_0 = { 0.0 };
+    rnn_classifier_vector_4 s2_0 = { 0.0 };
+    rnn_classifier_vector_4 s3_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_4(out);
+        s1_0 = rnn_classifier_read_4(out + ldo);
+        s2_0 = rnn_classifier_read_4(out + 2 * ldo);
+        s3_0 = rnn_classifier_read_4(out + 3 * ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_4 w0 = rnn_classifier_read_4(w);
+        rnn_classifier_vector_4 each;
+        each = a[0] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_4){ 0.0 };
+        s1_0 += each * w0;
+        each = a[2 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s2_0 += each * w0;
+        each = a[3 * ra] - (rnn_classifier_vector_4){ 0.0 };
+        s3_0 += each * w0;
+    }
+    rnn_classifier_write_4(out, s0_0);
+    rnn_classifier_write_4(out + ldo, s1_0);
+    rnn_classifier_write_4(out + 2 * ldo, s2_0);
+    rnn_classifier_write_4(out + 3 * ldo, s3_0);
+}
+
+/* 2 rows by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_2_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_4 s0_0 = { 0.0 };
+    rnn_classifier_vector_4 s1_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_4(out);
+        s1_0 = rnn_classifier_read_4(out + ldo);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_4 w0 = rnn_classifier_read_4(w);
+        rnn_classifier_vector_4 each;
+        each = a[0] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * w0;
+        each = a[ra] - (rnn_classifier_vector_4){ 0.0 };
+        s1_0 += each * w0;
+    }
+    rnn_classifier_write_4(out, s0_0);
+    rnn_classifier_write_4(out + ldo, s1_0);
+}
+
+/* 1 row by 1 vector of a product, in registers; those of w are `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_tile_4_1_1(size_t inner,
+    const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
+{
+    rnn_classifier_vector_4 s0_0 = { 0.0 };
+    (void)apart;
+    if (more) {
+        s0_0 = rnn_classifier_read_4(out);
+    }
+    for (size_t k = 0; k < inner; ++k, w += ldw, a += sa) {
+        const rnn_classifier_vector_4 w0 = rnn_classifier_read_4(w);
+        rnn_classifier_vector_4 each;
+        each = a[0] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * w0;
+    }
+    rnn_classifier_write_4(out, s0_0);
 }
 
 /* 1 vectors of every row. */
@@ -403,173 +1178,433 @@ static void rnn_classifier_panel_4_1(size_t rows, size_t inner, const double *a,
     const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     size_t r = 0;
-    for (; r + rnn_classifier_tall <= rows; r += rnn_classifier_tall) {
-        rnn_classifier_tile_4(rnn_classifier_tall, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+#ifdef RNN_CLASSIFIER_MANY
+    for (; r + 8 <= rows; r += 8) {
+        rnn_classifier_tile_4_8_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
+#endif
+#ifndef RNN_CLASSIFIER_MANY
+    for (; r + 6 <= rows; r += 6) {
+        rnn_classifier_tile_4_6_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+    }
+#endif
     for (; r + 4 <= rows; r += 4) {
-        rnn_classifier_tile_4(4, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_4_4_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 2 <= rows; r += 2) {
-        rnn_classifier_tile_4(2, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_4_2_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
     for (; r + 1 <= rows; r += 1) {
-        rnn_classifier_tile_4(1, 1, inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
+        rnn_classifier_tile_4_1_1(inner, a + r * ra, ra, sa, w, ldw, apart, out + r * ldo, ldo, more);
     }
 }
 
-/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels if ldw is 0. */
+/* out[r, c] = sum over k of a[r ra + k sa] w[k, c], added to out[r, c] if there is `more`; w in panels. */
 static void rnn_classifier_tiles(size_t rows, size_t cols, size_t inner, const double *a, size_t ra, size_t sa,
-    const double *w, size_t ldw, double *out, size_t ldo, int more)
+    const double *w, double *out, size_t ldo, int more)
 {
-    const size_t step = ldw > 0 ? 1 : inner;
-    const size_t ld = ldw > 0 ? ldw : rnn_classifier_lanes;
-    const size_t apart = rnn_classifier_lanes * step;
+    const size_t apart = rnn_classifier_lanes * inner;
     size_t c = 0;
+#ifdef RNN_CLASSIFIER_MANY
     while (c + 3 * rnn_classifier_lanes <= cols && (cols - c) / rnn_classifier_lanes != 4) { /* four are two and two */
-        rnn_classifier_panel_3(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        rnn_classifier_panel_3(rows, inner, a, ra, sa, w + c * inner, rnn_classifier_lanes, apart, out + c, ldo, more);
         c += 3 * rnn_classifier_lanes;
     }
+#endif
     for (; c + 2 * rnn_classifier_lanes <= cols; c += 2 * rnn_classifier_lanes) {
-        rnn_classifier_panel_2(rows, inner, a, ra, sa, w + c * step, ld, apart, out + c, ldo, more);
+        rnn_classifier_panel_2(rows, inner, a, ra, sa, w + c * inner, rnn_classifier_lanes, apart, out + c, ldo, more);
     }
     if (c + rnn_classifier_lanes <= cols) {
-        rnn_classifier_panel_1(rows, inner, a, ra, sa, w + c * step, ld, 0, out + c, ldo, more);
+        rnn_classifier_panel_1(rows, inner, a, ra, sa, w + c * inner, rnn_classifier_lanes, 0, out + c, ldo, more);
         c += rnn_classifier_lanes;
     }
     if (c + rnn_classifier_lanes_2 <= cols) {
-        rnn_classifier_panel_2_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : rnn_classifier_lanes_2, 0, out + c, ldo, more);
+        rnn_classifier_panel_2_1(rows, inner, a, ra, sa, w + c * inner, rnn_classifier_lanes_2, 0, out + c, ldo, more);
         c += rnn_classifier_lanes_2;
     }
     if (c + rnn_classifier_lanes_4 <= cols) {
-        rnn_classifier_panel_4_1(rows, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : rnn_classifier_lanes_4, 0, out + c, ldo, more);
+        rnn_classifier_panel_4_1(rows, inner, a, ra, sa, w + c * inner, rnn_classifier_lanes_4, 0, out + c, ldo, more);
         c += rnn_classifier_lanes_4;
     }
-    rnn_classifier_column(rows, cols - c, inner, a, ra, sa, w + c * step, ldw > 0 ? ldw : cols - c, out + c, ldo, more);
+    rnn_classifier_column(rows, cols - c, inner, a, ra, sa, w + c * inner, cols - c, out + c, ldo, more);
 }
 #endif
 
 #ifdef RNN_CLASSIFIER_VECTORS
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void rnn_classifier_strip(const int wide, const int chains, size_t inner,
+/* 8 vectors of one row, those of w `apart`. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_8(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    rnn_classifier_vector sum[8][8];
-    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (rnn_classifier_vector){ 0.0 };
-        }
-    }
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 }, s0_7 = { 0.0 };
+    rnn_classifier_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
-            const rnn_classifier_vector each = a[k + (size_t)c] - (rnn_classifier_vector){ 0.0 };
-            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-                rnn_classifier_vector row;
-                memcpy(&row, w + (k + (size_t)c) * rnn_classifier_lanes + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 1 <= inner; k += 1) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+        s0_5 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 5 * apart);
+        s0_6 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 6 * apart);
+        s0_7 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 7 * apart);
     }
-    for (; k < inner; ++k) {
-        const rnn_classifier_vector each = a[k] - (rnn_classifier_vector){ 0.0 };
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            rnn_classifier_vector row;
-            memcpy(&row, w + k * rnn_classifier_lanes + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
-    }
-    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-        RNN_CLASSIFIER_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            RNN_CLASSIFIER_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * rnn_classifier_lanes, &sum[n][0], sizeof(sum[n][0]));
-    }
+    rnn_classifier_write(out, s0_0);
+    rnn_classifier_write(out + rnn_classifier_lanes, s0_1);
+    rnn_classifier_write(out + 2 * rnn_classifier_lanes, s0_2);
+    rnn_classifier_write(out + 3 * rnn_classifier_lanes, s0_3);
+    rnn_classifier_write(out + 4 * rnn_classifier_lanes, s0_4);
+    rnn_classifier_write(out + 5 * rnn_classifier_lanes, s0_5);
+    rnn_classifier_write(out + 6 * rnn_classifier_lanes, s0_6);
+    rnn_classifier_write(out + 7 * rnn_classifier_lanes, s0_7);
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void rnn_classifier_strip_2(const int wide, const int chains, size_t inner,
+/* 7 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_7(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    rnn_classifier_vector_2 sum[8][8];
-    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (rnn_classifier_vector_2){ 0.0 };
-        }
-    }
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 }, s0_6 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 }, s1_6 = { 0.0 };
+    rnn_classifier_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
-            const rnn_classifier_vector_2 each = a[k + (size_t)c] - (rnn_classifier_vector_2){ 0.0 };
-            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-                rnn_classifier_vector_2 row;
-                memcpy(&row, w + (k + (size_t)c) * rnn_classifier_lanes_2 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+        s0_5 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 5 * apart);
+        s0_6 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 6 * apart);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        s1_1 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + apart);
+        s1_2 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 2 * apart);
+        s1_3 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 3 * apart);
+        s1_4 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 4 * apart);
+        s1_5 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 5 * apart);
+        s1_6 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 6 * apart);
     }
     for (; k < inner; ++k) {
-        const rnn_classifier_vector_2 each = a[k] - (rnn_classifier_vector_2){ 0.0 };
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            rnn_classifier_vector_2 row;
-            memcpy(&row, w + k * rnn_classifier_lanes_2 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+        s0_5 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 5 * apart);
+        s0_6 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 6 * apart);
     }
-    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-        RNN_CLASSIFIER_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            RNN_CLASSIFIER_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * rnn_classifier_lanes_2, &sum[n][0], sizeof(sum[n][0]));
-    }
+    rnn_classifier_write(out, (s0_0 + s1_0));
+    rnn_classifier_write(out + rnn_classifier_lanes, (s0_1 + s1_1));
+    rnn_classifier_write(out + 2 * rnn_classifier_lanes, (s0_2 + s1_2));
+    rnn_classifier_write(out + 3 * rnn_classifier_lanes, (s0_3 + s1_3));
+    rnn_classifier_write(out + 4 * rnn_classifier_lanes, (s0_4 + s1_4));
+    rnn_classifier_write(out + 5 * rnn_classifier_lanes, (s0_5 + s1_5));
+    rnn_classifier_write(out + 6 * rnn_classifier_lanes, (s0_6 + s1_6));
 }
 
-/* `wide` vectors of one row, those of w `apart`, in `chains` sums that do not wait for each other. */
-static inline __attribute__((always_inline)) void rnn_classifier_strip_4(const int wide, const int chains, size_t inner,
+/* 6 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_6(size_t inner,
     const double *a, const double *w, size_t apart, double *out)
 {
-    rnn_classifier_vector_4 sum[8][8];
-    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
-            sum[n][c] = (rnn_classifier_vector_4){ 0.0 };
-        }
-    }
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 }, s0_5 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 }, s1_5 = { 0.0 };
+    rnn_classifier_vector each;
     size_t k = 0;
-    for (; k + (size_t)chains <= inner; k += (size_t)chains) {
-        RNN_CLASSIFIER_UNROLLED for (int c = 0; c < chains; ++c) {
-            const rnn_classifier_vector_4 each = a[k + (size_t)c] - (rnn_classifier_vector_4){ 0.0 };
-            RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-                rnn_classifier_vector_4 row;
-                memcpy(&row, w + (k + (size_t)c) * rnn_classifier_lanes_4 + (size_t)n * apart, sizeof(row));
-                sum[n][c] += each * row;
-            }
-        }
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+        s0_5 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 5 * apart);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        s1_1 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + apart);
+        s1_2 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 2 * apart);
+        s1_3 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 3 * apart);
+        s1_4 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 4 * apart);
+        s1_5 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 5 * apart);
     }
     for (; k < inner; ++k) {
-        const rnn_classifier_vector_4 each = a[k] - (rnn_classifier_vector_4){ 0.0 };
-        RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-            rnn_classifier_vector_4 row;
-            memcpy(&row, w + k * rnn_classifier_lanes_4 + (size_t)n * apart, sizeof(row));
-            sum[n][0] += each * row;
-        }
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+        s0_5 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 5 * apart);
     }
-    RNN_CLASSIFIER_UNROLLED for (int n = 0; n < wide; ++n) {
-        RNN_CLASSIFIER_UNROLLED for (int half = 4; half > 0; half /= 2) {
-            RNN_CLASSIFIER_UNROLLED for (int c = 0; c < half; ++c) {
-                if (c + half < chains) {
-                    sum[n][c] += sum[n][c + half];
-                }
-            }
-        }
-        memcpy(out + (size_t)n * rnn_classifier_lanes_4, &sum[n][0], sizeof(sum[n][0]));
+    rnn_classifier_write(out, (s0_0 + s1_0));
+    rnn_classifier_write(out + rnn_classifier_lanes, (s0_1 + s1_1));
+    rnn_classifier_write(out + 2 * rnn_classifier_lanes, (s0_2 + s1_2));
+    rnn_classifier_write(out + 3 * rnn_classifier_lanes, (s0_3 + s1_3));
+    rnn_classifier_write(out + 4 * rnn_classifier_lanes, (s0_4 + s1_4));
+    rnn_classifier_write(out + 5 * rnn_classifier_lanes, (s0_5 + s1_5));
+}
+
+/* 5 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_5(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 }, s0_4 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 }, s1_4 = { 0.0 };
+    rnn_classifier_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        s1_1 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + apart);
+        s1_2 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 2 * apart);
+        s1_3 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 3 * apart);
+        s1_4 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 4 * apart);
     }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        s0_4 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 4 * apart);
+    }
+    rnn_classifier_write(out, (s0_0 + s1_0));
+    rnn_classifier_write(out + rnn_classifier_lanes, (s0_1 + s1_1));
+    rnn_classifier_write(out + 2 * rnn_classifier_lanes, (s0_2 + s1_2));
+    rnn_classifier_write(out + 3 * rnn_classifier_lanes, (s0_3 + s1_3));
+    rnn_classifier_write(out + 4 * rnn_classifier_lanes, (s0_4 + s1_4));
+}
+
+/* 4 vectors of one row, those of w `apart`, in 2 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_4(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 }, s0_3 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 }, s1_3 = { 0.0 };
+    rnn_classifier_vector each;
+    size_t k = 0;
+    for (; k + 2 <= inner; k += 2) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        s1_1 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + apart);
+        s1_2 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 2 * apart);
+        s1_3 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 3 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        s0_3 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 3 * apart);
+    }
+    rnn_classifier_write(out, (s0_0 + s1_0));
+    rnn_classifier_write(out + rnn_classifier_lanes, (s0_1 + s1_1));
+    rnn_classifier_write(out + 2 * rnn_classifier_lanes, (s0_2 + s1_2));
+    rnn_classifier_write(out + 3 * rnn_classifier_lanes, (s0_3 + s1_3));
+}
+
+/* 3 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_3(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 }, s1_2 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 }, s2_2 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 }, s3_2 = { 0.0 };
+    rnn_classifier_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        s1_1 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + apart);
+        s1_2 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + 2 * apart);
+        each = a[k + 2] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * rnn_classifier_read(w + (k + 2) * rnn_classifier_lanes);
+        s2_1 += each * rnn_classifier_read(w + (k + 2) * rnn_classifier_lanes + apart);
+        s2_2 += each * rnn_classifier_read(w + (k + 2) * rnn_classifier_lanes + 2 * apart);
+        each = a[k + 3] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * rnn_classifier_read(w + (k + 3) * rnn_classifier_lanes);
+        s3_1 += each * rnn_classifier_read(w + (k + 3) * rnn_classifier_lanes + apart);
+        s3_2 += each * rnn_classifier_read(w + (k + 3) * rnn_classifier_lanes + 2 * apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        s0_2 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + 2 * apart);
+    }
+    rnn_classifier_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    rnn_classifier_write(out + rnn_classifier_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+    rnn_classifier_write(out + 2 * rnn_classifier_lanes, ((s0_2 + s1_2) + (s2_2 + s3_2)));
+}
+
+/* 2 vectors of one row, those of w `apart`, in 4 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_2(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 }, s1_1 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 }, s2_1 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 }, s3_1 = { 0.0 };
+    rnn_classifier_vector each;
+    size_t k = 0;
+    for (; k + 4 <= inner; k += 4) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        s1_1 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes + apart);
+        each = a[k + 2] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * rnn_classifier_read(w + (k + 2) * rnn_classifier_lanes);
+        s2_1 += each * rnn_classifier_read(w + (k + 2) * rnn_classifier_lanes + apart);
+        each = a[k + 3] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * rnn_classifier_read(w + (k + 3) * rnn_classifier_lanes);
+        s3_1 += each * rnn_classifier_read(w + (k + 3) * rnn_classifier_lanes + apart);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        s0_1 += each * rnn_classifier_read(w + k * rnn_classifier_lanes + apart);
+    }
+    rnn_classifier_write(out, ((s0_0 + s1_0) + (s2_0 + s3_0)));
+    rnn_classifier_write(out + rnn_classifier_lanes, ((s0_1 + s1_1) + (s2_1 + s3_1)));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector s0_0 = { 0.0 };
+    rnn_classifier_vector s1_0 = { 0.0 };
+    rnn_classifier_vector s2_0 = { 0.0 };
+    rnn_classifier_vector s3_0 = { 0.0 };
+    rnn_classifier_vector s4_0 = { 0.0 };
+    rnn_classifier_vector s5_0 = { 0.0 };
+    rnn_classifier_vector s6_0 = { 0.0 };
+    rnn_classifier_vector s7_0 = { 0.0 };
+    rnn_classifier_vector each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+        each = a[k + 1] - (rnn_classifier_vector){ 0.0 };
+        s1_0 += each * rnn_classifier_read(w + (k + 1) * rnn_classifier_lanes);
+        each = a[k + 2] - (rnn_classifier_vector){ 0.0 };
+        s2_0 += each * rnn_classifier_read(w + (k + 2) * rnn_classifier_lanes);
+        each = a[k + 3] - (rnn_classifier_vector){ 0.0 };
+        s3_0 += each * rnn_classifier_read(w + (k + 3) * rnn_classifier_lanes);
+        each = a[k + 4] - (rnn_classifier_vector){ 0.0 };
+        s4_0 += each * rnn_classifier_read(w + (k + 4) * rnn_classifier_lanes);
+        each = a[k + 5] - (rnn_classifier_vector){ 0.0 };
+        s5_0 += each * rnn_classifier_read(w + (k + 5) * rnn_classifier_lanes);
+        each = a[k + 6] - (rnn_classifier_vector){ 0.0 };
+        s6_0 += each * rnn_classifier_read(w + (k + 6) * rnn_classifier_lanes);
+        each = a[k + 7] - (rnn_classifier_vector){ 0.0 };
+        s7_0 += each * rnn_classifier_read(w + (k + 7) * rnn_classifier_lanes);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector){ 0.0 };
+        s0_0 += each * rnn_classifier_read(w + k * rnn_classifier_lanes);
+    }
+    rnn_classifier_write(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_2_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector_2 s0_0 = { 0.0 };
+    rnn_classifier_vector_2 s1_0 = { 0.0 };
+    rnn_classifier_vector_2 s2_0 = { 0.0 };
+    rnn_classifier_vector_2 s3_0 = { 0.0 };
+    rnn_classifier_vector_2 s4_0 = { 0.0 };
+    rnn_classifier_vector_2 s5_0 = { 0.0 };
+    rnn_classifier_vector_2 s6_0 = { 0.0 };
+    rnn_classifier_vector_2 s7_0 = { 0.0 };
+    rnn_classifier_vector_2 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * rnn_classifier_read_2(w + k * rnn_classifier_lanes_2);
+        each = a[k + 1] - (rnn_classifier_vector_2){ 0.0 };
+        s1_0 += each * rnn_classifier_read_2(w + (k + 1) * rnn_classifier_lanes_2);
+        each = a[k + 2] - (rnn_classifier_vector_2){ 0.0 };
+        s2_0 += each * rnn_classifier_read_2(w + (k + 2) * rnn_classifier_lanes_2);
+        each = a[k + 3] - (rnn_classifier_vector_2){ 0.0 };
+        s3_0 += each * rnn_classifier_read_2(w + (k + 3) * rnn_classifier_lanes_2);
+        each = a[k + 4] - (rnn_classifier_vector_2){ 0.0 };
+        s4_0 += each * rnn_classifier_read_2(w + (k + 4) * rnn_classifier_lanes_2);
+        each = a[k + 5] - (rnn_classifier_vector_2){ 0.0 };
+        s5_0 += each * rnn_classifier_read_2(w + (k + 5) * rnn_classifier_lanes_2);
+        each = a[k + 6] - (rnn_classifier_vector_2){ 0.0 };
+        s6_0 += each * rnn_classifier_read_2(w + (k + 6) * rnn_classifier_lanes_2);
+        each = a[k + 7] - (rnn_classifier_vector_2){ 0.0 };
+        s7_0 += each * rnn_classifier_read_2(w + (k + 7) * rnn_classifier_lanes_2);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector_2){ 0.0 };
+        s0_0 += each * rnn_classifier_read_2(w + k * rnn_classifier_lanes_2);
+    }
+    rnn_classifier_write_2(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
+}
+
+/* 1 vector of one row, those of w `apart`, in 8 sums that do not wait for each other. */
+static inline __attribute__((always_inline)) void rnn_classifier_strip_4_1(size_t inner,
+    const double *a, const double *w, size_t apart, double *out)
+{
+    rnn_classifier_vector_4 s0_0 = { 0.0 };
+    rnn_classifier_vector_4 s1_0 = { 0.0 };
+    rnn_classifier_vector_4 s2_0 = { 0.0 };
+    rnn_classifier_vector_4 s3_0 = { 0.0 };
+    rnn_classifier_vector_4 s4_0 = { 0.0 };
+    rnn_classifier_vector_4 s5_0 = { 0.0 };
+    rnn_classifier_vector_4 s6_0 = { 0.0 };
+    rnn_classifier_vector_4 s7_0 = { 0.0 };
+    rnn_classifier_vector_4 each;
+    size_t k = 0;
+    (void)apart;
+    for (; k + 8 <= inner; k += 8) {
+        each = a[k] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * rnn_classifier_read_4(w + k * rnn_classifier_lanes_4);
+        each = a[k + 1] - (rnn_classifier_vector_4){ 0.0 };
+        s1_0 += each * rnn_classifier_read_4(w + (k + 1) * rnn_classifier_lanes_4);
+        each = a[k + 2] - (rnn_classifier_vector_4){ 0.0 };
+        s2_0 += each * rnn_classifier_read_4(w + (k + 2) * rnn_classifier_lanes_4);
+        each = a[k + 3] - (rnn_classifier_vector_4){ 0.0 };
+        s3_0 += each * rnn_classifier_read_4(w + (k + 3) * rnn_classifier_lanes_4);
+        each = a[k + 4] - (rnn_classifier_vector_4){ 0.0 };
+        s4_0 += each * rnn_classifier_read_4(w + (k + 4) * rnn_classifier_lanes_4);
+        each = a[k + 5] - (rnn_classifier_vector_4){ 0.0 };
+        s5_0 += each * rnn_classifier_read_4(w + (k + 5) * rnn_classifier_lanes_4);
+        each = a[k + 6] - (rnn_classifier_vector_4){ 0.0 };
+        s6_0 += each * rnn_classifier_read_4(w + (k + 6) * rnn_classifier_lanes_4);
+        each = a[k + 7] - (rnn_classifier_vector_4){ 0.0 };
+        s7_0 += each * rnn_classifier_read_4(w + (k + 7) * rnn_classifier_lanes_4);
+    }
+    for (; k < inner; ++k) {
+        each = a[k] - (rnn_classifier_vector_4){ 0.0 };
+        s0_0 += each * rnn_classifier_read_4(w + k * rnn_classifier_lanes_4);
+    }
+    rnn_classifier_write_4(out, (((s0_0 + s1_0) + (s2_0 + s3_0)) + ((s4_0 + s5_0) + (s6_0 + s7_0))));
 }
 
 /* out[c] = sum over k of a[k] w[k, c], w in panels. */
@@ -579,40 +1614,40 @@ static inline __attribute__((always_inline)) void rnn_classifier_line(size_t col
     const size_t apart = rnn_classifier_lanes * inner;
     size_t c = 0;
     for (; c + 8 * rnn_classifier_lanes <= cols; c += 8 * rnn_classifier_lanes) {
-        rnn_classifier_strip(8, 1, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_8(inner, a, w + c * inner, apart, out + c);
     }
     switch ((cols - c) / rnn_classifier_lanes) {
     case 7:
-        rnn_classifier_strip(7, 2, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_7(inner, a, w + c * inner, apart, out + c);
         break;
     case 6:
-        rnn_classifier_strip(6, 2, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_6(inner, a, w + c * inner, apart, out + c);
         break;
     case 5:
-        rnn_classifier_strip(5, 2, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_5(inner, a, w + c * inner, apart, out + c);
         break;
     case 4:
-        rnn_classifier_strip(4, 2, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_4(inner, a, w + c * inner, apart, out + c);
         break;
     case 3:
-        rnn_classifier_strip(3, 4, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_3(inner, a, w + c * inner, apart, out + c);
         break;
     case 2:
-        rnn_classifier_strip(2, 4, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_2(inner, a, w + c * inner, apart, out + c);
         break;
     case 1:
-        rnn_classifier_strip(1, 8, inner, a, w + c * inner, apart, out + c);
+        rnn_classifier_strip_1(inner, a, w + c * inner, apart, out + c);
         break;
     default:
         break;
     }
     c = cols / rnn_classifier_lanes * rnn_classifier_lanes;
     if (c + rnn_classifier_lanes_2 <= cols) {
-        rnn_classifier_strip_2(1, 8, inner, a, w + c * inner, 0, out + c);
+        rnn_classifier_strip_2_1(inner, a, w + c * inner, 0, out + c);
         c += rnn_classifier_lanes_2;
     }
     if (c + rnn_classifier_lanes_4 <= cols) {
-        rnn_classifier_strip_4(1, 8, inner, a, w + c * inner, 0, out + c);
+        rnn_classifier_strip_4_1(inner, a, w + c * inner, 0, out + c);
         c += rnn_classifier_lanes_4;
     }
     rnn_classifier_column(1, cols - c, inner, a, 0, 1, w + c * inner, cols - c, out + c, 0, 0);
@@ -630,7 +1665,7 @@ static RNN_CLASSIFIER_INLINE void rnn_classifier_product(size_t rows, size_t col
 {
 #ifdef RNN_CLASSIFIER_VECTORS
     if (rows > 1) {
-        rnn_classifier_tiles(rows, cols, inner, a, lda, 1, w, 0, out, ldo, 0);
+        rnn_classifier_tiles(rows, cols, inner, a, lda, 1, w, out, ldo, 0);
     } else if (rows == 1 && __builtin_constant_p(cols * inner) && cols * inner <= 4096) {
         rnn_classifier_line(cols, inner, a, w, out); /* in place: the call would take as long as the work */
     } else if (rows == 1) {
@@ -775,17 +1810,54 @@ static void rnn_classifier_pack_turned(size_t rows, size_t cols, const double *a
     }
 }
 
+#ifdef RNN_CLASSIFIER_VECTORS
+/* Some columns of w side by side: rows that are far apart would drive each other out of the cache. */
+static const double *rnn_classifier_near(size_t inner, size_t width, const double *w, size_t ldw, double *room)
+{
+    for (size_t k = 0; k < inner; ++k) {
+        memcpy(room + k * width, w + k * ldw, width * sizeof(double));
+    }
+    return room;
+}
+#endif
+
 /* out[r, c] = sum over k of a[k, r] w[k, c], added to out[r, c] if there is `more`; lda, ldw and ldo are the distances
    between rows. */
 static void rnn_classifier_sums(size_t rows, size_t cols, size_t inner, const double *a, size_t lda,
     const double *w, size_t ldw, double *out, size_t ldo, int more)
 {
 #ifdef RNN_CLASSIFIER_VECTORS
-    const size_t block = 256; /* so that what is read again lies in the cache */
+    enum { block = 256 }; /* so that what is read again lies in the cache */
+    double room[block * 3 * rnn_classifier_lanes];
     size_t k = 0;
     do {
         const size_t some = inner - k < block ? inner - k : block;
-        rnn_classifier_tiles(rows, cols, some, a + k * lda, 1, lda, w + k * ldw, ldw, out, ldo, more || k > 0);
+        const double *const from = a + k * lda;
+        const double *const right = w + k * ldw;
+        const int add = more || k > 0;
+        size_t c = 0;
+#ifdef RNN_CLASSIFIER_MANY
+        while (c + 3 * rnn_classifier_lanes <= cols && (cols - c) / rnn_classifier_lanes != 4) {
+            rnn_classifier_panel_3(rows, some, from, 1, lda, rnn_classifier_near(some, 3 * rnn_classifier_lanes, right + c, ldw, room), 3 * rnn_classifier_lanes, rnn_classifier_lanes, out + c, ldo, add);
+            c += 3 * rnn_classifier_lanes;
+        }
+#endif
+        for (; c + 2 * rnn_classifier_lanes <= cols; c += 2 * rnn_classifier_lanes) {
+            rnn_classifier_panel_2(rows, some, from, 1, lda, rnn_classifier_near(some, 2 * rnn_classifier_lanes, right + c, ldw, room), 2 * rnn_classifier_lanes, rnn_classifier_lanes, out + c, ldo, add);
+        }
+        if (c + rnn_classifier_lanes <= cols) {
+            rnn_classifier_panel_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += rnn_classifier_lanes;
+        }
+        if (c + rnn_classifier_lanes_2 <= cols) {
+            rnn_classifier_panel_2_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += rnn_classifier_lanes_2;
+        }
+        if (c + rnn_classifier_lanes_4 <= cols) {
+            rnn_classifier_panel_4_1(rows, some, from, 1, lda, right + c, ldw, 0, out + c, ldo, add);
+            c += rnn_classifier_lanes_4;
+        }
+        rnn_classifier_column(rows, cols - c, some, from, 1, lda, right + c, ldw, out + c, ldo, add);
         k += some;
     } while (k < inner);
 #else
@@ -958,10 +2030,10 @@ static int rnn_classifier_check(const rnn_classifier_sizes *sizes, const rnn_cla
     return rnn_classifier_ok;
 }
 
-int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,
+static int rnn_classifier_forward_or_again(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,
     const rnn_classifier_inputs *inputs, const rnn_classifier_initial *initial, double *loss,
     rnn_classifier_outputs *outputs, rnn_classifier_final *final, void *workspace,
-    size_t workspace_bytes)
+    size_t workspace_bytes, int again)
 {
     const int status = rnn_classifier_check(sizes, params, inputs, initial, workspace, workspace_bytes);
     if (status != rnn_classifier_ok) {
@@ -1008,6 +2080,14 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     double *const at_e = next; /* (B, 1) */
     next += B;
 
+    if (!again) {
+        /* U_panels_t = U.T, packed */
+        rnn_classifier_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
+        /* W_panels_t = W.T, packed */
+        rnn_classifier_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
+        /* V_panels_t = V.T, packed */
+        rnn_classifier_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
+    }
     for (size_t b_ = 0; b_ < B; ++b_) {
         RNN_CLASSIFIER_APART
         for (size_t i = 0; i < H; ++i) {
@@ -1018,12 +2098,6 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     for (size_t b_ = 0; b_ < B; ++b_) {
         e[b_] = 0.0;
     }
-    /* U_panels_t = U.T, packed */
-    rnn_classifier_pack_turned(H, I, U, I, H, 0, 0, U_panels_t);
-    /* W_panels_t = W.T, packed */
-    rnn_classifier_pack_turned(H, H, W, H, H, 0, 0, W_panels_t);
-    /* V_panels_t = V.T, packed */
-    rnn_classifier_pack_turned(O, H, V, H, O, 0, 0, V_panels_t);
     for (size_t first = 0; B > 0 && first < T; first += rnn_classifier_steps(B)) {
         const size_t some = T - first < rnn_classifier_steps(B) ? T - first : rnn_classifier_steps(B);
         /* U_x[t] = U @ x[t] */
@@ -1081,6 +2155,22 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
         *loss = L[0];
     }
     return rnn_classifier_ok;
+}
+
+int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,
+    const rnn_classifier_inputs *inputs, const rnn_classifier_initial *initial, double *loss,
+    rnn_classifier_outputs *outputs, rnn_classifier_final *final, void *workspace,
+    size_t workspace_bytes)
+{
+    return rnn_classifier_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 0);
+}
+
+int rnn_classifier_forward_again(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,
+    const rnn_classifier_inputs *inputs, const rnn_classifier_initial *initial, double *loss,
+    rnn_classifier_outputs *outputs, rnn_classifier_final *final, void *workspace,
+    size_t workspace_bytes)
+{
+    return rnn_classifier_forward_or_again(sizes, params, inputs, initial, loss, outputs, final, workspace, workspace_bytes, 1);
 }
 
 int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,

@@ -108,6 +108,13 @@ int rnn_classifier_forward(const rnn_classifier_sizes *sizes, const rnn_classifi
     rnn_classifier_outputs *outputs, rnn_classifier_final *final, void *workspace,
     size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int rnn_classifier_forward_again(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,
+    const rnn_classifier_inputs *inputs, const rnn_classifier_initial *initial, double *loss,
+    rnn_classifier_outputs *outputs, rnn_classifier_final *final, void *workspace,
+    size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int rnn_classifier_value_and_grad(const rnn_classifier_sizes *sizes, const rnn_classifier_params *params,
     const rnn_classifier_inputs *inputs, const rnn_classifier_initial *initial, double *loss,

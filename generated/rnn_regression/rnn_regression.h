@@ -107,6 +107,13 @@ int rnn_regression_forward(const rnn_regression_sizes *sizes, const rnn_regressi
     rnn_regression_outputs *outputs, rnn_regression_final *final, void *workspace,
     size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int rnn_regression_forward_again(const rnn_regression_sizes *sizes, const rnn_regression_params *params,
+    const rnn_regression_inputs *inputs, const rnn_regression_initial *initial, double *loss,
+    rnn_regression_outputs *outputs, rnn_regression_final *final, void *workspace,
+    size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int rnn_regression_value_and_grad(const rnn_regression_sizes *sizes, const rnn_regression_params *params,
     const rnn_regression_inputs *inputs, const rnn_regression_initial *initial, double *loss,

@@ -161,6 +161,12 @@ int stacked_forward(const stacked_sizes *sizes, const stacked_params *params, co
     const stacked_initial *initial, double *loss, stacked_outputs *outputs,
     stacked_final *final, void *workspace, size_t workspace_bytes);
 
+/* The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time. */
+int stacked_forward_again(const stacked_sizes *sizes, const stacked_params *params, const stacked_inputs *inputs,
+    const stacked_initial *initial, double *loss, stacked_outputs *outputs,
+    stacked_final *final, void *workspace, size_t workspace_bytes);
+
 /* Loss, outputs, final states, and the gradients of the loss by backpropagation through time. */
 int stacked_value_and_grad(const stacked_sizes *sizes, const stacked_params *params, const stacked_inputs *inputs,
     const stacked_initial *initial, double *loss, stacked_outputs *outputs,

@@ -97,8 +97,8 @@ class _Spoiled:
     def __init__(self, kernel: Kernel):
         self.inner = kernel.backend
 
-    def bind(self, function: str, *arguments):  # type: ignore[no-untyped-def]
-        return self.inner.bind(function, *arguments)
+    def bind(self, function: str, *arguments, again: bool = False):  # type: ignore[no-untyped-def]
+        return self.inner.bind(function, *arguments, again=again)
 
     def call(self, function: str, *arguments):  # type: ignore[no-untyped-def]
         result = dict(self.inner.call(function, *arguments))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 
 from sympy import Expr
 
 from derive.kernels.lowering.schedule import Schedule
-from derive.kernels.lowering.statements import inner
+from derive.kernels.lowering.statements import Pack, Stack, inner
 from derive.kernels.lowering.trees import Buffer
 from derive.kernels.targets.c import workspace
 from derive.kernels.targets.c.elements import Layout, times
@@ -118,8 +119,9 @@ class Copy:
 class Function:
     """What the templates print of one function."""
 
-    def __init__(self, plan: Schedule, taken: Iterable[Argument], sizes: Iterable[Size]):
-        self.plan, self.taken, self.sizes = plan, tuple(taken), tuple(sizes)
+    def __init__(self, plan: Schedule, taken: Iterable[Argument], sizes: Iterable[Size], again: bool = False):
+        """`again`: is there a second call that finds the packed weights in its workspace?"""
+        self.plan, self.taken, self.sizes, self.again = plan, tuple(taken), tuple(sizes), again
         self.name = plan.entry.name
         if plan.entry.loss_cotangent:  # an argument even where no gradient depends on it
             plan.names.add(plan.entry.loss_cotangent)
@@ -127,8 +129,11 @@ class Function:
         self.cotangents, self.results = cotangents(plan), results(plan)
         preparer = Preparer(self.layout, plan.names)
         boundary = [s for b in plan.buffers for s in preparer.boundary(b)]
-        self.statements = (*boundary, *(x for s in plan.statements for x in preparer.statements(s)))
         self.direct = self._direct()
+        self.prepared = self._prepared() if again else {}
+        first = [x for s in plan.statements if id(s) in self.prepared for x in preparer.statements(s)]
+        others = [x for s in plan.statements if id(s) not in self.prepared for x in preparer.statements(s)]
+        self.statements = (*((If((), "!again", tuple(first)),) if first else ()), *boundary, *others)
         self.statements = tuple(self._optional(self.statements))
         self.copies = tuple(self._copies())
         self.zeros = [plan.names.size(n) for n in workspace.cotangent_counts(plan)]
@@ -154,7 +159,8 @@ class Function:
 
     def _arrays(self) -> Iterator[Declaration]:
         arguments = {a.code: a for a in (*self.taken, *self.cotangents)}
-        for b in self.plan.buffers:
+        kept = set(self.prepared.values())  # they come first, where T and B do not move them
+        for b in sorted(self.plan.buffers, key=lambda b: not (b.given or b.code in kept)):
             shape = ", ".join(b.shape) or "1"
             if b.view:
                 given = self.layout.root(b).given
@@ -171,6 +177,20 @@ class Function:
         if a.group in ("cotangents", "final_cotangents"):
             return Optional(b.code, GIVES[a.group], member(a.key), offset, shape, "zeros")
         return Given(b.code, GIVES[a.group], member(a.key), offset, shape, b.onehot)
+
+    def _prepared(self) -> dict[int, str]:
+        """The statements that pack parameters and nothing else, each with the array that it writes."""
+        written = Counter(self.layout.root(r.buffer).code for s in self.plan.walk() for r in s.targets())
+        known = {b.code for b in self.plan.buffers if b.given and self.plan.program[b.name].role == "param"}
+        found: dict[int, str] = {}
+        for s in self.plan.statements:
+            if isinstance(s, (Pack, Stack)) and {self.layout.root(r.buffer).code for r in s.leaves()} <= known:
+                b = s.target.buffer
+                shared = b.view or b.steps or b.batch or b.code in self.direct or written[b.code] > 1
+                if not shared:
+                    known.add(b.code)
+                    found[id(s)] = b.code
+        return found
 
     # results
 

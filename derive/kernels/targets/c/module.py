@@ -70,7 +70,8 @@ class Module:
             schedule(e, options.normal, self.reserved, naming=CNames, loops=True)
             for e in self.entries or entry_points(options.normal, options.wrt)
         )
-        return tuple(Function(plan, self.arguments, self.sizes) for plan in plans)
+        whole = not (self.entries or options.segmented or options.threads > 1)
+        return tuple(Function(p, self.arguments, self.sizes, whole and p.entry.name == "forward") for p in plans)
 
     @cached_property
     def structs(self) -> tuple[Struct, ...]:

@@ -51,22 +51,29 @@ class Native:
         return {name: made(a) for name, a in group.items()}
 
     def bind(
-        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
+        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any], again: bool = False
     ) -> tuple[Mapping[str, Any], Callable[[], None]]:
         f = self.functions[function]
         count = self._workspace_count(sizes)
         results = self._results(f, sizes)
         given = dict(zip(GIVES, groups, strict=False))
         arguments, kept = self._arguments(function, sizes, given, results, count)
-        entry = getattr(self.library, f"{self.module.cell}_{function}")
-        entry.restype = ctypes.c_int
+        entries = [self._entry(function)]
+        if again and f.again:
+            entries.append(self._entry(f"{function}_again"))
 
         def run(_kept: object = kept) -> None:
-            status = entry(*arguments)
+            status = entries[0](*arguments)
             if status:
                 raise _error(status, self.module.cell)
+            entries[:] = entries[-1:]  # from the second call on
 
         return results, run
+
+    def _entry(self, function: str) -> Any:
+        entry = getattr(self.library, f"{self.module.cell}_{function}")
+        entry.restype = ctypes.c_int
+        return entry
 
     def _arguments(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,6 +29,8 @@ TITLES = {
     "vjp": "Loss, outputs, final states, and the vector-Jacobian product with the given cotangents.",
     "advance": "Final states.",
 }
+AGAIN = """The same on a workspace whose last call was for one of these two, with the same parameters and sizes but for
+   T and B: the packed weights are there still.  For streams, a step or a few at a time."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,15 @@ class Printer:
             structs=self.module.structs,
             integers=any(f.classes for f in fields),
             complex_unit="I" in [*members, *(f.name for f in fields)],
-            functions=[(f.name, TITLES[f.name], self.parameters(f.name)) for f in self.module.functions],
+            functions=list(self.declared()),
         )
+
+    def declared(self) -> Iterator[tuple[str, str, str]]:
+        """The name, a description and the parameters of every function."""
+        for f in self.module.functions:
+            yield f.name, TITLES[f.name], self.parameters(f.name)
+            if f.again:
+                yield f"{f.name}_again", AGAIN, self.parameters(f.name)
 
     @property
     def formula(self) -> str:
@@ -158,7 +167,8 @@ class Printer:
             zero_count=self.larger(f.zeros),
             parameters=self.parameters(f.name),
             checked=", ".join([*self.given(), "workspace", "workspace_bytes"]),
-            unused=[name for name in taken if name not in needed],
+            taken=taken,
+            unused=[name for name in taken if name not in needed] + ["again"] * (f.again and not f.prepared),
         )
 
     def larger(self, counts: Sequence[str]) -> str:

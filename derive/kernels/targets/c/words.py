@@ -67,7 +67,7 @@ MACROS = frozenset(
 # Parameters and locals of the generated functions.
 LOCALS = frozenset(
     "sizes params inputs initial loss outputs final params_grad inputs_grad initial_grad outputs_cotangent "
-    "final_cotangent workspace workspace_bytes next zeros one status needed "
+    "final_cotangent workspace workspace_bytes next zeros one again status needed "
     "all count".split()
 )
 
@@ -96,6 +96,7 @@ STATUSES = (
 )
 
 API = (
+    "forward_or_again forward_again "
     "forward advance value_and_grad vjp strerror workspace_bytes sizes params inputs initial outputs final params_grad "
     "inputs_grad initial_grad outputs_cotangent final_cotangent status check add times subtract larger aligned missing "
     "in_range put sum length inner segment rows parts first gather scatter"

@@ -98,7 +98,7 @@ class Jax:
         return dict(self.jax.tree.map(np.array, results))
 
     def bind(
-        self, function: str, sizes: Mapping[str, int], *groups: Arrays
+        self, function: str, sizes: Mapping[str, int], *groups: Arrays, again: bool = False
     ) -> tuple[Mapping[str, Any], Callable[[], None]]:
         results = self.call(function, sizes, *groups)
 

@@ -48,7 +48,7 @@ class Module:
         return result
 
     def bind(
-        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
+        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any], again: bool = False
     ) -> tuple[Mapping[str, Any], Callable[[], None]]:
         workspace: dict[str, Array] | None = {} if self.keeps else None
 

@@ -86,7 +86,7 @@ class Torch:
         return self.torch.zeros_like(like) + self._tensor(seed).to(like.dtype).reshape(np.shape(seed))
 
     def bind(
-        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any]
+        self, function: str, sizes: Mapping[str, int], *groups: Mapping[str, Any], again: bool = False
     ) -> tuple[Mapping[str, Any], Callable[[], None]]:
         results = self.call(function, sizes, *groups)
 
