@@ -34,7 +34,7 @@ def timed(kernel: Kernel, name: str) -> bool:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_pieces_make_the_whole(name: str) -> None:
-    """Pieces of three steps, the parameters' weights packed once, as all steps at once; float32 and float64 in turns."""
+    """Pieces of three steps, the parameters' weights packed once, as all steps at once."""
     for target, dtype in zip(PLAIN, ("float64", "float32"), strict=True):
         kernel = model(name).compile(target, dtype=dtype)
         params, inputs, initial = arrays(kernel, steps=6, batch=B)
@@ -106,7 +106,7 @@ def test_a_workspace_serves_other_lengths_and_batches() -> None:
     params, inputs, initial = arrays(kernel, steps=T, batch=3)
     few = {n: np.array(a[:2, :1]) for n, a in inputs.items()}
     start = {n: np.array(a[:1]) for n, a in initial.items()}
-    sizes = {n: v for n, v in kernel._checker.groups(params, few, start, None)[1].items()}
+    sizes = dict(kernel._checker.groups(params, few, start, None)[1])
     wanted = kernel.forward(params, few, start)
 
     workspace = np.full(2**16, np.nan)
