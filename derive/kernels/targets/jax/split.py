@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sympy import MatAdd, MatMul, MatrixExpr, ZeroMatrix
+from sympy import MatAdd, MatrixExpr, ZeroMatrix
 
 from derive.algebra.build import add
 from derive.algebra.nodes import Delta, T, t
-from derive.graph import groups
 from derive.kernels.entry import EntryPoint
+from derive.kernels.lowering.schedule import passes
 from derive.program import Builder, Program, operands, rebuild, references
 
 
@@ -25,7 +25,7 @@ class Halves:
 
 def halves(entry: EntryPoint) -> Halves:
     """The halves of a `vjp`, over the same variables."""
-    program = hoisted(at_steps(entry.program))
+    program = lowered(entry)
     results = [entry.loss] * bool(entry.loss) + [*entry.outputs.values(), *_flat(entry.final.values())]
     gradients = [*entry.grads.values(), *entry.inputs.values(), *_flat(entry.initial.values())]
     first = program.live(results)
@@ -43,21 +43,10 @@ def _flat(groups: Iterable[tuple[str, ...]]) -> list[str]:
     return [n for group in groups for n in group]
 
 
-def hoisted(program: Program) -> Program:
-    """The program with names for the products inside a recurrence that do not hang on it: U @ x[t], for all steps."""
-    out = Builder(replace(program, equations={}))
-    members = {n: set(g.names) for g in groups(program) if g.direction for n in g.names}
-
-    def named(e: MatrixExpr, own: set[str]) -> MatrixExpr:
-        free = all(r.name not in own for r in references(e))
-        if isinstance(e, MatMul) and free and len(out.view().axes(e)) == len("tb"):
-            return out.name(e, "product")
-        parts = operands(e)
-        return rebuild(e, [named(a, own) for a in parts]) if parts else e
-
-    for name, e in program.equations.items():
-        out.equations[name] = named(e, members[name]) if name in members else e
-    return out.program()
+def lowered(entry: EntryPoint) -> Program:
+    """As for NumPy: what does not hang on a recurrence outside of it, gates that multiply the same operand stacked."""
+    *_, (_, program, _) = passes(replace(entry, program=at_steps(entry.program)))
+    return program
 
 
 def at_steps(program: Program) -> Program:
