@@ -14,6 +14,7 @@ from derive.kernels.gradcheck import check
 from derive.kernels.runtime import Result
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import Arguments, arguments
+from tests.tools import some
 
 BACKWARD = {"bidirectional", "backward_lags", "backward_mean", "ends", "nested", "shared"}
 WHOLE = {"total_loss"}  # reads e[0], and the logarithm of a sum over the steps
@@ -90,8 +91,10 @@ def source(name: str) -> str:
     return (files("derive.cells") / f"{name}.cell").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", ["numpy", "c"])
-@pytest.mark.parametrize("name", ["elman", "lstm", "gru", "stacked", "jordan", "rnn_classifier"])
+@pytest.mark.parametrize("target", some(["numpy", "c"], ["numpy"]))
+@pytest.mark.parametrize(
+    "name", some(["elman", "lstm", "gru", "stacked", "jordan", "rnn_classifier"], ["elman", "gru"])
+)
 def test_truncated_is_the_gradient_of_the_detached_graph(name: str, target: str) -> None:
     m, masked = model(name), detached(name).compile()
     for steps, length in ((7, 3), (6, 3), (5, 1), (4, 9)):

@@ -122,6 +122,7 @@ def test_helpers_are_only_those_needed() -> None:
     assert all(f"def _{name}(" in every for name in HELPERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [{"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2", "LC_ALL": "C"}])
 def test_same_bytes_everywhere(setting: dict[str, str], tmp_path: Path) -> None:
     """Not a word of the text depends on hash seed, locale or folder."""

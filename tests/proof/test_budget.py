@@ -116,6 +116,7 @@ def test_hostile_expressions_end(make) -> None:  # type: ignore[no-untyped-def]
         assert verdict.reason
 
 
+@pytest.mark.slow
 def test_memory_stays_below_a_gigabyte() -> None:
     program = textwrap.dedent(
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 
 import pytest
 from sympy import Expr, MatAdd, MatrixExpr, Rational, symbols

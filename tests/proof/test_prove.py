@@ -314,6 +314,7 @@ def test_refusals_say_why_and_the_words_decide() -> None:
     assert found.tried
 
 
+@pytest.mark.slow
 def test_what_only_the_field_can_decide_lists_where_it_did() -> None:
     fast = derive.parse(TEXTS["fast_weights"])
     (step,) = (s for s in fast.adjoint.steps if str(s.left) == "dA[t]")

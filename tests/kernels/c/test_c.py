@@ -24,7 +24,7 @@ from derive.kernels.targets.c.words import LOCALS, MACROS, reserved
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
 from tests.kernels.c.driver import BUILDS, C99, STRICT, Build, check_syntax, compile_and_run, module_of
-from tests.tools import needs
+from tests.tools import needs, some
 
 EVERY = (*CATALOGUE, *FEATURES)
 CASES = 15  # T in 0, 1, 2, 7, 23 and B in 0, 1, 3
@@ -32,7 +32,7 @@ QUICK = [build for build in BUILDS if build != "gcc -O3"]  # which compiles for 
 SPREAD = [(name, QUICK[(5 * n) % len(QUICK)]) for n, name in enumerate(EVERY)]
 
 
-@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("build", some(BUILDS, QUICK))
 @pytest.mark.parametrize("name", ["elman", "char_rnn"])
 def test_two_cells_under_everything(name: str, build: str, tmp_path: Path) -> None:
     """Guarded arrays, dirty workspaces, every status; T in 0, 1, 2, 7 and B in 0, 1, 3."""
@@ -40,6 +40,7 @@ def test_two_cells_under_everything(name: str, build: str, tmp_path: Path) -> No
     assert printed.count("T=") == CASES * (2 if "tsan" in build else 1), "every case was reached"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "build"), SPREAD)
 def test_every_cell_under_something(name: str, build: str, tmp_path: Path) -> None:
     """A spread of the matrix; `python -m tests.kernels.c.matrix` runs all of it."""
@@ -48,6 +49,7 @@ def test_every_cell_under_something(name: str, build: str, tmp_path: Path) -> No
     assert printed.count("T=") == CASES * (2 if "tsan" in build else 1), "every case was reached"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lstm", "gru", "bidirectional", "fast_weights"])
 def test_gcc_and_clang_give_the_same_digits(name: str, tmp_path: Path) -> None:
     printed = []
@@ -133,6 +135,7 @@ def usable(name: str) -> bool:
     return len(name) <= 32
 
 
+@pytest.mark.slow
 def test_names_clash_with_nothing(tmp_path: Path) -> None:
     """Every name of the C library and of the generated code, as a parameter, under the warnings of GNU C too."""
     names = [n for n in ALLOWED if usable(n)]
@@ -149,6 +152,7 @@ def test_names_clash_with_nothing(tmp_path: Path) -> None:
             check_syntax([*command, *STRICT], folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"wrt": ["V"]}, {"wrt": []}, {"sizes": {"T": 7, "H": 5}}, {"sizes": {"T": 0}}])
 @pytest.mark.parametrize("name", ["elman", "char_rnn"])
 def test_kernels_with_options_are_clean(name: str, options: dict, tmp_path: Path) -> None:  # type: ignore[type-arg]

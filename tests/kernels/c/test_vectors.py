@@ -15,7 +15,7 @@ from derive.kernels.gradcheck import _Case
 from derive.kernels.report import relative_error
 from derive.kernels.targets.c import build
 from tests.cells import model
-from tests.tools import needs
+from tests.tools import needs, some
 
 WIDTHS = {
     "this machine": (),
@@ -31,7 +31,7 @@ SIZES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", some(WIDTHS, ["this machine", "portable"]))
 @pytest.mark.parametrize(("name", "dtype", "most"), [("lstm", "float64", 1e-12), ("gru", "float32", 2e-4)])
 def test_every_width_gives_the_same(name: str, dtype: str, most: float, width: str) -> None:
     m = model(name)
