@@ -70,12 +70,14 @@ def _summary(s: Statement | Loop | Tile, margin: str) -> Iterator[str]:
     yield f"{margin}{s.kind} {s.target.code} <- {leaves}"
 
 
-def passes(entry: EntryPoint, loops: bool = False) -> Iterable[tuple[str, Program, Origins]]:
+def passes(
+    entry: EntryPoint, loops: bool = False, functions_only: bool = False
+) -> Iterable[tuple[str, Program, Origins]]:
     """The program after each pass, by the pass's name, with the equations that each name implements.
 
     With `loops` for a target that writes loops over elements, where arithmetic is cheap and memory is not:
     only functions are hoisted, and maps over consecutive slices stay apart.  Else for one that calls a library
-    for each whole array.
+    for each whole array; `functions_only` keeps arithmetic in its loop there too.
     """
     wanted = entry.results()
     program = lower(entry.program, wanted)
@@ -83,7 +85,7 @@ def passes(entry: EntryPoint, loops: bool = False) -> Iterable[tuple[str, Progra
     yield "lower", program, origins
     program = inline(program, wanted, origins)
     yield "inline", program, origins
-    program = hoist(program, arithmetic=not loops)
+    program = hoist(program, arithmetic=not (loops or functions_only))
     yield "hoist", program, origins
     stacker = (Stacker if loops else Packer)(program, wanted, origins)
     stacker.run()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sympy import MatrixExpr
 
-from derive.algebra.nodes import Timed
+from derive.algebra.nodes import Concat, Slice, Timed
 from derive.graph import Group, groups
 from derive.kernels.written.dialects import JAX
 from derive.kernels.written.expressions import Writer
@@ -29,6 +30,7 @@ class Scan:
     outputs: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
 
 
 def jax_text(program: Program, origin: str) -> Module:
@@ -84,8 +86,8 @@ class _Jax:
         first, last = self.layout.edges(r.name)
         if r.offset < 0:
             edge = first[len(first) + r.offset :]
-            return f"jnp.concatenate([jnp.stack([{', '.join(edge)}]), {code}])[:T]"
-        return f"jnp.concatenate([{code}, jnp.stack([{', '.join(last[: r.offset])}])])[{r.offset}:]"
+            return f"jnp.concatenate([{', '.join(f'{a}[None]' for a in edge)}, {code}])[:T]"
+        return f"jnp.concatenate([{code}, {', '.join(f'{a}[None]' for a in last[: r.offset])}])[{r.offset}:]"
 
     def _scan(self, group: Group) -> Scan:
         names, members = self.layout.names, set(group.names)
@@ -113,8 +115,38 @@ class _Jax:
 
         writer = self._writer(reference, False)
         made.lines = [f"{names[n]} = {writer.value(n)}" for n in group.names]
-        made.outputs = [names[n] for n in group.names if self._read_elsewhere(n, members)]
+        kept, parts = self._kept(group.names)
+        made.outputs = [names[n] for n in kept]
+        whole = self._writer(self._whole, True)
+        made.after = [f"{names[n]} = {whole(e)}" for n, e in parts]
         return made
+
+    def _kept(self, group: Sequence[str]) -> tuple[list[str], list[tuple[str, MatrixExpr]]]:
+        """What a scan returns of what is read elsewhere, and what is cut out of that: parts of a stack come with it."""
+        wanted = [n for n in group if self._read_elsewhere(n, set(group))]
+        stacks: dict[str, Slice] = {}
+        for n in group:
+            e = self.program.equations[n]
+            if isinstance(e, Slice) and self._is_own(e.arg, group):
+                stacks[n] = e
+            elif isinstance(e, Concat):
+                for a, bounds in zip(e.args, e.bounds(), strict=True):
+                    if self._is_own(a, group):
+                        stacks.setdefault(a.name, Slice(self.program.ref(n), *bounds))
+        parts = [n for n in wanted if n in stacks]
+        shared = Counter(stacks[n].arg.name for n in parts)
+        cut = {
+            n
+            for n in parts
+            if stacks[n].arg.name not in stacks and (shared[stacks[n].arg.name] > 1 or stacks[n].arg.name in wanted)
+        }
+        returned = {n for n in wanted if n not in cut} | {stacks[n].arg.name for n in cut}
+        return [n for n in group if n in returned], [(n, stacks[n]) for n in wanted if n in cut]
+
+    @staticmethod
+    def _is_own(e: MatrixExpr, group: Sequence[str]) -> bool:
+        """Is it a name of the scan, at its own step?"""
+        return isinstance(e, Timed) and e.offset == 0 and e.name in group
 
     def _read_elsewhere(self, name: str, members: set[str]) -> bool:
         others = (e for n, e in self.program.equations.items() if n not in members)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from sympy import MatAdd, MatrixExpr, ZeroMatrix
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, ZeroMatrix
 
 from derive.algebra.build import add
-from derive.algebra.nodes import Delta, T, t
+from derive.algebra.nodes import Delta, T, is_reference, t
 from derive.kernels.entry import EntryPoint
 from derive.kernels.lowering.schedule import passes
 from derive.program import Builder, Program, operands, rebuild, references
@@ -39,13 +39,41 @@ def halves(entry: EntryPoint) -> Halves:
     )
 
 
+def without(program: Program, zero: Iterable[str], wanted: Iterable[str]) -> Program:
+    """What is wanted of a program that is linear in some names, where these are zero."""
+    gone, equations, kept = set(zero), dict(program.equations), set(wanted)
+    count = -1
+    while count != len(gone):  # a name may be read before it is written, a step later
+        count = len(gone)
+        equations = {n: _cleared(e, gone) for n, e in equations.items()}
+        gone |= {n for n, e in equations.items() if isinstance(e, ZeroMatrix)}
+    rest = replace(program, equations={n: e for n, e in equations.items() if n not in gone or n in kept})
+    live = rest.live(kept)
+    return replace(rest, equations={n: e for n, e in rest.equations.items() if n in live})
+
+
+def _cleared(e: MatrixExpr, zero: Collection[str]) -> MatrixExpr:
+    if is_reference(e):
+        return ZeroMatrix(*e.shape) if e.name in zero else e
+    old = operands(e)
+    parts = [_cleared(a, zero) for a in old]
+    nothing = [isinstance(a, ZeroMatrix) for a in parts]
+    if all(a is b for a, b in zip(old, parts, strict=True)):
+        return e
+    if isinstance(e, MatAdd):
+        rest = [a for a, gone in zip(parts, nothing, strict=True) if not gone]
+        return add(*rest) if rest else ZeroMatrix(*e.shape)
+    product = isinstance(e, (MatMul, HadamardProduct))
+    return ZeroMatrix(*e.shape) if all(nothing) or (product and any(nothing)) else rebuild(e, parts)
+
+
 def _flat(groups: Iterable[tuple[str, ...]]) -> list[str]:
     return [n for group in groups for n in group]
 
 
 def lowered(entry: EntryPoint) -> Program:
     """As for NumPy: what does not hang on a recurrence outside of it, gates that multiply the same operand stacked."""
-    *_, (_, program, _) = passes(replace(entry, program=at_steps(entry.program)))
+    *_, (_, program, _) = passes(replace(entry, program=at_steps(entry.program)), functions_only=True)
     return program
 
 

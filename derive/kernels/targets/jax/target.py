@@ -12,7 +12,7 @@ from derive.kernels.arrays import initial_groups
 from derive.kernels.entry import EntryPoint, check_wrt, vjp
 from derive.kernels.lowering.codenames import CodeNames, Coefficients, docstring
 from derive.kernels.options import Options
-from derive.kernels.targets.jax.split import Halves, halves
+from derive.kernels.targets.jax.split import Halves, halves, without
 from derive.kernels.targets.signature import Argument, argument, arguments
 from derive.kernels.targets.start import start
 from derive.kernels.written.dialects import JAX, RESERVED
@@ -82,11 +82,13 @@ class Writing:
     @cached_property
     def wanted(self) -> dict[str, str]:
         """The arrays that have a gradient, by their program names, and that gradient's name in the code."""
-        entry, normal = self.entry, self.options.normal
-        found = {**entry.grads, **entry.inputs}
+        return {n: self.names[g] for n, g in self._gradients()}
+
+    def _gradients(self) -> Iterator[tuple[str, str]]:
+        entry = self.entry
+        yield from (*entry.grads.items(), *entry.inputs.items())
         for state, gradients in entry.initial.items():
-            found |= dict(zip(initial_groups(normal)[state], gradients, strict=True))
-        return {n: self.names[g] for n, g in found.items()}
+            yield from zip(initial_groups(self.options.normal)[state], gradients, strict=True)
 
     @property
     def taken(self) -> list[str]:
@@ -137,6 +139,11 @@ class Writing:
             texts[r.group, r.key] = parts[0] if len(parts) == 1 else f"jnp.stack([{', '.join(parts)}])"
         return {"flat": flat, "texts": texts}
 
+    def _of_loss(self, others: list[str]) -> Program:
+        """The second half where nothing but the loss has a cotangent."""
+        gradients = [g for _, g in self._gradients()]
+        return without(self.halves.backward, others, gradients)
+
     def text(self) -> str:
         options, normal, entry = self.options, self.options.normal, self.entry
         forward, backward = (self.layout(p) for p in (self.halves.forward, self.halves.backward))
@@ -165,6 +172,7 @@ class Writing:
             lags={a.key: sum(b.key == a.key for b in self.arguments) for a in self.arguments},
             forward=scans(forward, {*self.halves.saved, *entry.results()}),
             backward=scans(backward, entry.results()),
+            of_loss=scans(self.layout(self._of_loss(bars[1:])), entry.results()) if entry.loss and bars[1:] else None,
             loss=bool(entry.loss),
             starts={v.name: start(v, normal, self.names) for v in normal.parameters},
             parameters=[a for a in self.arguments if a.group == "params"],
