@@ -326,6 +326,8 @@ static inline __attribute__((always_inline)) void char_rnn_tile_1_3(size_t inner
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes); s0_2 = char_rnn_read(out + 2 * char_rnn_lanes);
     }
@@ -515,6 +517,8 @@ static inline __attribute__((always_inline)) void char_rnn_tile_1_2(size_t inner
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     char_rnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = char_rnn_read(out); s0_1 = char_rnn_read(out + char_rnn_lanes);
     }
@@ -715,6 +719,8 @@ static inline __attribute__((always_inline)) void char_rnn_tile_1_1(size_t inner
 {
     char_rnn_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = char_rnn_read(out);
     }
@@ -944,6 +950,8 @@ static inline __attribute__((always_inline)) void char_rnn_tile_2_1_1(size_t inn
 {
     char_rnn_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = char_rnn_read_2(out);
     }
@@ -1158,6 +1166,8 @@ static inline __attribute__((always_inline)) void char_rnn_tile_4_1_1(size_t inn
 {
     char_rnn_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = char_rnn_read_4(out);
     }

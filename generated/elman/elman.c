@@ -329,6 +329,8 @@ static inline __attribute__((always_inline)) void elman_tile_1_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     elman_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = elman_read(out); s0_1 = elman_read(out + elman_lanes); s0_2 = elman_read(out + 2 * elman_lanes);
     }
@@ -518,6 +520,8 @@ static inline __attribute__((always_inline)) void elman_tile_1_2(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     elman_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = elman_read(out); s0_1 = elman_read(out + elman_lanes);
     }
@@ -718,6 +722,8 @@ static inline __attribute__((always_inline)) void elman_tile_1_1(size_t inner,
 {
     elman_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = elman_read(out);
     }
@@ -947,6 +953,8 @@ static inline __attribute__((always_inline)) void elman_tile_2_1_1(size_t inner,
 {
     elman_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = elman_read_2(out);
     }
@@ -1161,6 +1169,8 @@ static inline __attribute__((always_inline)) void elman_tile_4_1_1(size_t inner,
 {
     elman_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = elman_read_4(out);
     }

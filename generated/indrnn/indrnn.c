@@ -310,6 +310,8 @@ static inline __attribute__((always_inline)) void indrnn_tile_1_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     indrnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = indrnn_read(out); s0_1 = indrnn_read(out + indrnn_lanes); s0_2 = indrnn_read(out + 2 * indrnn_lanes);
     }
@@ -499,6 +501,8 @@ static inline __attribute__((always_inline)) void indrnn_tile_1_2(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     indrnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = indrnn_read(out); s0_1 = indrnn_read(out + indrnn_lanes);
     }
@@ -699,6 +703,8 @@ static inline __attribute__((always_inline)) void indrnn_tile_1_1(size_t inner,
 {
     indrnn_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = indrnn_read(out);
     }
@@ -928,6 +934,8 @@ static inline __attribute__((always_inline)) void indrnn_tile_2_1_1(size_t inner
 {
     indrnn_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = indrnn_read_2(out);
     }
@@ -1142,6 +1150,8 @@ static inline __attribute__((always_inline)) void indrnn_tile_4_1_1(size_t inner
 {
     indrnn_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = indrnn_read_4(out);
     }

@@ -310,6 +310,8 @@ static inline __attribute__((always_inline)) void irnn_tile_1_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     irnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = irnn_read(out); s0_1 = irnn_read(out + irnn_lanes); s0_2 = irnn_read(out + 2 * irnn_lanes);
     }
@@ -499,6 +501,8 @@ static inline __attribute__((always_inline)) void irnn_tile_1_2(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     irnn_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = irnn_read(out); s0_1 = irnn_read(out + irnn_lanes);
     }
@@ -699,6 +703,8 @@ static inline __attribute__((always_inline)) void irnn_tile_1_1(size_t inner,
 {
     irnn_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = irnn_read(out);
     }
@@ -928,6 +934,8 @@ static inline __attribute__((always_inline)) void irnn_tile_2_1_1(size_t inner,
 {
     irnn_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = irnn_read_2(out);
     }
@@ -1142,6 +1150,8 @@ static inline __attribute__((always_inline)) void irnn_tile_4_1_1(size_t inner,
 {
     irnn_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = irnn_read_4(out);
     }

@@ -256,6 +256,8 @@ static inline __attribute__((always_inline)) void jordan_tile_1_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes); s0_2 = jordan_read(out + 2 * jordan_lanes);
     }
@@ -445,6 +447,8 @@ static inline __attribute__((always_inline)) void jordan_tile_1_2(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     jordan_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = jordan_read(out); s0_1 = jordan_read(out + jordan_lanes);
     }
@@ -645,6 +649,8 @@ static inline __attribute__((always_inline)) void jordan_tile_1_1(size_t inner,
 {
     jordan_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = jordan_read(out);
     }
@@ -874,6 +880,8 @@ static inline __attribute__((always_inline)) void jordan_tile_2_1_1(size_t inner
 {
     jordan_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = jordan_read_2(out);
     }
@@ -1088,6 +1096,8 @@ static inline __attribute__((always_inline)) void jordan_tile_4_1_1(size_t inner
 {
     jordan_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = jordan_read_4(out);
     }

@@ -355,6 +355,8 @@ static inline __attribute__((always_inline)) void lstm_tile_1_3(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes); s0_2 = lstm_read(out + 2 * lstm_lanes);
     }
@@ -544,6 +546,8 @@ static inline __attribute__((always_inline)) void lstm_tile_1_2(size_t inner,
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     lstm_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = lstm_read(out); s0_1 = lstm_read(out + lstm_lanes);
     }
@@ -744,6 +748,8 @@ static inline __attribute__((always_inline)) void lstm_tile_1_1(size_t inner,
 {
     lstm_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = lstm_read(out);
     }
@@ -973,6 +979,8 @@ static inline __attribute__((always_inline)) void lstm_tile_2_1_1(size_t inner,
 {
     lstm_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = lstm_read_2(out);
     }
@@ -1187,6 +1195,8 @@ static inline __attribute__((always_inline)) void lstm_tile_4_1_1(size_t inner,
 {
     lstm_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = lstm_read_4(out);
     }

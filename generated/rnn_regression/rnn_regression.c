@@ -230,6 +230,8 @@ static inline __attribute__((always_inline)) void rnn_regression_tile_1_3(size_t
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     rnn_regression_vector s0_0 = { 0.0 }, s0_1 = { 0.0 }, s0_2 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = rnn_regression_read(out); s0_1 = rnn_regression_read(out + rnn_regression_lanes); s0_2 = rnn_regression_read(out + 2 * rnn_regression_lanes);
     }
@@ -419,6 +421,8 @@ static inline __attribute__((always_inline)) void rnn_regression_tile_1_2(size_t
     const double *a, size_t ra, size_t sa, const double *w, size_t ldw, size_t apart, double *out, size_t ldo, int more)
 {
     rnn_regression_vector s0_0 = { 0.0 }, s0_1 = { 0.0 };
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = rnn_regression_read(out); s0_1 = rnn_regression_read(out + rnn_regression_lanes);
     }
@@ -619,6 +623,8 @@ static inline __attribute__((always_inline)) void rnn_regression_tile_1_1(size_t
 {
     rnn_regression_vector s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = rnn_regression_read(out);
     }
@@ -848,6 +854,8 @@ static inline __attribute__((always_inline)) void rnn_regression_tile_2_1_1(size
 {
     rnn_regression_vector_2 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = rnn_regression_read_2(out);
     }
@@ -1062,6 +1070,8 @@ static inline __attribute__((always_inline)) void rnn_regression_tile_4_1_1(size
 {
     rnn_regression_vector_4 s0_0 = { 0.0 };
     (void)apart;
+    (void)ra;
+    (void)ldo;
     if (more) {
         s0_0 = rnn_regression_read_4(out);
     }

@@ -89,6 +89,7 @@ def driver(module: Module, sizes: dict[str, int]) -> str:
         calls.append(
             {
                 "name": f.name,
+                "again": f.again,
                 "complete": [", ".join(full), _replaced(full, bars, "NULL")][: 2 if any(bars) else 1],
                 "partial": [_replaced(full, optional, "NULL"), _empty(full, found, optional)],
             }
