@@ -82,6 +82,29 @@ def test_results_and_gradients_are_the_kernels(cell: str, T: int, jax: Any) -> N
         assert relative_error(mine["loss"], theirs.loss) <= 1e-12
 
 
+@pytest.mark.parametrize("cell", CELLS, ids=lambda c: Path(c).stem)
+def test_gradients_of_the_loss_alone_are_the_kernels(cell: str, jax: Any) -> None:
+    """Where nothing but the loss has a cotangent a shorter rule runs."""
+    found = case(cell)
+    if not found.kernel.normal.total:
+        return
+    module, known = made(cell), {**found.arguments[3]}
+    wanted = {key for key, wanted in zip(module.KEYS, module.WANTED, strict=True) if wanted}
+    groups = (found.params, found.inputs, found.initial)
+    free = [{k: a for k, a in g.items() if k in wanted} for g in groups]
+    held = [{k: a for k, a in g.items() if k not in wanted} for g in groups]
+
+    def loss(free: Any) -> Any:
+        return module.loss(*({**a, **b} for a, b in zip(free, held, strict=True)), known)
+
+    mine = jax.jit(jax.grad(loss))(free)
+    theirs = found.kernel.value_and_grad(*groups, known)
+    for own, others in zip(mine, (theirs.grads, theirs.inputs, theirs.initial), strict=True):
+        assert own.keys() == others.keys()
+        for name, a in others.items():
+            assert relative_error(own[name], a) <= 1e-11, name
+
+
 def test_check_grads(jax: Any) -> None:
     """JAX's own check, of the gradient and of the gradient's gradient, by reverse mode."""
     module, params, inputs, initial = elman()
