@@ -363,6 +363,38 @@ def test_code_says_what_a_workspace_needs(run, tmp_path: Path) -> None:  # type:
     assert re.search(r"elman: a workspace has 4 \* \(\d+\) bytes", err), err
 
 
+def test_a_new_cell_runs(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = run("new", "mine", "-o", str(tmp_path))
+    assert (status, out) == (0, f"{tmp_path / 'mine.cell'}\n")
+    assert "derive run" in err
+    status, _, err = run("run", out.strip(), "-o", str(tmp_path / "out"))
+    assert status == 0
+    assert "mine.html" in err
+    assert "derive verify" in err
+    assert load(tmp_path / "mine.cell").name == "mine"
+
+
+def test_a_new_cell_like_another(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert run("new", "own", "--like", "lstm", "-o", str(tmp_path))[0] == 0
+    assert dict(load(tmp_path / "own.cell").program.equations) == dict(load("lstm").program.equations)
+
+
+@pytest.mark.parametrize("name", ["9a", "a b", "../a", "état", "", "if", "a.b"])
+def test_no_cell_is_called_so(run, name: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    status, _, err = run("new", "-o", str(tmp_path), "--", name)
+    assert (status, list(tmp_path.iterdir())) == (2, [])
+    assert "NAME" in err
+
+
+def test_what_is_there_is_not_written_over(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "mine.cell").write_text("mine", "utf-8")
+    status, _, err = run("new", "mine", "-o", str(tmp_path))
+    assert status == 2
+    assert "--force" in err
+    assert (tmp_path / "mine.cell").read_text("utf-8") == "mine"
+    assert run("new", "mine", "-o", str(tmp_path), "--force")[0] == 0
+
+
 def test_every_verb_takes_json(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     from derive.cli.commands import cli
 
@@ -370,6 +402,7 @@ def test_every_verb_takes_json(run, tmp_path: Path) -> None:  # type: ignore[no-
     proof.write_text(load("elman").gradient("V").prove().certificate or "", "utf-8")
     arguments = {"list": [], "doctor": [], "explain": ["E0301"], "test": ["elman", "--sets", "1"], "run": ["elman"]}
     arguments["check-proof"] = [str(proof)]
+    arguments["new"] = ["mine", "-o", str(tmp_path)]
     equation = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t^\top"
     arguments["verify"] = ["elman", "-e", equation]
     paper = tmp_path / "paper.tex"

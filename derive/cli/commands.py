@@ -29,6 +29,7 @@ from derive.cli.terminal import (
     table,
     warn,
     warn_of_compiler,
+    what_next,
 )
 from derive.errors import CheckError, DeriveError, InputError
 
@@ -84,6 +85,7 @@ def run(cells: tuple[str, ...], every: bool, certificates: bool, output: Path | 
             summary(outcome)
         for problem in errors:
             report_error(problem)
+        what_next(cells, models, output)
     finish(*(status_of(e) for e in errors), *(s for o in outcomes for s in statuses(o)))
 
 

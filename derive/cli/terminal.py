@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -127,6 +128,19 @@ def summary(outcome: Outcome) -> None:
         click.echo(f"{outcome.name}: FAILED, the document is not written: {line}")
     for path in outcome.files:
         click.echo(f"  {path}")
+
+
+def what_next(cells: tuple[str, ...], models: list[Model], output: Path | None) -> None:
+    """What one can do with what was written, after a run of one cell."""
+    if len(cells) != 1 or len(models) != 1 or cells[0] == "-":
+        return
+    (cell,), (model,) = cells, models
+    page = (output or Path("derived")) / model.name / f"{model.name}.html"
+    steps = [(str(page), "the derivation, to read in a browser")] if page.exists() else []
+    steps.append((f"derive verify {cell} -e 'LATEX'", "is a formula of yours right?"))
+    steps.append((f"derive bench {cell}", "times beside PyTorch and JAX"))
+    width = max(len(step) for step, _ in steps)
+    click.echo("\n".join(["next:", *(f"  {step:<{width}}  {why}" for step, why in steps)]), err=True)
 
 
 def proof_lines(proof: DerivationProof) -> Iterator[str]:

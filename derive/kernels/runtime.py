@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,6 +76,15 @@ class Kernel:
     schedules: Mapping[str, Schedule]
     backend: Backend
     fixed: Mapping[str, int] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """What is done where, and the code behind it, for notebooks."""
+        files = "".join(
+            f"<details><summary>{escape(name)}</summary><pre>{escape(text)}</pre></details>"
+            for name, text in self.files.items()
+        )
+        title = f"<strong>{escape(self.normal.name)}</strong>, {escape(self.target)}, {self.dtype}"
+        return f"<p>{title}</p><pre>{escape(str(self.schedule))}</pre>{files}"
 
     @property
     def source(self) -> str:

@@ -98,3 +98,11 @@ def test_a_repair_is_no_tautology() -> None:
 
 def test_no_repair_is_looked_for_where_none_is_wanted() -> None:
     assert ELMAN.verify(CHAPTER, repair=False).repair is None
+
+
+def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
+    judgement = ELMAN.verify(r"\frac{\partial L}{\partial V} = \sum_{t} (y_t - \hat y_t) h_t^\top")
+    shown = judgement._repr_html_()
+    assert "<strong>refuted</strong>" in shown
+    assert judgement.repair is not None
+    assert f"$${judgement.repair.latex}$$" in shown

@@ -99,6 +99,15 @@ def test_a_stream_needs_states_that_go_on(name: str, reason: str) -> None:
         kernel.stream(*arrays(kernel))
 
 
+@pytest.mark.parametrize("target", PLAIN)
+def test_a_notebook_shows_the_schedule_and_the_code(target: str) -> None:
+    shown = model("elman").compile(target)._repr_html_()
+    assert "for t = 0 … T-1" in shown
+    assert "<summary>elman" in shown
+    assert "&lt;-" in shown
+    assert "<-" not in shown.replace("&lt;-", "")
+
+
 def test_a_workspace_serves_other_lengths_and_batches() -> None:
     """In C, forward_again after forward: fewer steps and sequences, the weights where they were."""
     kernel = model("lstm").compile("c")

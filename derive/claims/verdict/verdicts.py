@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 
 from derive.proof.verdict import Counterexample, Status, Verdict
 
@@ -106,6 +107,18 @@ class Judgement:
     def reading_needed(self) -> Mapping[str, str]:
         """The choices without which it is false."""
         return self.reading if self.outcome is Outcome.CONDITIONAL else {}
+
+    def _repr_html_(self) -> str:
+        """What is said, for notebooks; the repair is set by their MathJax."""
+        parts = [f"<p><strong>{self.outcome}</strong>: {escape(self.reason)}</p>"]
+        if self.counterexample is not None:
+            parts.append(f"<p>{escape(str(self.counterexample))}</p>")
+        if self.repair is not None:
+            first, *rest = self.repair.lines()
+            said = first.removesuffix(self.repair.latex)
+            parts.append(f"<p>{escape(said)}</p><p>$${escape(self.repair.latex)}$$</p>")
+            parts += [f"<p>{escape(line)}</p>" for line in rest]
+        return "".join(parts)
 
     @property
     def verdict(self) -> Verdict | None:
