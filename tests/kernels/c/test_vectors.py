@@ -21,6 +21,7 @@ WIDTHS = {
     "this machine": (),
     "AVX2": ("-mno-avx512f",),
     "SSE": ("-mno-avx512f", "-mno-avx2", "-mno-avx", "-mno-fma"),
+    "32 registers": ("-DLSTM_MANY", "-DGRU_MANY"),  # the tiles of machines that have them
     "portable": ("-DDERIVE_PORTABLE",),
 }
 # H, I, O, T, B: whole panels, panels and every kind of rest, one row and tall tiles with rests
@@ -31,7 +32,7 @@ SIZES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("width", some(WIDTHS, ["this machine", "portable"]))
+@pytest.mark.parametrize("width", some(WIDTHS, ["this machine", "32 registers", "portable"]))
 @pytest.mark.parametrize(("name", "dtype", "most"), [("lstm", "float64", 1e-12), ("gru", "float32", 2e-4)])
 def test_every_width_gives_the_same(name: str, dtype: str, most: float, width: str) -> None:
     m = model(name)
