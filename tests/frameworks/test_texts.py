@@ -37,6 +37,22 @@ def test_a_pytorch_module_and_the_kernels_of_both_types(cell: str) -> None:
     assert read <= known, "every name that is read is known"
 
 
+@pytest.mark.parametrize("cell", CELLS, ids=lambda c: Path(c).stem)
+def test_a_jax_module_reads_what_it_has(cell: str) -> None:
+    """With every gradient and with that of one parameter, on which some outputs' cotangents have no bearing."""
+    model = derive.load(cell)
+    for wrt in (None, [v.name for v in model.normal.parameters][:1]):
+        ((_, text),) = model.code("jax", wrt=wrt).items()
+        nodes = list(ast.walk(ast.parse(text)))
+        known = set(dir(builtins))
+        known |= {(a.asname or a.name) for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+        known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        known |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        known |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        assert read <= known, "every name that is read is known"
+
+
 def test_every_parameter_has_a_first_value() -> None:
     text = derive.load("lstm").code("torch")["lstm_torch.py"]
     assert "b_f: (H), at first zero" in text

@@ -74,7 +74,8 @@ def _flat(groups: Iterable[tuple[str, ...]]) -> list[str]:
 def lowered(entry: EntryPoint) -> Program:
     """As for NumPy: what does not hang on a recurrence outside of it, gates that multiply the same operand stacked."""
     *_, (_, program, _) = passes(replace(entry, program=at_steps(entry.program)), functions_only=True)
-    return program
+    given = {n: v for n, v in entry.program.variables.items() if v.given}  # those that nothing wanted hangs on too
+    return replace(program, variables={**given, **program.variables})
 
 
 def at_steps(program: Program) -> Program:
