@@ -131,8 +131,8 @@ def summary(outcome: Outcome) -> None:
 
 
 def what_next(cells: tuple[str, ...], models: list[Model], output: Path | None) -> None:
-    """What one can do with what was written, after a run of one cell."""
-    if len(cells) != 1 or len(models) != 1 or cells[0] == "-":
+    """What one can do with what was written, after a run of one cell; for people at a terminal."""
+    if len(cells) != 1 or len(models) != 1 or cells[0] == "-" or not (sys.stderr and sys.stderr.isatty()):
         return
     (cell,), (model,) = cells, models
     page = (output or Path("derived")) / model.name / f"{model.name}.html"
