@@ -85,8 +85,10 @@ def run(cells: tuple[str, ...], every: bool, certificates: bool, output: Path | 
             summary(outcome)
         for problem in errors:
             report_error(problem)
+    found = [*(status_of(e) for e in errors), *(s for o in outcomes for s in statuses(o))]
+    if not (as_json or any(found)):
         what_next(cells, models, output)
-    finish(*(status_of(e) for e in errors), *(s for o in outcomes for s in statuses(o)))
+    finish(*found)
 
 
 @cli.command("list")
@@ -269,32 +271,3 @@ def check_proof(files: tuple[Path, ...], as_json: bool) -> None:
         for f in found:
             click.echo(str(f), err=not f.ok)
     finish(*(f.status for f in found))
-
-
-@cli.command()
-@click.argument("code", metavar="CODE")
-@as_json
-def explain(code: str, as_json: bool) -> None:
-    """Explain an error code."""
-    from derive.language import explain as explanation
-
-    text = explanation(code)
-    if as_json:
-        print_json({"code": code, "explanation": text})
-    else:
-        click.echo(text)
-
-
-@cli.command()
-@as_json
-def doctor(as_json: bool) -> None:
-    """Say what is installed that the work can use."""
-    from derive.model import doctor
-
-    found = doctor.findings()
-    if as_json:
-        print_json({"tools": [f.as_json() for f in found]})
-        return
-    width = max(len(f.name) for f in found)
-    for f in found:
-        click.echo(f"{f.name:<{width}}  {f.found or 'not found'}{'' if f.found else f'  ({f.use})'}")

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from derive.algebra.nodes import Timed
 from derive.errors import InputError
 from derive.kernels.arrays import Array
 from derive.kernels.checks import Arrays, Checker, Sizes
 from derive.kernels.lowering.schedule import Schedule
-from derive.program import Program
+from derive.program import Program, references
 
 
 @dataclass(frozen=True)
@@ -164,35 +165,44 @@ class Kernel:
         """For a sequence that comes piece by piece, a step or a few at a time.
 
         Checks and allocates once, as `bind` does; the function returned is `forward` on the inputs' current contents,
-        from where the call before ended, the first one from `initial`.  Parameters are read once (C packs their
+        from where the call before ended, the first one from `initial`.  Parameters are copied now (C packs their
         weights once, which takes longer than a step).  It returns the same Result object each time; targets may be
         left out, as in `forward`.
 
         Raises:
             InputError: a state runs backward, or begins at zero and not at a value that can be given.
         """
-        for v in self.normal.states:
-            if v.backward:
-                raise InputError("stream", "states that run forward", f"{v.name}, which runs backward")
-            if not all(v.initial):
-                raise InputError("stream", "states whose first value is given", f"{v.name}, which begins at zero")
+        self._goes_on()
         inputs, blank = self._checker.targeted(params, inputs, initial, sizes)
-        initial = {name: np.array(a) for name, a in (initial or {}).items()}
-        groups, known = self._checker.groups(params, inputs, initial, sizes)
-        self._lasting(params, inputs, initial)
-        fields, run = self.backend.bind("forward", known, *groups, again=True)
+        (weights, arrays, start), known = self._checker.groups(params, inputs, initial, sizes)
+        self._lasting(inputs)
+        weights, start = ({n: np.array(a, order="C") for n, a in g.items()} for g in (weights, start))
+        fields, run = self.backend.bind("forward", known, weights, arrays, start, again=True)
         result = Result(**{**fields, "loss": None} if blank else fields)
         started = False
 
         def step() -> Result:
             nonlocal started
-            for name, a in initial.items() if started else ():
+            for name, a in start.items() if started else ():
                 a[...] = result.final[name]
             run()
             started = True
             return result
 
         return step
+
+    def _goes_on(self) -> None:
+        """Is all that a step reads of other steps a state of the steps before, whose first value is given?"""
+        for v in self.normal.states:
+            if v.backward:
+                raise InputError("stream", "states that run forward", f"{v.name}, which runs backward")
+            if not all(v.initial):
+                raise InputError("stream", "states whose first value is given", f"{v.name}, which begins at zero")
+        for r in (r for e in self.normal.equations.values() for r in references(e)):
+            if isinstance(r, Timed) and r.offset and self.normal[r.name].role != "state":
+                raise InputError(
+                    "stream", "states alone to have a past", f"{r.name}, which is read {r.offset:+} steps on"
+                )
 
     @staticmethod
     def _lasting(*groups: Arrays) -> None:

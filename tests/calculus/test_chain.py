@@ -184,14 +184,15 @@ def test_readable_recursion_holds(name: str) -> None:
 
 
 def test_derivation_is_fast_whatever_the_cell() -> None:
-    """Normal form, adjoint, recursion and every closed form: 0.1 s where it was measured, 0.3 s on a slow machine.
+    """Less than 0.1 s for normal form, adjoint, recursion and every closed form; on a slow machine 25 times Elman's.
 
     The best of five, in CPU time: the machine may be busy with other tests.
     """
     assert model("elman").gradient("W").expression  # warm caches
+    least = min(_seconds("elman") for _ in range(5))
     for name in names():
         best = min(_seconds(name) for _ in range(5))
-        assert best < 0.3, name
+        assert best < max(0.1, 25 * least), name
 
 
 def _seconds(name: str) -> float:

@@ -15,6 +15,21 @@ FOLDER = Path(__file__).resolve().parents[1] / "cells"
 CELLS = [*names(), *map(str, sorted(FOLDER.glob("*.cell")))]
 
 
+def unknown(text: str) -> set[str]:
+    """The names that a module reads and does not have; it has nothing of this project's."""
+    nodes = list(ast.walk(ast.parse(text)))
+    imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
+    modules = {a.name for n in imports for a in n.names} | {n.module for n in imports if isinstance(n, ast.ImportFrom)}
+    assert not any(name and name.partition(".")[0] == "derive" for name in modules)
+    known = (
+        set(dir(builtins)) | {"__file__"} | {(a.asname or a.name).partition(".")[0] for n in imports for a in n.names}
+    )
+    known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    known |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    known |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - known
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: Path(c).stem)
 def test_a_pytorch_module_and_the_kernels_of_both_types(cell: str) -> None:
     model = derive.load(cell)
@@ -24,17 +39,7 @@ def test_a_pytorch_module_and_the_kernels_of_both_types(cell: str) -> None:
     assert files.keys() == {f"{name}_torch.py", *folders}
     for dtype in ("float32", "float64"):
         assert files[f"{name}_c/{dtype}/{name}.c"] == model.code("c", dtype)[f"{name}.c"]
-    tree = ast.parse(files[f"{name}_torch.py"])
-    nodes = list(ast.walk(tree))
-    imported = {a.name.partition(".")[0] for n in nodes if isinstance(n, ast.Import) for a in n.names}
-    assert "derive" not in imported
-    known = set(dir(builtins)) | imported | {"__file__"}
-    known |= {a.asname or a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
-    known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    known |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    known |= {n.arg for n in nodes if isinstance(n, ast.arg)}
-    read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    assert read <= known, "every name that is read is known"
+    assert unknown(files[f"{name}_torch.py"]) == set()
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: Path(c).stem)
@@ -43,14 +48,7 @@ def test_a_jax_module_reads_what_it_has(cell: str) -> None:
     model = derive.load(cell)
     for wrt in (None, [v.name for v in model.normal.parameters][:1]):
         ((_, text),) = model.code("jax", wrt=wrt).items()
-        nodes = list(ast.walk(ast.parse(text)))
-        known = set(dir(builtins))
-        known |= {(a.asname or a.name) for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
-        known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        known |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-        known |= {n.arg for n in nodes if isinstance(n, ast.arg)}
-        read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-        assert read <= known, "every name that is read is known"
+        assert unknown(text) == set()
 
 
 def test_every_parameter_has_a_first_value() -> None:

@@ -490,3 +490,11 @@ def test_a_missing_lag_is_called_by_its_state(target: str) -> None:
     with pytest.raises(derive.InputError) as caught:
         kernel.forward(params, inputs, {**initial, state: initial[state][:, 0]})
     assert "init1" not in str(caught.value)
+
+
+def test_a_notebook_shows_the_schedule_and_the_code(target: str) -> None:
+    shown = model("elman").compile(target)._repr_html_()
+    assert "for t = 0 … T-1" in shown
+    assert "<summary>elman" in shown
+    assert "&lt;-" in shown
+    assert "<-" not in shown.replace("&lt;-", "")

@@ -1,0 +1,57 @@
+"""The verbs of the first steps: a cell to begin with, what an error means, what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from derive.cli.commands import as_json, cli, folder
+from derive.cli.terminal import print_json
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--like", default="", metavar="CELL", help="A copy of this cell instead of the one that is explained.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@folder
+@as_json
+def new(name: str, like: str, force: bool, output: Path | None, as_json: bool) -> None:
+    """Write NAME.cell, a cell to begin with, every line explained."""
+    from derive.model.new import write_cell
+
+    path = write_cell(output or Path("."), name, like, force)
+    if as_json:
+        print_json({"file": str(path)})
+        return
+    click.echo(path)
+    click.echo(f"next: change its equations, then `derive run {path}`", err=True)
+
+
+@cli.command()
+@click.argument("code", metavar="CODE")
+@as_json
+def explain(code: str, as_json: bool) -> None:
+    """Explain an error code."""
+    from derive.language import explain as explanation
+
+    text = explanation(code)
+    if as_json:
+        print_json({"code": code, "explanation": text})
+    else:
+        click.echo(text)
+
+
+@cli.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Say what is installed that the work can use."""
+    from derive.model import doctor
+
+    found = doctor.findings()
+    if as_json:
+        print_json({"tools": [f.as_json() for f in found]})
+        return
+    width = max(len(f.name) for f in found)
+    for f in found:
+        click.echo(f"{f.name:<{width}}  {f.found or 'not found'}{'' if f.found else f'  ({f.use})'}")
