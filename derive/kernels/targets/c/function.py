@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import takewhile
 
 from sympy import Expr
 
@@ -130,7 +131,7 @@ class Function:
         preparer = Preparer(self.layout, plan.names)
         boundary = [s for b in plan.buffers for s in preparer.boundary(b)]
         self.direct = self._direct()
-        self.prepared = self._prepared() if again else {}
+        self.prepared = self._prepared() if again else frozenset[int]()
         first = [x for s in plan.statements if id(s) in self.prepared for x in preparer.statements(s)]
         others = [x for s in plan.statements if id(s) not in self.prepared for x in preparer.statements(s)]
         self.statements = (*((If((), "!again", tuple(first)),) if first else ()), *boundary, *others)
@@ -159,8 +160,7 @@ class Function:
 
     def _arrays(self) -> Iterator[Declaration]:
         arguments = {a.code: a for a in (*self.taken, *self.cotangents)}
-        kept = set(self.prepared.values())  # they come first, where T and B do not move them
-        for b in sorted(self.plan.buffers, key=lambda b: not (b.given or b.code in kept)):
+        for b in self.plan.buffers:
             shape = ", ".join(b.shape) or "1"
             if b.view:
                 given = self.layout.root(b).given
@@ -178,19 +178,20 @@ class Function:
             return Optional(b.code, GIVES[a.group], member(a.key), offset, shape, "zeros")
         return Given(b.code, GIVES[a.group], member(a.key), offset, shape, b.onehot)
 
-    def _prepared(self) -> dict[int, str]:
-        """The statements that pack parameters and nothing else, each with the array that it writes."""
+    def _prepared(self) -> frozenset[int]:
+        """The statements that pack parameters and nothing else, into arrays that lie where T and B do not move them."""
+        first = takewhile(lambda b: not (b.steps or b.batch), workspace.owned(self.plan))
+        still = {b.code for b in first if b.code not in self.direct}
         written = Counter(self.layout.root(r.buffer).code for s in self.plan.walk() for r in s.targets())
         known = {b.code for b in self.plan.buffers if b.given and self.plan.program[b.name].role == "param"}
-        found: dict[int, str] = {}
+        found = set[int]()
         for s in self.plan.statements:
             if isinstance(s, (Pack, Stack)) and {self.layout.root(r.buffer).code for r in s.leaves()} <= known:
-                b = s.target.buffer
-                shared = b.view or b.steps or b.batch or b.code in self.direct or written[b.code] > 1
-                if not shared:
-                    known.add(b.code)
-                    found[id(s)] = b.code
-        return found
+                code = s.target.code
+                if code in still and written[code] == 1:
+                    known.add(code)
+                    found.add(id(s))
+        return frozenset(found)
 
     # results
 
