@@ -1,10 +1,12 @@
-"""Programs that some tests need, and which of many cases are slow."""
+"""Programs that some tests need, which of many cases are slow, and what a text of Python lacks."""
 
 from __future__ import annotations
 
+import builtins
 import os
 import shutil
-from collections.abc import Iterable
+import symtable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -23,3 +25,21 @@ def some(cases: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
     missing = [c for c in chosen if c not in every]
     assert not missing, f"no such cases: {missing}"
     return [c if c in chosen else pytest.param(c, marks=pytest.mark.slow) for c in every]
+
+
+def unknown_names(text: str) -> set[str]:
+    """The names that a module reads in a scope from which they are not seen."""
+    module = symtable.symtable(text, "module", "exec")
+    known = {s.get_name() for s in module.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    return {n for scope in _inner(module) for n in _read_globally(scope)} - known - {*dir(builtins), "__file__"}
+
+
+def _inner(scope: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield scope
+    for child in scope.get_children():
+        yield from _inner(child)
+
+
+def _read_globally(scope: symtable.SymbolTable) -> Iterator[str]:
+    """The names that a scope and those around it do not have themselves."""
+    yield from (s.get_name() for s in scope.get_symbols() if s.is_referenced() and s.is_global())

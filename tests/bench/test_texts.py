@@ -14,6 +14,7 @@ from derive.kernels.written.prepare import loss_program
 from derive.kernels.written.scans import jax_text
 from derive.model import load, parse
 from tests.bench.cells import CELLS, label
+from tests.tools import unknown_names
 
 MAKERS = {"torch": torch_text, "jax": jax_text}
 
@@ -32,12 +33,7 @@ def test_every_cell_has_a_text(cell: str, dialect: str) -> None:
     assert {h.name for h in helpers} <= {"_at", "_pad"}
     arguments = [a.arg for a in function.args.args]
     assert len(arguments) == len(module.parameters) + len(module.others) + len(module.sizes)
-    known = {*arguments, "torch", "F", "Tensor", "List", "jax", "jnp", "lax", "range", "int", "list", "len"}
-    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    stored |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    stored |= {a.arg for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) for a in n.args.args}
-    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    assert read <= known | stored, "every name that is read is known"
+    assert unknown_names(module.text) == set()
 
 
 def test_a_loop_as_a_user_writes_it() -> None:

@@ -21,6 +21,7 @@ from derive.kernels.report import relative_error
 from derive.kernels.targets.jax.loaded import Jax
 from derive.language import names
 from derive.render import write_text
+from tests.kernels.random_cells import LIMIT, distance, made_up
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -103,6 +104,12 @@ def test_gradients_of_the_loss_alone_are_the_kernels(cell: str, jax: Any) -> Non
         assert own.keys() == others.keys()
         for name, a in others.items():
             assert relative_error(own[name], a) <= 1e-11, name
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_random_cell(seed: int, jax: Any) -> None:
+    """`python -m tests.kernels.random_cells --to jax` is the long run."""
+    assert distance(seed, "jax") <= LIMIT, made_up(seed)
 
 
 def test_check_grads(jax: Any) -> None:

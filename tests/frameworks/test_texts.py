@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import builtins
+import re
 from pathlib import Path
 
 import pytest
 
 import derive
 from derive.language import names
+from tests.tools import unknown_names
 
 FOLDER = Path(__file__).resolve().parents[1] / "cells"
 CELLS = [*names(), *map(str, sorted(FOLDER.glob("*.cell")))]
@@ -18,16 +19,15 @@ CELLS = [*names(), *map(str, sorted(FOLDER.glob("*.cell")))]
 def unknown(text: str) -> set[str]:
     """The names that a module reads and does not have; it has nothing of this project's."""
     nodes = list(ast.walk(ast.parse(text)))
-    imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
-    modules = {a.name for n in imports for a in n.names} | {n.module for n in imports if isinstance(n, ast.ImportFrom)}
-    assert not any(name and name.partition(".")[0] == "derive" for name in modules)
-    known = (
-        set(dir(builtins)) | {"__file__"} | {(a.asname or a.name).partition(".")[0] for n in imports for a in n.names}
-    )
-    known |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    known |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    known |= {n.arg for n in nodes if isinstance(n, ast.arg)}
-    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - known
+    modules = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    modules |= {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module}
+    assert not any(name.partition(".")[0] == "derive" for name in modules)
+    return unknown_names(text)
+
+
+def test_unknown_names_looks_at_scopes() -> None:
+    """What one function has, another one does not."""
+    assert unknown_names("def f():\n    a = 1\n    return lambda: a\n\ndef g():\n    return a + b\n") == {"a", "b"}
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: Path(c).stem)
@@ -49,6 +49,15 @@ def test_a_jax_module_reads_what_it_has(cell: str) -> None:
     for wrt in (None, [v.name for v in model.normal.parameters][:1]):
         ((_, text),) = model.code("jax", wrt=wrt).items()
         assert unknown(text) == set()
+
+
+def test_a_jax_module_leaves_gradients_and_gates_whole() -> None:
+    """XLA compiles every cut outside of a scan on its own: there are none."""
+    ((_, text),) = derive.load("lstm").code("jax").items()
+    outside = [line for line in text.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert any("jnp.einsum" in line for line in outside)
+    assert not [line for line in outside if re.search(r"= \w+\[\.\.\., ", line)]
+    assert re.search(r"^        f = i_f_o\[\.\.\., H:2 \* H\]$", text, re.MULTILINE)
 
 
 def test_every_parameter_has_a_first_value() -> None:

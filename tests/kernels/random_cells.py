@@ -1,6 +1,6 @@
-"""Random cells, and their C kernels held to the NumPy kernels.
+"""Random cells, and their C kernels and JAX modules held to the NumPy kernels.
 
-`python -m tests.kernels.random_cells --count 500 --log docs/random-cells.md` is the release-size run.
+`python -m tests.kernels.random_cells --count 500 --log docs/random-cells.md` is the release-size run; `--to jax`.
 """
 
 from __future__ import annotations
@@ -117,10 +117,11 @@ def made_up(seed: int) -> str:
     return "\n".join([*head, *params, *cell.lines]) + "\n"
 
 
-def distance(seed: int, flags: tuple[str, ...] = FLAGS) -> float:
-    """How far the results of a random cell's C kernel are from those of its NumPy kernel."""
+def distance(seed: int, target: str = "c", flags: tuple[str, ...] = FLAGS) -> float:
+    """How far the results of a random cell's kernel are from those of its NumPy kernel."""
     m = derive.parse(made_up(seed))
-    fast, slow = build(m.options("float64"), None, flags), m.compile("numpy")
+    fast = build(m.options("float64"), None, flags) if target == "c" else m.compile(target)
+    slow = m.compile("numpy")
     worst = 0.0
     for number, sizes in enumerate(size_sets(fast.normal, 2)):
         case = _Case(slow, sizes, 3 + number, 1 + 2 * number, seed, ())
@@ -137,18 +138,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--log", type=Path)
+    parser.add_argument("--to", default="c", choices=["c", "jax"])
     options = parser.parse_args(arguments)
     started, worst, bad = time.perf_counter(), 0.0, []
     for seed in range(options.first, options.first + options.count):
-        off = distance(seed)
+        off = distance(seed, options.to)
         worst = max(worst, off)
         if off > LIMIT:
             bad.append(seed)
             print(f"{seed}: {off:.1e} from NumPy", file=sys.stderr)  # noqa: T201
     seeds = f"{options.first} … {options.first + options.count - 1}"
     text = (
-        "# Random cells\n\nC kernels of random cells (`tests/kernels/random_cells.py`) beside the NumPy kernels: all\n"
-        f"gradients, outputs and final states, at two sets of sizes. Seeds {seeds}:\n"
+        f"# Random cells\n\nThe {options.to} kernels of random cells (`tests/kernels/random_cells.py`) beside\n"
+        f"those of NumPy: all gradients, outputs and final states, at two sets of sizes. Seeds {seeds}:\n"
         f"{len(bad)} further apart than {LIMIT:.0e}{' ' + str(bad) if bad else ''}; at most {worst:.1e}. "
         f"{time.perf_counter() - started:.0f} s.\n"
     )

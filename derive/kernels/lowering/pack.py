@@ -16,10 +16,11 @@ from derive.program import at_own_time, operands, rebuild
 class Packer(Stacker):
     """f(a₁, …), f(a₂, …) over consecutive slices → slices of f(a, …)."""
 
-    def run(self) -> None:
-        """Stack products and sums, then pack maps until there is nothing left to pack."""
+    def run(self, sums: bool = True) -> None:
+        """Stack products and, if wanted, sums over steps, then pack maps until there is nothing left to pack."""
         super().run()
-        self.sums_over_steps()
+        if sums:
+            self.sums_over_steps()
         while self._pack():
             pass
 

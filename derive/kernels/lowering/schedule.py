@@ -77,7 +77,7 @@ def passes(
 
     With `loops` for a target that writes loops over elements, where arithmetic is cheap and memory is not:
     only functions are hoisted, and maps over consecutive slices stay apart.  Else for one that calls a library
-    for each whole array; `functions_only` keeps arithmetic in its loop there too.
+    for each whole array; `functions_only` keeps arithmetic in its loop there too, and sums over steps apart.
     """
     wanted = entry.results()
     program = lower(entry.program, wanted)
@@ -87,8 +87,12 @@ def passes(
     yield "inline", program, origins
     program = hoist(program, arithmetic=not (loops or functions_only))
     yield "hoist", program, origins
-    stacker = (Stacker if loops else Packer)(program, wanted, origins)
-    stacker.run()
+    if loops:
+        stacker = Stacker(program, wanted, origins)
+        stacker.run()
+    else:
+        stacker = Packer(program, wanted, origins)
+        stacker.run(sums=not functions_only)
     program = stacker.program().restrict(wanted)
     yield "stack", program, origins
     program = densify(program)

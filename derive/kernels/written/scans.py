@@ -59,9 +59,26 @@ def scans(layout: Layout, wanted: Iterable[str] = ()) -> list[Scan]:
 class _Jax:
     def __init__(self, layout: Layout, wanted: frozenset[str]):
         self.layout, self.program, self.wanted = layout, layout.program, wanted
+        self.groups = groups(self.program)
+        self.loops = {n for g in self.groups if g.direction for n in g.names}
 
     def blocks(self) -> list[Scan]:
-        return [self._scan(g) if g.direction else self._straight(g.names[0]) for g in groups(self.program)]
+        whole = self._read_whole()
+        needed = (g for g in self.groups if g.names[0] in whole or not self._part(self.program.ref(g.names[0])))
+        return [self._scan(g) if g.direction else self._straight(g.names[0]) for g in needed]
+
+    def _read_whole(self) -> set[str]:
+        """The names that are read otherwise than as parts that a scan cuts for itself."""
+        equations = self.program.equations.items()
+        read = {r.name for n, e in equations for r in references(e) if n not in self.loops or not self._part(r)}
+        return {*self.wanted, *read, *(i for v in self.program.variables.values() for i in v.initial)}
+
+    def _part(self, r: MatrixExpr) -> Slice | None:
+        """What a reference stands for if that is a part of an array at the same step, cut outside of scans."""
+        e = self.program.equations.get(r.name)
+        if isinstance(e, Slice) and isinstance(r, Timed) and r.name not in self.loops and r.offset == 0:
+            return e if isinstance(e.arg, Timed) and e.arg.offset == 0 else None
+        return None
 
     def _writer(self, reference: object, steps: bool) -> Writer:
         layout = self.layout
@@ -103,10 +120,11 @@ class _Jax:
             made.carry += codes
             made.start += edge[: len(codes)]
             made.next += [names[n], *codes][: len(codes)]
-        for r in dict.fromkeys(read):
-            if r.name not in members:
-                made.inputs.append(local.get(r, names[r.name]))
-                made.given.append(self._whole(r))
+        outside = [r for r in dict.fromkeys(read) if r.name not in members]
+        parts = {r.name: e for r in outside if (e := self._part(r))}
+        for r in dict.fromkeys(parts[r.name].arg if r.name in parts else r for r in outside):
+            made.inputs.append(local.get(r, names[r.name]))
+            made.given.append(self._whole(r))
 
         def reference(r: MatrixExpr) -> str:
             if isinstance(r, Timed) and r.name in members and r.offset:
@@ -114,34 +132,31 @@ class _Jax:
             return local.get(r, names[r.name])
 
         writer = self._writer(reference, False)
-        made.lines = [f"{names[n]} = {writer.value(n)}" for n in group.names]
-        kept, parts = self._kept(group.names)
+        made.lines = [f"{names[n]} = {writer.value(n)}" for n in (*parts, *group.names)]
+        kept, later = self._kept(group.names)
         made.outputs = [names[n] for n in kept]
         whole = self._writer(self._whole, True)
-        made.after = [f"{names[n]} = {whole(e)}" for n, e in parts]
+        made.after = [f"{names[n]} = {whole(e)}" for n, e in later]
         return made
 
     def _kept(self, group: Sequence[str]) -> tuple[list[str], list[tuple[str, MatrixExpr]]]:
-        """What a scan returns of what is read elsewhere, and what is cut out of that: parts of a stack come with it."""
+        """What a scan returns of what is read elsewhere, and what is made of that afterwards.
+
+        Of a stack made of parts that are read themselves, the parts; of parts cut out of one array, the array.
+        """
         wanted = [n for n in group if self._read_elsewhere(n, set(group))]
-        stacks: dict[str, Slice] = {}
-        for n in group:
+        later: dict[str, MatrixExpr] = {}
+        for n in wanted:
             e = self.program.equations[n]
-            if isinstance(e, Slice) and self._is_own(e.arg, group):
-                stacks[n] = e
-            elif isinstance(e, Concat):
-                for a, bounds in zip(e.args, e.bounds(), strict=True):
-                    if self._is_own(a, group):
-                        stacks.setdefault(a.name, Slice(self.program.ref(n), *bounds))
-        parts = [n for n in wanted if n in stacks]
-        shared = Counter(stacks[n].arg.name for n in parts)
-        cut = {
-            n
-            for n in parts
-            if stacks[n].arg.name not in stacks and (shared[stacks[n].arg.name] > 1 or stacks[n].arg.name in wanted)
-        }
-        returned = {n for n in wanted if n not in cut} | {stacks[n].arg.name for n in cut}
-        return [n for n in group if n in returned], [(n, stacks[n]) for n in wanted if n in cut]
+            if isinstance(e, Concat) and all(self._is_own(a, group) and a.name in wanted for a in e.args):
+                later[n] = e
+        cut = {n: e for n in wanted if isinstance(e := self.program.equations[n], Slice) and self._is_own(e.arg, group)}
+        shared = Counter(e.arg.name for e in cut.values())
+        for n, e in cut.items():
+            if e.arg.name not in (*cut, *later) and (shared[e.arg.name] > 1 or e.arg.name in wanted):
+                later[n] = e
+        returned = {n for n in wanted if n not in later} | {later[n].arg.name for n in cut if n in later}
+        return [n for n in group if n in returned], [(n, later[n]) for n in wanted if n in later]
 
     @staticmethod
     def _is_own(e: MatrixExpr, group: Sequence[str]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, ZeroMatrix
 
 from derive.algebra.build import add
-from derive.algebra.nodes import Delta, T, is_reference, t
+from derive.algebra.nodes import Delta, Slice, T, Timed, is_reference, t
 from derive.kernels.entry import EntryPoint
 from derive.kernels.lowering.schedule import passes
 from derive.program import Builder, Program, operands, rebuild, references
@@ -30,13 +31,28 @@ def halves(entry: EntryPoint) -> Halves:
     gradients = [*entry.grads.values(), *entry.inputs.values(), *_flat(entry.initial.values())]
     first = program.live(results)
     second = [n for n in program.equations if n in program.live(gradients) and n not in first]
-    read = {r.name for n in second for r in references(program.equations[n])} | {n for n in gradients if n in first}
-    read |= {i for n in read for i in program[n].initial if i}
+    read = _read(program, second)
+    parts = {n: e.arg.name for n in read if n in first and (e := _part(program, n))}
+    whole = {n for n, count in Counter(parts.values()).items() if count > 1 or n in read}
+    again = {n for n, arg in parts.items() if arg in whole}  # cut once more, out of what is saved
+    second = [n for n in program.equations if n in again or n in second]
+    read = _read(program, second) | {n for n in gradients if n in first}
     return Halves(
         replace(program, equations={n: e for n, e in program.equations.items() if n in first}),
         replace(program, equations={n: program.equations[n] for n in second}),
         tuple(n for n in program.variables if n in read and n not in second and program[n].role != "cotangent"),
     )
+
+
+def _read(program: Program, names: Iterable[str]) -> set[str]:
+    read = {r.name for n in names for r in references(program.equations[n])}
+    return read | {i for n in read for i in program[n].initial if i}
+
+
+def _part(program: Program, name: str) -> Slice | None:
+    """A name's equation where it is a part of an array at the same step."""
+    e = program.equations.get(name)
+    return e if isinstance(e, Slice) and isinstance(e.arg, Timed) and e.arg.offset == 0 else None
 
 
 def without(program: Program, zero: Iterable[str], wanted: Iterable[str]) -> Program:
@@ -72,7 +88,10 @@ def _flat(groups: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def lowered(entry: EntryPoint) -> Program:
-    """As for NumPy: what does not hang on a recurrence outside of it, gates that multiply the same operand stacked."""
+    """As for NumPy: what does not hang on a recurrence outside of it, gates that multiply the same operand stacked.
+
+    But for the gradients of weights: XLA compiles the cuts of a stacked one longer than it computes the parts.
+    """
     *_, (_, program, _) = passes(replace(entry, program=at_steps(entry.program)), functions_only=True)
     given = {n: v for n, v in entry.program.variables.items() if v.given}  # those that nothing wanted hangs on too
     return replace(program, variables={**given, **program.variables})
