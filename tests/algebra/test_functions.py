@@ -197,3 +197,26 @@ def test_a_number_may_be_a_constants_symbol() -> None:
     assert slope is not None
     assert alpha in slope.free_symbols
     assert e.subs(alpha, Rational(1, 5)) == Apply("leaky_relu", MatrixSymbol("z", 2, 1), Rational(1, 5))
+
+
+@each_function
+def test_values_and_slopes_stay_within_what_the_table_says(entry: Function) -> None:
+    """On a fine grid; where a bound is finite it is nearly reached."""
+    low, high = (float(x) for x in entry.values)
+    grid = np.concatenate([np.linspace(-12, 12, 4801), [-300.0, 1e-5, 300.0]])
+    grid = grid[(grid > entry.domain[0]) & (grid < entry.domain[1])]
+    arguments = [grid, grid[::-1]][: entry.arity]
+    for numbers in numbers_of(entry):
+        with np.errstate(over="ignore"):
+            y = apply_function(entry.name, arguments, numbers)
+        assert y.min() >= low - 1e-15
+        assert y.max() <= high + 1e-15
+        assert not np.isfinite(low) or y.min() <= low + 0.02
+        assert not np.isfinite(high) or y.max() >= high - 0.02
+        steepest = float(entry.steepest(*numbers))
+        if np.isfinite(steepest):
+            for i, x in enumerate(arguments):
+                near = [a + 1e-6 * (k == i) for k, a in enumerate(arguments)]
+                slope = np.abs(apply_function(entry.name, near, numbers) - y)[np.abs(x) < 12] / 1e-6
+                assert slope.max() <= steepest + 1e-4
+                assert slope.max() >= steepest - 0.02

@@ -1,0 +1,7 @@
+"""Elementwise functions: a table of one entry each, and the node that applies one."""
+
+from derive.algebra.functions.node import Apply, Function, apply
+from derive.algebra.functions.slopes import HIGHEST_POWER, power
+from derive.algebra.functions.table import FUNCTIONS
+
+__all__ = ["FUNCTIONS", "HIGHEST_POWER", "Apply", "Function", "apply", "power"]

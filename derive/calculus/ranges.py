@@ -1,0 +1,184 @@
+"""Between which numbers the entries of a model's arrays lie, whatever its parameters and inputs are.
+
+Interval arithmetic, exact where it is easy: a polynomial of one array by its critical points, one that is of first
+degree in each array at the corners, so that y(1 − y) of a sigmoid is at most 1/4 and z ∘ h + (1 − z) ∘ n lies where h
+and n do.  The range of a state is one that a step does not leave, if its boundary values lie in it.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TypeAlias
+
+from sympy import (
+    Expr,
+    HadamardProduct,
+    Identity,
+    MatAdd,
+    MatrixExpr,
+    Max,
+    Min,
+    Mul,
+    OneMatrix,
+    Poly,
+    S,
+    Symbol,
+    Transpose,
+    ZeroMatrix,
+    oo,
+    real_roots,
+)
+
+from derive.algebra.build import broadcast_scalar
+from derive.algebra.functions import Apply
+from derive.algebra.nodes import Concat, Delta, Detach, Diag, DiagPart, Pad, Scale, Slice, Softmax, Timed, is_reference
+from derive.program import Program, operands
+
+Range: TypeAlias = "tuple[Expr, Expr]"  # the least and the largest
+ANY: Range = (-oo, oo)
+UNIT: Range = (S.Zero, S.One)
+PATIENCE = 3  # steps in which the range of a state has to settle
+CORNERS = 8  # arrays of one product or sum whose corners are looked at, all together
+
+
+class Ranges:
+    """The ranges of one program's names and of expressions in them, at any step."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.known: dict[str, Range] = {}
+        self.states = {v.name: (S.Zero, S.Zero) for v in program.states}
+        self._settle()
+
+    def _settle(self) -> None:
+        """Ranges of states that no step leaves: what grows on and on has none."""
+        for attempt in range(2 * len(self.states) + PATIENCE):
+            new = {name: hull(old, self._step(name)) for name, old in self.states.items()}
+            moved = {name for name in new if new[name] != self.states[name]}
+            if not moved:
+                return
+            if attempt >= PATIENCE:
+                new |= dict.fromkeys(moved, ANY)
+            self.states = new
+            self.known.clear()
+
+    def _step(self, name: str) -> Range:
+        e = self.program.equations.get(name)
+        return ANY if e is None else self.of(e)
+
+    def largest(self, e: MatrixExpr) -> Expr:
+        """A number that no entry exceeds in absolute value; infinite if there is none."""
+        low, high = self.of(e)
+        return Max(-low, high)
+
+    def of(self, e: MatrixExpr) -> Range:
+        """The range of an expression's entries."""
+        atoms: dict[MatrixExpr, Symbol] = {}
+        p = self._polynomial(e, atoms)
+        if p is None:
+            return ANY
+        return span(p, {s: self._atom(a) for a, s in atoms.items()})
+
+    def _polynomial(self, e: MatrixExpr, atoms: dict[MatrixExpr, Symbol]) -> Expr | None:
+        """What an entry is as a polynomial in the entries of other arrays; None where a coefficient is no number."""
+        if isinstance(e, OneMatrix):
+            return S.One
+        if isinstance(e, ZeroMatrix):
+            return S.Zero
+        scalar = broadcast_scalar(e)
+        if scalar is not None and scalar != e:
+            return self._polynomial(scalar, atoms)
+        power = isinstance(e, Apply) and e.name == "power" and e.numbers[0] > 0
+        if not (power or isinstance(e, (MatAdd, HadamardProduct, Scale))):
+            return atoms.setdefault(e, Symbol(f"a{len(atoms)}", real=True))
+        parts = [self._polynomial(a, atoms) for a in operands(e)]
+        if any(p is None for p in parts):
+            return None
+        if isinstance(e, Scale):
+            c = e.coefficient.subs(self.program.numbers)
+            return c * parts[0] if c.is_number else None
+        if isinstance(e, MatAdd):
+            return sum(parts, S.Zero)
+        return parts[0] ** e.numbers[0] if power else Mul(*parts)
+
+    def _atom(self, e: MatrixExpr) -> Range:
+        if is_reference(e):
+            return self._reference(e)
+        if isinstance(e, Apply):
+            return self._applied(e)
+        if isinstance(e, Softmax):
+            return UNIT
+        if isinstance(e, (Transpose, Slice, Detach)):
+            return self.of(operands(e)[0])
+        if isinstance(e, Concat):
+            return hull(*map(self.of, operands(e)))
+        if isinstance(e, (Diag, DiagPart, Pad, Delta)):
+            return hull((S.Zero, S.Zero), self.of(operands(e)[0]))
+        return UNIT if isinstance(e, Identity) else ANY
+
+    def _reference(self, r: MatrixExpr) -> Range:
+        v = self.program[r.name]
+        if v.onehot:
+            return UNIT
+        if v.role == "state":
+            return self.states[v.name]
+        if v.given or any(v.initial):
+            return ANY
+        if v.name not in self.known:
+            self.known[v.name] = self.of(self.program.equations[v.name])
+        inside = not isinstance(r, Timed) or r.offset == 0
+        return self.known[v.name] if inside else hull((S.Zero, S.Zero), self.known[v.name])
+
+    def _applied(self, e: Apply) -> Range:
+        if e.name in ("maximum", "minimum"):
+            (a, b), (c, d) = map(self.of, e.matrices)
+            join = Max if e.name == "maximum" else Min
+            return join(a, c), join(b, d)
+        low, high = e.function.values
+        if e.name in ("relu", "abs"):
+            high = Max(0, *(abs(x) if e.name == "abs" else x for x in self.of(e.arg)))
+        return low, high
+
+
+def hull(*ranges: Range) -> Range:
+    """The least range that holds all of them."""
+    return Min(*(low for low, _ in ranges)), Max(*(high for _, high in ranges))
+
+
+def span(p: Expr, box: dict[Symbol, Range]) -> Range:
+    """A range that holds the values of a polynomial where its symbols lie in theirs."""
+    symbols = [s for s in box if p.has(s)]
+    if not symbols:
+        return p, p
+    poly = Poly(p, *symbols)
+    finite = all(x.is_finite for s in symbols for x in box[s])
+    if len(symbols) == 1 and finite:
+        (s,) = symbols
+        low, high = box[s]
+        critical = [r for r in real_roots(poly.diff(s)) if low < r < high] if poly.degree() > 1 else []
+        values = [p.subs(s, x) for x in (low, high, *critical)]
+        return Min(*values), Max(*values)
+    if finite and len(symbols) <= CORNERS and all(poly.degree(s) <= 1 for s in symbols):
+        values = [p.subs(dict(zip(symbols, corner, strict=True))) for corner in product(*(box[s] for s in symbols))]
+        return Min(*values), Max(*values)
+    low, high = S.Zero, S.Zero
+    for powers, c in poly.terms():
+        found = (c, c)
+        for s, n in zip(symbols, powers, strict=True):
+            found = _times(found, _raised(box[s], n))
+        low, high = low + found[0], high + found[1]
+    return low, high
+
+
+def _raised(a: Range, n: int) -> Range:
+    if n == 0:
+        return S.One, S.One
+    ends = [_times((x, x), (x ** (n - 1), x ** (n - 1)))[0] for x in a]
+    within = [S.Zero] if n % 2 == 0 and a[0] < 0 < a[1] else []
+    return Min(*ends, *within), Max(*ends, *within)
+
+
+def _times(a: Range, b: Range) -> Range:
+    """Of finite factors: where one of them is 0 so is the product, however large the other one may be."""
+    corners = [S.Zero if S.Zero in (x, y) else x * y for x in a for y in b]
+    return Min(*corners), Max(*corners)
