@@ -154,7 +154,7 @@ TEXT_FAULTS = [  # the same, in the generated text
 def test_a_fault_in_the_kernel_is_seen(right: str, wrong: str) -> None:
     import dataclasses
 
-    from derive.kernels.targets.numpy import Module
+    from derive.kernels.targets.numpy.loaded import Module
 
     kernel = load("elman").compile()
     assert right in kernel.source

@@ -8,16 +8,18 @@ two lags or more has [lags, B, …], nearest first.  One-hot names are integer a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 from sympy import Expr, Integer, MatrixExpr
 
 from derive.algebra.nodes import Slice
 from derive.errors import InputError
 from derive.program import Program, Variable, operands
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:  # shapes are asked for where there is no NumPy: code is written in browsers too
+    import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
 def size_value(e: Expr, sizes: Mapping[str, int]) -> int:
@@ -41,6 +43,8 @@ def interface_shape(v: Variable, sizes: Mapping[str, int], steps: int, batch: in
 def to_canonical(v: Variable, a: Array, sizes: Mapping[str, int]) -> Array:
     """[…, r, c] with a vector as one column and classes as one-hot columns."""
     if v.onehot:
+        import numpy as np
+
         a = np.eye(size_value(v.shape[0], sizes))[a]
     rows, cols = (size_value(n, sizes) for n in v.shape)
     lead = a.shape[: len(v.axes)]
@@ -64,6 +68,8 @@ def initial_groups(program: Program) -> dict[str, tuple[str, ...]]:
 
 def stack_lags(parts: list[Array]) -> Array:
     """One boundary value as it is, several as [lags, B, …]."""
+    import numpy as np
+
     return parts[0] if len(parts) == 1 else np.stack(parts)
 
 

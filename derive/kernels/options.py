@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TypeGuard
-
-import numpy as np
 
 from derive.errors import InputError
 from derive.kernels.entry import check_wrt
@@ -92,7 +91,7 @@ def check_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _check_steps(name: str, value: object, expected: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from derive.errors import InputError
 from derive.kernels.options import Options
-from derive.kernels.runtime import Kernel
 from derive.kernels.targets import arduino, c, header, jax, numpy, torch
+
+if TYPE_CHECKING:
+    from derive.kernels.runtime import Kernel
 
 
 class Target(Protocol):

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TYPE_CHECKING
 
 from derive.errors import InputError
 from derive.kernels.arrays import initial_groups, size_value
 from derive.kernels.options import Options
-from derive.kernels.runtime import Kernel
 from derive.kernels.targets import c
 from derive.kernels.targets.c.interface import Field, Struct, parameters
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.c.printer import comment
 from derive.kernels.targets.c.words import member
 from derive.render import render
+
+if TYPE_CHECKING:
+    from derive.kernels.runtime import Kernel
 
 STEPS, UNITS, SIDES = 8, 8, 2  # sizes that nobody said: of time, of states, of inputs and outputs
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from derive.errors import InputError
 from derive.kernels.options import Options
-from derive.kernels.runtime import Kernel
 from derive.kernels.targets.c.module import Module
-from derive.kernels.targets.c.native import load
 from derive.kernels.targets.c.target import printer
 from derive.render import render
+
+if TYPE_CHECKING:
+    from derive.kernels.runtime import Kernel
 
 
 def files(options: Options) -> dict[str, str]:
@@ -52,6 +54,9 @@ def build(options: Options) -> Kernel:
     Raises:
         ToolError: there is no compiler, or it failed.
     """
+    from derive.kernels.runtime import Kernel  # what is written needs no NumPy, what is called does
+    from derive.kernels.targets.c.native import load
+
     module = _module(options)
     texts = files(options)
     name = f"{module.cell}_single"

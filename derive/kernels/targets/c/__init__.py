@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from derive.kernels.build import Compiler
 from derive.kernels.options import Options
-from derive.kernels.runtime import Kernel
 from derive.kernels.targets.c.module import Module
-from derive.kernels.targets.c.native import load
 from derive.kernels.targets.c.target import files, notes, printer
+
+if TYPE_CHECKING:
+    from derive.kernels.runtime import Kernel
 
 __all__ = ["Module", "build", "files", "notes"]
 
@@ -20,6 +22,9 @@ def build(options: Options, using: Compiler | None = None, flags: Sequence[str] 
     Raises:
         ToolError: there is no compiler, or it failed.
     """
+    from derive.kernels.runtime import Kernel  # what is written needs no NumPy, what is called does
+    from derive.kernels.targets.c.native import load
+
     module = Module(options)
     made = printer(module)
     schedules = {f.name: f.plan for f in made.functions}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from math import copysign, inf, isfinite
+from struct import pack, unpack
+
 from sympy import Add, Expr, Mul, Pow, S, Symbol
 
 from derive.algebra.nodes import NONEMPTY, B, T
@@ -13,11 +15,18 @@ TYPES = {"float64": "double", "float32": "float"}
 
 def literal(value: float, dtype: str) -> str:
     """A floating-point constant: 0.5, 0.5f; what a float can not hold is its infinity or zero."""
-    with np.errstate(over="ignore", under="ignore"):
-        rounded = float(np.dtype(dtype).type(value))
-    if not np.isfinite(rounded):
+    rounded = _rounded(float(value)) if dtype == "float32" else float(value)
+    if not isfinite(rounded):
         return "INFINITY" if rounded > 0 else "-INFINITY"
     return repr(rounded) + ("f" if dtype == "float32" else "")
+
+
+def _rounded(value: float) -> float:
+    """The nearest float32."""
+    try:
+        return float(unpack("<f", pack("<f", value))[0])
+    except OverflowError:
+        return copysign(inf, value)
 
 
 class CNames(CodeNames):

@@ -1,6 +1,20 @@
 """The JAX target: the forward pass and the derived adjoint as scans."""
 
-from derive.kernels.targets.jax.loaded import build
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from derive.kernels.options import Options
 from derive.kernels.targets.jax.target import files, notes
 
+if TYPE_CHECKING:
+    from derive.kernels.runtime import Kernel
+
 __all__ = ["build", "files", "notes"]
+
+
+def build(options: Options) -> Kernel:
+    """The JAX module of a model, ready to be called with NumPy arrays."""
+    from derive.kernels.targets.jax import loaded  # what is written needs no NumPy, what is called does
+
+    return loaded.build(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from derive.algebra.functions import FUNCTIONS
 from derive.errors import InputError
@@ -13,13 +14,14 @@ from derive.kernels.lowering.codenames import CodeNames, docstring
 from derive.kernels.lowering.schedule import Schedule, schedule
 from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.options import Options
-from derive.kernels.runtime import Kernel
 from derive.kernels.segments import SegmentPlan
-from derive.kernels.targets.numpy.loaded import Module
 from derive.kernels.targets.numpy.prepare import prepare
 from derive.kernels.targets.signature import Argument, Result, Size, argument, arguments, cotangents, results, sizes
 from derive.program import Program
 from derive.render import render
+
+if TYPE_CHECKING:
+    from derive.kernels.runtime import Kernel
 
 # What the templates and Python itself use; a user's name that is one of these gets an underscore.
 RESERVED = frozenset(
@@ -110,6 +112,9 @@ HELPERS: dict[str, tuple[str, ...]] = {
 
 def build(options: Options) -> Kernel:
     """The NumPy kernel of a model."""
+    from derive.kernels.runtime import Kernel  # what is written needs no NumPy, what is called does
+    from derive.kernels.targets.numpy.loaded import Module
+
     text, made = source(options)
     name = options.normal.name
     schedules = {f.name: f.schedule for f in made}
