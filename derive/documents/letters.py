@@ -58,6 +58,7 @@ OPERATORS: Mapping[str, str] = {
     r"\odot": "⊙", r"\oslash": "⊘", r"\otimes": "⊗", r"\cdot": "⋅", r"\times": "×", r"\le": "≤", r"\ge": "≥",
     r"\ne": "≠", r"\lVert": "‖", r"\rVert": "‖", r"\dots": "…", r"\mid": "∣", r"\in": "∈", r"\to": "→", "-": "−",
     r"\pm": "±", r"\circ": "∘", r"\ast": "∗", r"\star": "⋆", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\approx": "≈",
+    r"\langle": "⟨", r"\rangle": "⟩",
 }  # fmt: skip
 SYMBOLS: Mapping[str, str] = {
     r"\top": "⊤", r"\partial": "∂", r"\infty": "∞", r"\prime": "′", r"\dagger": "†", r"\bullet": "•", r"\nabla": "∇",
