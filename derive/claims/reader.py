@@ -23,7 +23,7 @@ from derive.claims.reading.readings import Choices, Misfit, Search, search
 from derive.claims.reading.stage import Definition, Stage
 from derive.claims.reading.tensors import has_tensors
 from derive.claims.reading.vocabulary import Vocabulary
-from derive.claims.repair.repairer import Repairer
+from derive.claims.repair.repairer import SECONDS, Repairer
 from derive.claims.text.marks import binder_of
 from derive.claims.text.parse import parse
 from derive.claims.text.patterns import plain
@@ -42,8 +42,8 @@ from derive.proof.prove import Prover
 class Reader:
     """Reads and judges the claims of one stage."""
 
-    def __init__(self, prover: Prover, stage: Stage, repairs: bool = True):
-        self.stage, self.repairs = stage, repairs
+    def __init__(self, prover: Prover, stage: Stage, repairs: bool = True, seconds: float = SECONDS):
+        self.stage, self.repairs, self.seconds = stage, repairs, seconds
         self._zero: Reader | None = None
         zero = [zero_state(tex, self.vocabulary(prover)) for tex in stage.assumptions]
         self.prover = starting_at_zero(prover, *zero) if zero else prover
@@ -157,9 +157,9 @@ class Reader:
         def again(row: Row) -> Judgement:
             return self.judge.anew().judge(self._search((replace(side, right=row),), make, scope))
 
-        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, self.stage.clock.single)
-        repair = repairer.repair(side.left, side.right, _plans(found))
-        return replace(judgement, repair=repair)
+        single = self.stage.clock.single
+        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, single, self.seconds)
+        return replace(judgement, repair=repairer.repair(side.left, side.right, _plans(found)))
 
     def _scope(self, claim: Claim) -> Scope:
         """The values of indices that a display is about."""

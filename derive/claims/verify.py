@@ -12,6 +12,7 @@ from derive.claims.reading.conditions import NoClaim
 from derive.claims.reading.equation import NoRelation
 from derive.claims.reading.quantities import Unknown
 from derive.claims.reading.stage import Loader, Stage, directed
+from derive.claims.repair.repairer import SECONDS
 from derive.claims.text.parse import LatexError
 from derive.claims.text.source import Directive, Display, Include, macros_of, read_source
 from derive.claims.verdict.assumptions import NotUnderstood
@@ -102,6 +103,7 @@ def verify(
     only: frozenset[str] = frozenset(),
     progress: Callable[[], None] = lambda: None,
     repairs: bool = True,
+    seconds: float = SECONDS,
 ) -> Iterator[Result]:
     """The verdict on every display.
 
@@ -109,6 +111,7 @@ def verify(
         given: the model of displays above the first `model` directive.
         only: the ids of those that are judged; all if empty.
         repairs: is the nearest true equation looked for?
+        seconds: that the search for one may take.
     """
     stage = Stage(given, given.subject.names.name if given is not None else "")
     definitions: set[int] = set()
@@ -124,7 +127,7 @@ def verify(
         stage.skip = stage.expect_false = False
         if not skip and (not only or item.id in only):
             assumptions = tuple(stage.assumptions)
-            judgement = judge(stage, item.tex, repairs)
+            judgement = judge(stage, item.tex, repairs, seconds)
             yield Result(item.id, source.file, item.line, item.tex, stage.model, judgement, expected, assumptions)
         progress()
 
@@ -158,7 +161,7 @@ def displays(sources: list[Source]) -> int:
     return sum(isinstance(s.item, Display) for s in sources)
 
 
-def judge(stage: Stage, tex: str, repairs: bool = True) -> Judgement:
+def judge(stage: Stage, tex: str, repairs: bool = True, seconds: float = SECONDS) -> Judgement:
     """The verdict on one formula."""
     if stage.trouble:
         return Judgement(Outcome.UNREADABLE, stage.trouble)
@@ -167,7 +170,7 @@ def judge(stage: Stage, tex: str, repairs: bool = True) -> Judgement:
     if stage.unknown:
         return Judgement(Outcome.OPEN, stage.unknown)
     try:
-        return Reader(stage.prover, stage, repairs).judged(tex)
+        return Reader(stage.prover, stage, repairs, seconds).judged(tex)
     except NoRelation as error:
         return Judgement(Outcome.ILL_FORMED, str(error))
     except NoClaim as error:

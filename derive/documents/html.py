@@ -24,11 +24,15 @@ MARKS: Mapping[Mark, tuple[str, str]] = {
 NO_MARK = "no mark"
 
 
-def html_document(document: Document, notation: Notation, prefix: str) -> str:
-    """A page that stands alone, the same bytes on every run."""
+def html_document(document: Document, notation: Notation, prefix: str, fragment: bool = False) -> str:
+    """A page that stands alone, the same bytes on every run.
+
+    Args:
+        fragment: without head and title, for a page that has its own; its headings begin at the third level.
+    """
     writer = HtmlWriter(document, notation, prefix)
     return render(
-        "html/paper.html.j2",
+        "html/fragment.html.j2" if fragment else "html/paper.html.j2",
         title=escape(document.title),
         summary=writer.prose(summary(document)),
         marks=[(MARKS.get(mark, (NO_MARK, ""))[0], writer.prose(words)) for mark, words in legend(document)],

@@ -56,9 +56,9 @@ class Paper:
         """LaTeX, as a document of its own or for a book."""
         return latex_document(self.document, self.notation, self.model.name, fragment)
 
-    def html(self) -> str:
-        """A page with MathML and SVG that needs no network."""
-        return html_document(self.document, self.notation, self.model.name)
+    def html(self, fragment: bool = False) -> str:
+        """A page with MathML and SVG that needs no network, of its own or for the inside of another."""
+        return html_document(self.document, self.notation, self.model.name, fragment)
 
     def pdf(self) -> bytes:
         """The document typeset by an installed TeX.

@@ -49,7 +49,11 @@ class Repairer:
     judged_row: Callable[[Row], Judgement]
     judge: Callable[[], Judge]
     single: bool = False
-    budget: Budget = field(default_factory=lambda: Budget(SECONDS))  # of the search
+    seconds: float = SECONDS  # of the search
+    budget: Budget = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.seconds)
 
     def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
         """The nearest true equation that is found in time."""
