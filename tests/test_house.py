@@ -33,7 +33,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # the calculus.  "derive" is derive/__init__.py, the public face.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("render",),
+    ("render", "picture"),
     ("algebra",),
     ("program",),
     ("graph",),
@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("proof", "kernels", "documents"),
     ("claims",),
     ("model",),
-    ("bench", "parallel"),
+    ("bench", "flow", "parallel"),
     ("derive",),
     ("cli",),
     ("__main__",),

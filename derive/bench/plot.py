@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,37 +9,14 @@ from typing import Any
 from derive.bench.bench import Bench, Case
 from derive.bench.limits import Limits
 from derive.bench.sizes import SizeSet, size_sets
-from derive.errors import InputError, ToolError
+from derive.picture import LINES, drawing, grid
 from derive.program import Program
 
 BASE = "T=32,B=8,I=32,H=64,O=32"  # what the panels have in common, unless --sizes says so
 FACTORS = (0.25, 0.5, 1, 2, 4)
-ENDINGS = (".png", ".svg", ".pdf")
-# Marker, dashes, colour: any one of them tells the lines apart.
-STYLES: Mapping[str, tuple[str, str, str]] = {
-    "c": ("o", "-", "#000000"),
-    "numpy": ("s", "--", "#0060a8"),
-    "torch_module": ("P", (0, (3, 1)), "#803090"),  # type: ignore[dict-item]
-    "torch_loop": ("^", "-.", "#c04000"),
-    "torch_script": ("v", ":", "#d88020"),
-    "jax_module": ("X", (0, (1, 1)), "#20a0a0"),  # type: ignore[dict-item]
-    "jax_scan": ("D", (0, (5, 1, 1, 1, 1, 1)), "#408040"),  # type: ignore[dict-item]
-}
-
-
-def check_file(path: Path | None) -> None:
-    """Raise early, before the times are taken; None is no figure.
-
-    Raises:
-        InputError: no ending that is known.
-        ToolError: no matplotlib.
-    """
-    if path is None:
-        return
-    if path.suffix not in ENDINGS:
-        raise InputError("--plot", f"a file that ends in {', '.join(ENDINGS)}", str(path))
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ToolError("--plot needs matplotlib, which is not installed: pip install 'derive[bench]'")
+STYLES = dict(
+    zip(("c", "numpy", "torch_loop", "jax_scan", "torch_script", "torch_module", "jax_module"), LINES, strict=True)
+)
 
 
 def sweeps(program: Program, base: SizeSet | None) -> dict[str, list[SizeSet]]:
@@ -68,30 +44,18 @@ def draw(path: Path, panels: Mapping[str, Bench], limits: Limits | None) -> None
     Raises:
         InputError: the file can not be written.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # no window
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(
-        1, len(panels), figsize=(4.0 * len(panels), 4.2), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axis, (letter, bench) in zip(axes[0], panels.items(), strict=True):
-        _panel(axis, letter, bench.cases, limits)
-    if limits:
-        _unreachable(axes[0], panels, limits)
-    axes[0][0].set_ylabel("loss and gradients, seconds per call")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)), frameon=False)
-    first = next(iter(panels.values()))
-    threads = f", {limits.threads} thread{'s' * (limits.threads > 1)}" if limits else ""
-    figure.suptitle(f"{first.name}, {first.dtype}{threads}")
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise InputError(str(path), "a file that can be written", error.strerror or str(error)) from error
-    finally:
-        pyplot.close(figure)
+    with drawing(path, 4.0 * len(panels), 4.2) as figure:
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)
+        for axis, (letter, bench) in zip(axes[0], panels.items(), strict=True):
+            _panel(axis, letter, bench.cases, limits)
+        if limits:
+            _unreachable(axes[0], panels, limits)
+        axes[0][0].set_ylabel("loss and gradients, seconds per call")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)), frameon=False)
+        first = next(iter(panels.values()))
+        threads = f", {limits.threads} thread{'s' * (limits.threads > 1)}" if limits else ""
+        figure.suptitle(f"{first.name}, {first.dtype}{threads}")
 
 
 def _panel(axis: Any, letter: str, cases: Sequence[Case], limits: Limits | None) -> None:
@@ -115,8 +79,7 @@ def _panel(axis: Any, letter: str, cases: Sequence[Case], limits: Limits | None)
     others = ", ".join(f"{n} = {x}" for n, x in cases[0].sizes.all.items() if n != letter)
     axis.set_xlabel(letter)
     axis.set_title(others, fontsize=9)
-    axis.grid(True, which="major", color="#d8d8d8", linewidth=0.6)
-    axis.set_axisbelow(True)
+    grid(axis)
 
 
 def _unreachable(axes: Any, panels: Mapping[str, Bench], limits: Limits) -> None:

@@ -47,7 +47,7 @@ class Growth:
         blocks: (part now, part one step before) → a bound of that block's spectral norm; absent where it is zero.
         norms: in the bounds, symbol → the matrix whose spectral norm it is.
         peaks: likewise, symbol → the array at step t whose largest entry, in absolute value, it is.
-        ranges: where the boundary values of each state have to lie.
+        ranges: where the boundary values of some states have to lie for it.
     """
 
     keys: tuple[Key, ...]
@@ -64,7 +64,7 @@ def growth(program: Program, states: tuple[str, ...]) -> Growth:
         UnsupportedError: something on the way has no rule.
     """
     rules = _Rules(program, states)
-    reach = {s: max(1, *(abs(r.offset) for r in rules.past(s))) for s in states}
+    reach = {s: max([1, *rules.lags(s)]) for s in states}
     keys = tuple((s, k) for s in states for k in range(1, reach[s] + 1))
     blocks: dict[tuple[Key, Key], Expr] = {}
     for s, k in keys:
@@ -73,8 +73,12 @@ def growth(program: Program, states: tuple[str, ...]) -> Growth:
             continue
         for key, value in rules.row(s).items():
             blocks[(s, 1), key] = value
-    ranges = {s: rules.ranges.states[s] for s in states}
+    ranges = {s: found for s, found in rules.ranges.states.items() if s in rules.ranges.used and _finite(found)}
     return Growth(keys, blocks, dict(rules.norms), dict(rules.peaks), ranges)
+
+
+def _finite(found: Range) -> bool:
+    return any(x.is_finite for x in found)
 
 
 @dataclass
@@ -91,9 +95,10 @@ class _Rules:
     def __post_init__(self) -> None:
         self.ranges = Ranges(self.program)
 
-    def past(self, state: str) -> list[Timed]:
-        found = (r for e in self.program.equations.values() for r in references(e))
-        return [r for r in found if isinstance(r, Timed) and r.name == state and r.offset]
+    def lags(self, state: str) -> list[int]:
+        """How many steps later it is read."""
+        found = (r for e in self.program.equations.values() for r in references(e) if isinstance(r, Timed))
+        return [abs(r.offset) for r in found if r.name == state and r.offset]
 
     def row(self, name: str) -> Row:
         """The bounds for a name of this step."""

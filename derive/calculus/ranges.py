@@ -37,6 +37,7 @@ from derive.program import Program, operands
 Range: TypeAlias = "tuple[Expr, Expr]"  # the least and the largest
 ANY: Range = (-oo, oo)
 UNIT: Range = (S.Zero, S.One)
+SIGNED: Range = (S.NegativeOne, S.One)  # where boundary values are taken to lie, at least
 PATIENCE = 3  # steps in which the range of a state has to settle
 CORNERS = 8  # arrays of one product or sum whose corners are looked at, all together
 
@@ -47,18 +48,21 @@ class Ranges:
     def __init__(self, program: Program):
         self.program = program
         self.known: dict[str, Range] = {}
-        self.states = {v.name: (S.Zero, S.Zero) for v in program.states}
+        self.used = set[str]()  # the states on whose ranges an answer hangs
+        self.states = {v.name: SIGNED if any(v.initial) else (S.Zero, S.Zero) for v in program.states}
         self._settle()
+        self.known.clear()
+        self.used.clear()
 
     def _settle(self) -> None:
         """Ranges of states that no step leaves: what grows on and on has none."""
-        for attempt in range(2 * len(self.states) + PATIENCE):
+        for attempt in range(4 * len(self.states) + PATIENCE + 1):
             new = {name: hull(old, self._step(name)) for name, old in self.states.items()}
             moved = {name for name in new if new[name] != self.states[name]}
             if not moved:
                 return
             if attempt >= PATIENCE:
-                new |= dict.fromkeys(moved, ANY)
+                new |= {name: _wider(new[name]) for name in moved}
             self.states = new
             self.known.clear()
 
@@ -91,8 +95,9 @@ class Ranges:
         power = isinstance(e, Apply) and e.name == "power" and e.numbers[0] > 0
         if not (power or isinstance(e, (MatAdd, HadamardProduct, Scale))):
             return atoms.setdefault(e, Symbol(f"a{len(atoms)}", real=True))
-        parts = [self._polynomial(a, atoms) for a in operands(e)]
-        if any(p is None for p in parts):
+        found = [self._polynomial(a, atoms) for a in operands(e)]
+        parts = [p for p in found if p is not None]
+        if len(parts) < len(found):
             return None
         if isinstance(e, Scale):
             c = e.coefficient.subs(self.program.numbers)
@@ -121,6 +126,7 @@ class Ranges:
         if v.onehot:
             return UNIT
         if v.role == "state":
+            self.used.add(v.name)
             return self.states[v.name]
         if v.given or any(v.initial):
             return ANY
@@ -138,6 +144,13 @@ class Ranges:
         if e.name in ("relu", "abs"):
             high = Max(0, *(abs(x) if e.name == "abs" else x for x in self.of(e.arg)))
         return low, high
+
+
+def _wider(found: Range) -> Range:
+    """To ±1, where what is averaged over time stays, and then without end."""
+    low = S.Zero if found[0] == 0 else S.NegativeOne if found[0] >= -1 else -oo
+    high = S.Zero if found[1] == 0 else S.One if found[1] <= 1 else oo
+    return low, high
 
 
 def hull(*ranges: Range) -> Range:

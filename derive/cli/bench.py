@@ -72,8 +72,9 @@ def bench(
 
     limit_threads(threads)  # before NumPy is loaded
     from derive.bench.bench import choose
-    from derive.bench.plot import check_file, draw
+    from derive.bench.plot import draw
     from derive.bench.sizes import size_sets
+    from derive.picture import check_file
 
     names = parse_names(peers) or None
     choose(names)

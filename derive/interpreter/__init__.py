@@ -2,6 +2,6 @@
 
 from derive.interpreter.evaluation import Array, Evaluation
 from derive.interpreter.rules import evaluate
-from derive.interpreter.scalar import apply_function
+from derive.interpreter.scalar import apply_function, scalar_value
 
-__all__ = ["Array", "Evaluation", "apply_function", "evaluate"]
+__all__ = ["Array", "Evaluation", "apply_function", "evaluate", "scalar_value"]

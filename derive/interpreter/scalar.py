@@ -27,7 +27,7 @@ def apply_function(name: str, args: list[Array], numbers: list[float]) -> Array:
     symbols, numerals, definition = _definition(name)
     values: dict[Expr, Any] = dict(zip(symbols, args, strict=True)) | dict(zip(numerals, numbers, strict=True))
     with np.errstate(all="ignore"):  # a branch that is not taken may overflow
-        result = np.asarray(_scalar(definition, values))
+        result = np.asarray(scalar_value(definition, values))
     if FUNCTIONS[name].smooth or not np.iscomplexobj(result):
         return result
     return np.where(gap(args).real == 0, result.real, result)
@@ -58,20 +58,21 @@ _UNARY: dict[Any, Callable[[Any], Any]] = {
 }
 
 
-def _scalar(e: Expr, values: Mapping[Expr, Any]) -> Any:
+def scalar_value(e: Expr, values: Mapping[Expr, Any]) -> Any:
+    """A scalar expression, with numbers or arrays for some of its parts."""
     if e in values:
         return values[e]
     if e.is_number:
         return float(e)
     if isinstance(e, sympy.Add):
-        return sum((_scalar(a, values) for a in e.args[1:]), _scalar(e.args[0], values))
+        return sum((scalar_value(a, values) for a in e.args[1:]), scalar_value(e.args[0], values))
     if isinstance(e, sympy.Mul):
-        return math.prod((_scalar(a, values) for a in e.args[1:]), start=_scalar(e.args[0], values))
+        return math.prod((scalar_value(a, values) for a in e.args[1:]), start=scalar_value(e.args[0], values))
     if isinstance(e, sympy.Pow):
-        return _power(_scalar(e.base, values), _scalar(e.exp, values))
+        return _power(scalar_value(e.base, values), scalar_value(e.exp, values))
     if isinstance(e, sympy.Piecewise):
         return _piecewise(e, values)
-    return _UNARY[e.func](_scalar(e.args[0], values))
+    return _UNARY[e.func](scalar_value(e.args[0], values))
 
 
 def _power(base: Any, exponent: float) -> Any:
@@ -89,7 +90,7 @@ def _power(base: Any, exponent: float) -> Any:
 def _piecewise(e: sympy.Piecewise, values: Mapping[Expr, Any]) -> Any:
     result = None
     for value, condition in reversed(e.args):
-        branch = _scalar(value, values)
+        branch = scalar_value(value, values)
         result = branch if result is None else np.where(_condition(condition, values), branch, result)
     return result
 
@@ -97,7 +98,7 @@ def _piecewise(e: sympy.Piecewise, values: Mapping[Expr, Any]) -> Any:
 def _condition(c: Any, values: Mapping[Expr, Any]) -> Any:
     if not isinstance(c, Relational):
         return bool(c)
-    left, right = (np.real(_scalar(a, values)) for a in c.args)
+    left, right = (np.real(scalar_value(a, values)) for a in c.args)
     compare = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
     return compare[c.rel_op](left, right)
 

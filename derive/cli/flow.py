@@ -1,0 +1,141 @@
+"""The verb for the flow of gradients through time: flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from derive.cli.commands import as_json, cli
+from derive.cli.terminal import load_cell, print_json, progress, warn
+from derive.errors import InputError
+
+if TYPE_CHECKING:
+    from derive.flow import Flow
+
+
+@cli.command()
+@click.argument("cell")
+@click.option("--radius", "radii", default="0.5,0.9,1,1.1,1.5", show_default=True, metavar="NUMBERS",
+              help="Spectral radii of the recurrent weights.")  # fmt: skip
+@click.option("--state", default="", metavar="NAME", help="Of this state alone; all of its direction by default.")
+@click.option("--steps", default=30, show_default=True, type=click.IntRange(2, 500), metavar="T")
+@click.option("--sizes", default="", metavar="H=32,I=8", help="24 for what is not named.")
+@click.option("--sequences", default=2, show_default=True, type=click.IntRange(1, 64), metavar="B")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--params", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE.npz",
+              help="Weights to look at, an array for each parameter, instead of random ones.")  # fmt: skip
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw it.")
+@as_json
+def flow(
+    cell: str,
+    radii: str,
+    state: str,
+    steps: int,
+    sizes: str,
+    sequences: int,
+    seed: int,
+    params: Path | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Show how gradients vanish or explode: norms of ∂h_j/∂h_k.
+
+    \b
+    derive flow elman --plot elman_flow.png
+    derive flow lstm --state c --radius 0.9,1.1
+    derive flow mine.cell --params trained.npz --sizes H=64 --plot mine.png
+
+    The Jacobian of every step of a run on random inputs, by the complex step, and the products of steps k+1 … j: the
+    largest singular value against j − k.  Beside it a bound, by rules: a step multiplies a difference of the state by
+    no more than the norms of the weights on its way times the largest slopes and gates.  Recurrent weights are
+    orthogonal matrices times ρ, others uniform in ±1/√n.
+    """
+    from derive.flow import flow as measured
+    from derive.picture import check_file
+
+    check_file(plot)
+    model = load_cell(cell)
+    warn(model)
+    chosen = _numbers(radii)
+    given = _sizes(sizes, [s.name for s in model.normal.sizes])
+    with progress("measuring", len(chosen), as_json) as step:
+        found = measured(model.normal, state, chosen, steps, sequences, given, seed, _load(params), step)
+    if plot is not None:
+        from derive.flow.plot import draw
+
+        draw(plot, found)
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        _report(found)
+    if plot is not None:
+        click.echo(plot, err=as_json)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        found = [float(item) for item in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0 < x <= 1000 for x in found):
+        raise InputError("--radius", "positive numbers, such as 0.5,0.9,1.1", repr(text))
+    return found
+
+
+def _sizes(text: str, known: list[str]) -> dict[str, int]:
+    found = {}
+    for item in filter(None, text.split(",")):
+        name, _, number = item.partition("=")
+        if name.strip() not in known or not number.strip().isdecimal() or not 0 < int(number) <= 10_000:
+            raise InputError("--sizes", f"NAME=NUMBER items for {', '.join(known)}", repr(item))
+        found[name.strip()] = int(number)
+    return found
+
+
+def _load(path: Path | None) -> Any:
+    """The arrays of a file; nothing in it is executed."""
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError("--params", "a file of numpy.savez with an array for each parameter", str(error)) from error
+
+
+def _report(found: Flow) -> None:
+    from derive.flow.words import bounds, derivative, table, ways
+
+    click.echo(f"{found.program.name}: ‖{derivative(found)}‖, {ways(found)}")
+    for line in bounds(found):
+        click.echo(f"  {line}")
+    rows = table(found)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  " + "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
+
+
+def _as_json(found: Flow) -> dict[str, Any]:
+    from derive.flow.words import bounds
+
+    return {
+        "model": found.program.name,
+        "states": list(found.states),
+        "weights": list(found.weights),
+        "bounds": list(bounds(found)),
+        "curves": [
+            {
+                "radius": c.radius,
+                "rate": c.rate,
+                "bound_rate": c.bound_rate,
+                "norms": {str(d): a.tolist() for d, a in c.norms.items()},
+                "bounds": {str(d): a.tolist() for d, a in c.bounds.items()},
+                "singular": c.singular.tolist(),
+            }
+            for c in found.curves
+        ],
+    }
