@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from inspect import cleandoc
 from textwrap import dedent
 
 import click
@@ -30,7 +31,7 @@ def pages() -> dict[str, str]:
 
 def page() -> Iterator[str]:
     yield "# The command line\n"
-    yield escaped(dedent(cli.help or "").strip()) + "\n"
+    yield escaped(cleandoc(cli.help or "")) + "\n"
     yield (
         "Data go to standard output, progress and errors to standard error. `--json` prints JSON for machines, errors "
         "included. Wherever a folder or a file is written, it is written whole or not at all.\n"
@@ -65,7 +66,7 @@ def command(name: str, verb: click.Command) -> Iterator[str]:
 
 def paragraphs(help_: str) -> Iterator[str]:
     r"""The help text; what click keeps as it stands (\b) is a block of code."""
-    for part in re.split(r"\n\s*\n", dedent(help_).strip()):
+    for part in re.split(r"\n\s*\n", cleandoc(help_)):
         if part.startswith("\b"):
             yield f"```sh\n{dedent(part.removeprefix(chr(8)).strip(chr(10)))}\n```\n"
         else:

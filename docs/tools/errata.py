@@ -92,7 +92,7 @@ def page() -> Iterator[str]:
         for entry in source["entry"]:
             v = verdicts[entry["id"]]
             repair = v["repair"]["status"] if v["repair"] else "not found"
-            shown = f"{escaped(source['title'])}: {escaped(entry['equation'])}"
+            shown = f"{escaped(source['short'])}: {escaped(entry['equation'])}"
             yield f"| [{shown}](#{entry['id']}) | {v['status']} | {repair} |"
     yield ""
     for source in sources():

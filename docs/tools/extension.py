@@ -76,7 +76,8 @@ def write_pages(app: Sphinx) -> None:
 
 def name_files(app: Sphinx, docname: str, source: list[str]) -> None:
     """Pages of the repository that are none of the site are named where a page links to them."""
-    source[0] = OUTSIDE.sub(r"`\1`", source[0])
+    if "/" not in docname:
+        source[0] = OUTSIDE.sub(r"`\1`", source[0])
 
 
 def copy_documents(app: Sphinx, error: Exception | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sympy import MatrixSymbol, Symbol, oo
+from sympy import Expr, Integer, MatrixSymbol, Symbol, oo
 
 from derive.algebra.functions import FUNCTIONS, Apply, Function
 from derive.algebra.losses import LOSSES
@@ -48,18 +48,22 @@ def table(functions: Iterator[Function]) -> Iterator[str]:
 
 
 def call(f: Function) -> str:
-    names = ["z"] if f.arity == 1 else ["p", "q"]
-    return f"{f.name}({', '.join([*names, *'ab'[: f.parameters]])})"
+    return f"{f.name}({', '.join([*names(f), *map(str, numbers(f))])})"
+
+
+def names(f: Function) -> list[str]:
+    return ["z"] if f.arity == 1 else ["p", "q"]
+
+
+def numbers(f: Function) -> list[Expr]:
+    """Symbols for the numbers among the arguments; a power is a whole one."""
+    return [Integer(3)] if f.name == "power" else [Symbol(a) for a in "ab"[: f.parameters]]
 
 
 def slopes(f: Function) -> str:
     n = Symbol("n", integer=True, positive=True)
-    arguments = [MatrixSymbol(x, n, 1) for x in (["z"] if f.arity == 1 else ["p", "q"])]
-    numbers = [Symbol(a) for a in "ab"[: f.parameters]]
-    if f.name == "power":
-        return "`a * z ** (a - 1)`"
     output = MatrixSymbol("y", n, 1)
-    node = Apply(f.name, *arguments, *numbers)
+    node = Apply(f.name, *(MatrixSymbol(x, n, 1) for x in names(f)), *numbers(f))
     found = [node.slope(i, output) for i in range(f.arity)]
     return ", ".join(WITHOUT if s is None else f"`{text(s)}`" for s in found)
 
