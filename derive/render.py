@@ -24,9 +24,20 @@ def render(template: str, **data: object) -> str:
     return environment().get_template(template).render(**data)
 
 
+def fragment(template: str, **data: object) -> str:
+    """HTML for the inside of a page, such as a notebook; data is text and escaped, but what a template calls safe."""
+    return inert().get_template(template).render(**data)
+
+
+@cache
+def inert() -> Environment:
+    """The same, for templates that write HTML from raw text."""
+    return environment().overlay(autoescape=True)
+
+
 @cache
 def environment() -> Environment:
-    """Strict about what is undefined; nothing is escaped, since no template writes HTML from raw text."""
+    """Strict about what is undefined; nothing is escaped: see `inert`."""
     return Environment(
         loader=FunctionLoader(_source),
         undefined=StrictUndefined,

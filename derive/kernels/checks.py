@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -94,6 +94,12 @@ class Checker:
             "inputs": {v.name: (v, 1) for v in normal.roles("input", "target", "const")},
             "initial": {n: (normal[g[0]], len(g)) for n, g in initial_groups(normal).items()},
         }
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """(group, name, shape in words) of every array that a call takes."""
+        for group, wanted in self._wanted.items():
+            for name, (v, lags) in wanted.items():
+                yield group, name, shape_words(v, lags) + (", classes" if v.onehot else "")
 
     @cached_property
     def _onehot(self) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from derive.render import fragment
+
 Array = np.ndarray[Any, Any]
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-4}
@@ -51,6 +53,26 @@ class Report:
     @property
     def worst(self) -> float:
         return max(self.gradients.values(), default=0.0, key=lambda e: np.inf if np.isnan(e) else e)
+
+    def __repr__(self) -> str:
+        found = "ok" if self.ok else "not ok"
+        return f"<Report {self.name}, {self.target}, {self.dtype}: {found}, gradients within {self.worst:.1e}>"
+
+    def _repr_html_(self) -> str:
+        """Every error beside its bound, for notebooks."""
+        rows = [
+            (q, against, f"{e:.1e}", f"{bound:.0e}", "yes" if e <= bound else "no")
+            for q, against, e, bound in self.rows()
+        ]
+        found = "all errors are within their bounds" if self.ok else "not ok"
+        return fragment(
+            "notebook/table.html.j2",
+            title=self.name,
+            words=f", {self.target}, {self.dtype}: {found}",
+            head=("quantity", "against", "relative error", "bound", "within"),
+            rows=rows,
+            folded=(),
+        )
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from html import escape
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from derive.kernels.arrays import Array
 from derive.kernels.checks import Arrays, Checker, Sizes
 from derive.kernels.lowering.schedule import Schedule
 from derive.program import Program, references
+from derive.render import fragment
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,22 @@ class Result:
 
     def groups(self) -> dict[str, dict[str, Array]]:
         return {k: v for k, v in vars(self).items() if k != "loss"}
+
+    def __repr__(self) -> str:
+        said = [] if self.loss is None else [f"loss {float(self.loss):.6g}"]
+        said += [f"{group} {', '.join(arrays)}" for group, arrays in self.groups().items() if arrays]
+        return f"<Result: {'; '.join(said)}>"
+
+    def _repr_html_(self) -> str:
+        """The loss, and the shape of every array, for notebooks."""
+        return fragment(
+            "notebook/table.html.j2",
+            title="Result",
+            words="" if self.loss is None else f": loss {float(self.loss):.6g}",
+            head=("group", "name", "shape"),
+            rows=[(k, name, str(np.shape(a))) for k, group in self.groups().items() for name, a in group.items()],
+            folded=(),
+        )
 
 
 class Backend(Protocol):
@@ -79,13 +95,18 @@ class Kernel:
     fixed: Mapping[str, int] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
-        """What is done where, and the code behind it, for notebooks."""
-        files = "".join(
-            f"<details><summary>{escape(name)}</summary><pre>{escape(text)}</pre></details>"
-            for name, text in self.files.items()
+        """What it takes, what is done where, and the code behind it, for notebooks."""
+        return fragment(
+            "notebook/table.html.j2",
+            title=self.normal.name,
+            words=f", {self.target}, {self.dtype}",
+            head=("argument", "array", "shape"),
+            rows=list(self._checker.rows()),
+            folded=[("schedule", str(self.schedule)), *self.files.items()],
         )
-        title = f"<strong>{escape(self.normal.name)}</strong>, {escape(self.target)}, {self.dtype}"
-        return f"<p>{title}</p><pre>{escape(str(self.schedule))}</pre>{files}"
+
+    def __repr__(self) -> str:
+        return f"<Kernel {self.normal.name}: {self.target}, {self.dtype}>"
 
     @property
     def source(self) -> str:

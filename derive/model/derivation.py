@@ -13,6 +13,7 @@ from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm
 from derive.errors import InputError, UnsupportedError
 from derive.model.given import check_seconds, check_whole
+from derive.model.steps import Steps
 from derive.program import references
 from derive.proof.budget import SECONDS
 from derive.proof.prove import Prover
@@ -61,7 +62,7 @@ class Derivation:
         return tuple(i for i in v.initial if i) if v.role == "state" else (self.name,)
 
     @cached_property
-    def recursion(self) -> tuple[Step, ...]:
+    def recursion(self) -> Steps:
         """The BPTT recursion down to this gradient, in an order in which it can be evaluated."""
         steps = {s.left.name: s for s in readable(self.adjoint)}
         wanted = [self.adjoint.cotangents[n] for n in self.targets]
@@ -71,10 +72,10 @@ class Derivation:
             if name in steps and name not in live:
                 live.add(name)
                 wanted.extend(r.name for r in references(steps[name].right))
-        return tuple(s for n, s in steps.items() if n in live)
+        return Steps.of((s for n, s in steps.items() if n in live), self.adjoint.program)
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> Steps:
         """Every step, with the contributions, rule and reason of each."""
         return self.recursion
 
@@ -95,7 +96,7 @@ class Derivation:
         """The gradient as a sum over steps and hidden states."""
         return self.closed_form.expression
 
-    def unrolled(self, last: int) -> tuple[Step, ...]:
+    def unrolled(self, last: int) -> Steps:
         """The contributions of steps 0 … last, written out over the hidden states.
 
         With a loss that is a sum over steps, contribution j is dL_j/dname.
@@ -116,7 +117,7 @@ class Derivation:
             right = form.contribution(j, last + 1)
             reason = f"the paths from step {j} back to {self.name}, one term each"
             steps.append(Step(left, right, "sum over paths", reason))
-        return tuple(steps)
+        return Steps.of(steps, self.adjoint.program)
 
     def latex(self) -> str:
         """The gradient as one LaTeX expression: the double sum, else the last line of the recursion."""
@@ -142,9 +143,12 @@ class Derivation:
         return aligned(self._shown, self.adjoint.program)
 
     def _repr_html_(self) -> str:
-        from derive.documents.mathml import aligned
+        from derive.documents.notebook import derivation_html
 
-        return aligned(self._shown, self.adjoint.program)
+        return derivation_html(self._shown, self.recursion, self.adjoint.program)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of dL/d{self.name} in {self.adjoint.program.name}>"
 
 
 def formula(name: str, given: object) -> MatrixExpr:

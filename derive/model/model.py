@@ -242,16 +242,17 @@ class Model:
         """The equations, for notebooks."""
         from derive.documents.latex import aligned
 
-        return aligned(self._equation_pairs(), self.program)
+        return aligned([(self.program.ref(n), e) for n, e in self.program.equations.items()], self.program)
 
     def _repr_html_(self) -> str:
-        """The equations as MathML, for notebooks."""
-        from derive.documents.mathml import aligned
+        """The equations, and every symbol with its shape, for notebooks."""
+        from derive.documents.notebook import model_html
 
-        return aligned(self._equation_pairs(), self.program)
+        return model_html(self.program)
 
-    def _equation_pairs(self) -> list[tuple[MatrixExpr, MatrixExpr]]:
-        return [(self.program.ref(n), e) for n, e in self.program.equations.items()]
+    def __repr__(self) -> str:
+        parameters = ", ".join(v.name for v in self.program.parameters) or "none"
+        return f"<Model {self.name}: equations of {', '.join(self.program.equations)}; parameters {parameters}>"
 
 
 def parse(source: str | bytes, origin: str = "<text>") -> Model:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from derive.proof.field.points import ANY, Points
+from derive.render import fragment
 
 
 class Status(StrEnum):
@@ -17,6 +19,17 @@ class Status(StrEnum):
     REFUTED = "refuted"
     ILL_FORMED = "ill-formed"
     OPEN = "open"
+
+
+TEMPLATE = "notebook/verdict.html.j2"
+
+
+def shown(
+    status: str, reason: str, counterexample: Counterexample | None = None, lines: Iterable[str] = ()
+) -> dict[str, Any]:
+    """A verdict as the data of its template."""
+    tables = [counterexample.rows()] if counterexample is not None else []
+    return {"status": str(status), "reason": reason, "tables": tables, "lines": list(lines)}
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,18 @@ class Counterexample:
         return (
             f"T = {self.T}{step}{', ' + sizes if sizes else ''}{where}: entry ({i}, {j}) is {self.left} ≠ {self.right}"
         )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What differs and where, as a table."""
+        t = [] if self.t is None else [("t", str(self.t))]
+        drawn = [("where", str(self.drawn))] if str(self.drawn) else []
+        sizes = [(name, str(n)) for name, n in self.sizes.items()]
+        entry = f"entry ({self.entry[0]}, {self.entry[1]})"
+        sides = [(f"{entry}, left side", self.left), (f"{entry}, right side", self.right)]
+        return [("T", str(self.T)), *t, *sizes, *drawn, *sides]
+
+    def _repr_html_(self) -> str:
+        return fragment(TEMPLATE, **shown("refuted", "the sides differ", self), repairs=())
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -122,6 +147,16 @@ class Verdict:
         lines += [f"  assumed: {a}" for a in self.assumptions]
         lines += [f"  tried: {a}" for a in self.tried]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Verdict {self.status}: {self.reason}>"
+
+    def _repr_html_(self) -> str:
+        """What was found out, for notebooks."""
+        lines = [self.word] if self.word else []
+        lines += [f"assumed: {a}" for a in self.assumptions]
+        lines += [f"tried: {a}" for a in self.tried]
+        return fragment(TEMPLATE, **shown(self.status, self.reason, self.counterexample, lines), repairs=())
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -196,6 +196,5 @@ def test_names_in_prose() -> None:
 def test_notebooks_show_models_and_gradients() -> None:
     model = derive.load("lstm")
     for shown in (model, model.gradient("W_f"), model.gradient("h")):
-        assert tree_of(shown._repr_html_()).tag == "math"
+        assert "<math display=" in shown._repr_html_()
         assert shown._repr_latex_().startswith(r"$\displaystyle \begin{aligned} ")
-    assert model._repr_html_().count("<mtr>") == len(model.program.equations)

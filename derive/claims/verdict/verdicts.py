@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from html import escape
 
-from derive.proof.verdict import Counterexample, Status, Verdict
+from derive.proof.verdict import TEMPLATE, Counterexample, Status, Verdict, shown
+from derive.render import fragment
 
 
 class Outcome(StrEnum):
@@ -70,6 +70,18 @@ class Repair:
         found += [f"where {'; '.join(f'{q} {a}' for q, a in self.reading.items())}"] if self.reading else []
         return found + [f"as near: {x}" for x in self.others]
 
+    def parts(self) -> tuple[str, str, list[str]]:
+        """The same with the equation by itself."""
+        first, *rest = self.lines()
+        return first.removesuffix(self.latex), self.latex, rest
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+    def _repr_html_(self) -> str:
+        """The equation and what was changed, for notebooks."""
+        return fragment(TEMPLATE, **shown(self.outcome, "the equation below"), repairs=[self.parts()])
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -108,17 +120,20 @@ class Judgement:
         """The choices without which it is false."""
         return self.reading if self.outcome is Outcome.CONDITIONAL else {}
 
+    def __str__(self) -> str:
+        lines = [f"{self.outcome}: {self.reason}"]
+        lines += [f"  {self.counterexample}"] if self.counterexample is not None else []
+        lines += [f"  {self.help}"] if self.help else []
+        return "\n".join([*lines, *(f"  {line}" for line in (self.repair.lines() if self.repair is not None else ()))])
+
+    def __repr__(self) -> str:
+        return f"<Judgement {self.outcome}: {self.reason}>"
+
     def _repr_html_(self) -> str:
         """What is said, for notebooks; the repair is set by their MathJax."""
-        parts = [f"<p><strong>{self.outcome}</strong>: {escape(self.reason)}</p>"]
-        if self.counterexample is not None:
-            parts.append(f"<p>{escape(str(self.counterexample))}</p>")
-        if self.repair is not None:
-            first, *rest = self.repair.lines()
-            said = first.removesuffix(self.repair.latex)
-            parts.append(f"<p>{escape(said)}</p><p>$${escape(self.repair.latex)}$$</p>")
-            parts += [f"<p>{escape(line)}</p>" for line in rest]
-        return "".join(parts)
+        lines = [self.help] if self.help else []
+        repairs = [self.repair.parts()] if self.repair is not None else []
+        return fragment(TEMPLATE, **shown(self.outcome, self.reason, self.counterexample, lines), repairs=repairs)
 
     @property
     def verdict(self) -> Verdict | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 
 from sympy import MatrixExpr
 
@@ -54,6 +55,13 @@ class Schedule:
         """Every statement, those in loops included."""
         for s in self.statements:
             yield from inner(s)
+
+    def __repr__(self) -> str:
+        return f"<Schedule {self.entry.name}: {sum(1 for _ in self.walk())} statements>"
+
+    def _repr_html_(self) -> str:
+        """What is done in which order, for notebooks."""
+        return f"<pre>{escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         return "\n".join([self.entry.name, *(line for s in self.statements for line in _summary(s, "  "))])
