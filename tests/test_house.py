@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("proof", "kernels", "documents"),
     ("claims",),
     ("model",),
-    ("bench", "flow", "parallel"),
+    ("bench", "flow", "page", "parallel"),
     ("derive",),
     ("cli",),
     ("__main__",),

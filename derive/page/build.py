@@ -1,0 +1,158 @@
+"""The page as a folder of files: texts from templates, Python as an archive of compiled modules, what it runs on."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from derive.errors import ToolError
+from derive.language import names, text
+from derive.page import vendor
+from derive.render import render, templates, write_bytes
+
+TEXTS = ("index.html", "page.css", "page.js", "worker.js", "icon.svg")
+PYODIDE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
+FONT = "files/stix-two-math-latin-400-normal.woff2"
+DATA = (".py", ".cell", ".lark", ".md", ".j2", ".toml")  # of this project
+FIRST = "elman"  # the cell that is there at first
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes on every day
+SECONDS = 600.0
+
+# Claims to begin with, about the first cell.
+CLAIMS = (
+    (
+        "dL/dW as a textbook prints it",
+        (
+            r"\frac{\partial L}{\partial W}=\sum_{j=0}^{T-1}\sum_{b=0}^{j}(\hat{y}_j-y_j)\prod_{m=k+1}^{j}"
+            r"W^{\top}\operatorname{diag}(1-\tanh^2(Wh_{m-1}+Ux_m))\otimes h_{k-1}"
+        ),
+    ),
+    ("dL/dV without a transpose", r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t"),
+    ("dL/dV", r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t^\top"),
+    (
+        "one step of the recursion",
+        (
+            r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t)"
+            r" + W^\top \operatorname{diag}(1 - h_{t+1}^2) \frac{\partial L}{\partial h_{t+1}}"
+        ),
+    ),
+)
+Progress = Callable[[str], None]
+
+
+def write_site(folder: Path, archives: Path | None = None, progress: Progress = lambda words: None) -> list[Path]:
+    """Write the page's files below a folder.
+
+    Args:
+        archives: a folder with what `npm pack` fetches, for machines without network.
+        progress: called with what is done next, in words.
+
+    Raises:
+        ToolError: npm or Node.js is missing, or fails.
+        InputError: an archive is missing or another one, or a file can not be written.
+    """
+    written = []
+    for name, data in site(archives, progress).items():
+        write_bytes(folder / name, data)
+        written.append(folder / name)
+    return written
+
+
+def site(archives: Path | None, progress: Progress) -> dict[str, bytes]:
+    """Every file of the page, by its path."""
+    vendor.node()
+    progress(f"fetching {vendor.PYODIDE.name} {vendor.PYODIDE.version}")
+    pyodide = vendor.fetched(vendor.PYODIDE, archives)
+    progress(f"fetching {vendor.FONT.name} {vendor.FONT.version}")
+    font = vendor.fetched(vendor.FONT, archives)
+    progress("compiling Python")
+    python = compiled(packed(dict(modules())), pyodide)
+    found = {name: render(f"page/{name}.j2", version=version("derive")).encode() for name in TEXTS}
+    found |= {f"pyodide/{name}": pyodide[name] for name in PYODIDE}
+    found["pyodide/pyodide-lock.json"] = _nothing_more(pyodide["pyodide-lock.json"])
+    found["python.zip"], found["math.woff2"] = python, font[FONT]
+    found["start.json"] = json.dumps(start(), ensure_ascii=False, indent=1).encode()
+    found["notices.txt"] = vendor.notices(pyodide, font).encode()
+    return found
+
+
+def start() -> dict[str, object]:
+    """What the page shows before Python runs: the catalogue, and claims to try."""
+    cells = [{"name": name, "title": _title(text(name)) or name, "text": text(name)} for name in names()]
+    return {"first": FIRST, "cells": cells, "claims": [{"title": title, "tex": tex} for title, tex in CLAIMS]}
+
+
+def _title(cell: str) -> str:
+    found = re.search(r'^cell\s+\S+\s+"([^"]*)"', cell, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _nothing_more(lock: bytes) -> bytes:
+    """Pyodide's list of packages without packages: there is nothing that it could fetch."""
+    return json.dumps({**json.loads(lock), "packages": {}}).encode()
+
+
+def modules() -> Iterator[tuple[str, bytes]]:
+    """Every file of Python's that the page imports or reads, by its path on Python's path."""
+    yield from vendor.libraries()
+    yield from _walk(files("derive"), "derive")
+    yield from _walk(templates(), "derive/_templates")
+
+
+def _walk(place: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    for entry in place.iterdir():
+        if entry.is_dir():
+            yield from _walk(entry, f"{path}/{entry.name}")
+        elif entry.name.endswith(DATA):
+            yield f"{path}/{entry.name}", entry.read_bytes()
+
+
+def packed(contents: Mapping[str, bytes]) -> bytes:
+    """Files as one archive, the same bytes for the same files."""
+    out = BytesIO()
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        for name in sorted(contents):
+            entry = ZipInfo(name, EPOCH)
+            entry.compress_type = ZIP_DEFLATED
+            archive.writestr(entry, contents[name])
+    return out.getvalue()
+
+
+def compiled(sources: bytes, pyodide: Mapping[str, bytes]) -> bytes:
+    """An archive whose modules are compiled by the Python that will run them: the page starts in a third of the time.
+
+    Raises:
+        ToolError: Node.js is missing, or fails.
+    """
+    with TemporaryDirectory(prefix="derive-") as place:
+        folder = Path(place)
+        for name in (*PYODIDE, "pyodide-lock.json", "package.json"):
+            write_bytes(folder / "pyodide" / name, pyodide[name])
+        write_bytes(folder / "compile.cjs", render("page/compile.cjs.j2").encode())
+        write_bytes(folder / "sources.zip", sources)
+        try:
+            done = subprocess.run(  # noqa: S603 - an argument list: no shell
+                [vendor.node(), "compile.cjs"],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ToolError(f"Node.js did not compile Python's modules within {SECONDS:g} seconds") from error
+        made = folder / "python.zip"
+        if done.returncode or not made.is_file():
+            raise ToolError(
+                f"Node.js did not compile Python's modules:\n{(done.stderr or done.stdout).strip()[-2000:]}"
+            )
+        return made.read_bytes()
