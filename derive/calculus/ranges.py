@@ -168,7 +168,8 @@ def span(p: Expr, box: dict[Symbol, Range]) -> Range:
     if len(symbols) == 1 and finite:
         (s,) = symbols
         low, high = box[s]
-        critical = [r for r in real_roots(poly.diff(s)) if low < r < high] if poly.degree() > 1 else []
+        slope = [c * (poly.degree() - i) for i, c in enumerate(poly.all_coeffs()[:-1])]
+        critical = [r for r in real_roots(Poly(slope, s)) if low < r < high] if poly.degree() > 1 else []
         values = [p.subs(s, x) for x in (low, high, *critical)]
         return Min(*values), Max(*values)
     if finite and len(symbols) <= CORNERS and all(poly.degree(s) <= 1 for s in symbols):

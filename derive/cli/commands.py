@@ -134,11 +134,24 @@ def show(cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None,
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sets", default=5, type=click.IntRange(1, 50), help="How many sets of sizes.")
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, which does the work; without CELL all cells.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw the error of every entry.")
 @as_json
-def test(cell: str | None, targets: str, dtype: str, sets: int, scheduler: str | None, as_json: bool) -> None:
+def test(
+    cell: str | None,
+    targets: str,
+    dtype: str,
+    sets: int,
+    scheduler: str | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
     """Check every gradient of every kernel against complex step and central differences."""
     from derive.model import work
+    from derive.picture import check_file
 
+    check_file(plot)
+    if scheduler is not None and plot is not None:
+        raise click.UsageError("--plot draws what is checked here: leave out --scheduler.")
     if scheduler is not None:
         finish(0 if on_cluster(cell, parse_targets(targets), dtype, sets, scheduler, as_json) else FAILED)
         return
@@ -158,6 +171,11 @@ def test(cell: str | None, targets: str, dtype: str, sets: int, scheduler: str |
         for report in outcome.reports:
             table(report)
         report_unchecked(outcome)
+    if plot is not None:
+        from derive.kernels import errormap
+
+        errormap.draw(plot, work.error_maps(model, outcome, chosen, dtype), f"{model.name}, {dtype}")
+        click.echo(plot, err=as_json)
     finish(*statuses(outcome))
 
 

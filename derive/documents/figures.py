@@ -49,9 +49,13 @@ class Graph:
     def corners(self) -> tuple[float, float, float, float]:
         """Left, bottom, right and top, with a margin; bent arrows and their labels stay inside."""
         points = [(n.x, n.y) for n in self.nodes]
-        points += [_beside(*_ends(self.nodes[e.start], self.nodes[e.end], e.bend), e.bend) for e in self.edges]
+        points += map(self.beside, self.edges)
         xs, ys = zip(*points, strict=True)
         return min(xs) - 0.6, min(ys) - 0.6, max(xs) + 0.6, max(ys) + 0.6
+
+    def beside(self, e: Edge) -> Point:
+        """Where the label of an arrow goes."""
+        return _beside(*ends(self.nodes[e.start], self.nodes[e.end], e.bend), e.bend)
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,8 @@ def _shape(graph: Graph, n: Node) -> Shape:
 
 def _arrow(graph: Graph, e: Edge) -> Arrow:
     a, c = graph.nodes[e.start], graph.nodes[e.end]
-    ends = _ends(a, c, e.bend)
-    start, middle, end = (",".join(_pixels(graph, *p)) for p in ends)
-    at = _pixels(graph, *_beside(*ends, e.bend))
+    start, middle, end = (",".join(_pixels(graph, *p)) for p in ends(a, c, e.bend))
+    at = _pixels(graph, *graph.beside(e))
     label = math_element(e.tex) if e.tex else ""
     return Arrow("way" if e.way else "flow", f"M{start} Q{middle} {end}", *at, label)
 
@@ -127,7 +130,7 @@ def _beside(start: Point, middle: Point, end: Point, bend: float) -> Point:
     return x - away * dy, y + away * dx
 
 
-def _ends(a: Node, c: Node, bend: float) -> tuple[Point, Point, Point]:
+def ends(a: Node, c: Node, bend: float) -> tuple[Point, Point, Point]:
     """Where an arrow leaves its first node, its middle, and where it meets the second."""
     dx, dy = c.x - a.x, c.y - a.y
     middle = ((a.x + c.x) / 2 - 0.45 * bend * dy, (a.y + c.y) / 2 + 0.45 * bend * dx)

@@ -45,6 +45,11 @@ def size_sets(program: Program, count: int) -> list[dict[str, int]]:
     return found
 
 
+def boundary_symbols(program: Program) -> dict[str, str]:
+    """How the gradients of boundary values are called."""
+    return {s: f"dL/d{s}[{'T' if program[s].backward else '-1'}]" for s in initial_groups(program)}
+
+
 def check(
     kernel: Kernel,
     wrt: Iterable[str] | None = None,
@@ -61,8 +66,7 @@ def check(
     """
     normal = kernel.normal
     report = Report(normal.name, kernel.target, kernel.dtype, other=beside.target if beside else "")
-    for state in initial_groups(normal):
-        report.symbols[state] = f"dL/d{state}[{'T' if normal[state].backward else '-1'}]"
+    report.symbols |= boundary_symbols(normal)
     wanted = check_wrt(normal, wrt)
     for number, sizes in enumerate(size_sets(normal, sets)):
         if only not in (None, number):
@@ -222,9 +226,22 @@ class _Case:
     def _compare(self, report: Report, result: Result, truth: Mapping[str, Array]) -> None:
         """One error per gradient: the worst of `value_and_grad` and `vjp`."""
         for name, reference in truth.items():
-            group = "initial" if name in initial_groups(self.program) else None
-            group = group or ("grads" if self.program[name].role == "param" else "inputs")
-            note(report.gradients, name, relative_error(getattr(result, group)[name], reference))
+            note(report.gradients, name, relative_error(self._gradient(result, name), reference))
+
+    def _gradient(self, result: Result, name: str) -> Array:
+        if name in initial_groups(self.program):
+            return np.asarray(result.initial[name])
+        return np.asarray((result.grads if self.program[name].role == "param" else result.inputs)[name])
+
+    def gradients(self) -> dict[str, tuple[Array, Array]]:
+        """Every gradient (without a loss: of the outputs and final states with random weights), and the truth."""
+        if self.kernel.normal.total:
+            result, truth = self.kernel.value_and_grad(*self.arguments), self.truth
+        else:
+            bars = self._bars()
+            result = self.kernel.vjp(*self.arguments[:3], *bars, self.arguments[3])
+            truth = self._true(self._vjp_objective(*bars))
+        return {name: (self._gradient(result, name), reference) for name, reference in truth.items()}
 
     def _values(self, report: Report, result: Result) -> None:
         s = self.sample

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from derive.errors import ToolError
+from derive.kernels import errormap
+from derive.kernels.arrays import Array
 from derive.kernels.gradcheck import SHAPES, check
 from derive.kernels.report import Report
 from derive.kernels.runtime import Kernel
@@ -108,6 +110,16 @@ def check_all(
             continue
         outcome.reports.append(check(kernel, sets=sets, progress=progress, beside=before))
         before = kernel
+
+
+def error_maps(model: Model, outcome: Outcome, targets: Iterable[str], dtype: str) -> dict[str, Array]:
+    """Target and gradient → the error of every entry, of the targets that were checked."""
+    return {
+        f"{target} {name}": errors
+        for target in targets
+        if target not in outcome.unchecked
+        for name, errors in errormap.error_maps(model.compile(target, dtype)).items()
+    }
 
 
 def certificates(verdicts: Mapping[str, Verdict | None], every: bool = False) -> dict[str, str]:

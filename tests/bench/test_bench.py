@@ -22,11 +22,12 @@ from derive.bench.data import Data, Truth, draw
 from derive.bench.limits import Limits, measure
 from derive.bench.machine import busy, describe, lines
 from derive.bench.peers import PEERS, Peer, Ready, Subject
-from derive.bench.plot import check_file, sweeps
+from derive.bench.plot import sweeps
 from derive.bench.sizes import size_sets
 from derive.errors import InputError, ToolError, UnsupportedError
 from derive.kernels import build
 from derive.model import load, parse
+from derive.picture import check_file
 
 NANO = size_sets(load("elman").normal, ["T=3,B=2,I=2,H=4,O=3"])
 Run = Callable[..., tuple[int, str, str]]
@@ -152,7 +153,7 @@ def test_models_that_can_not_be_timed() -> None:
 
 def test_a_plot_needs_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ToolError, match="matplotlib, which is not installed: pip install 'derive\\[bench\\]'"):
+    with pytest.raises(ToolError, match="matplotlib, which is not installed: pip install 'derive\\[plot\\]'"):
         check_file(Path("times.png"))
 
 

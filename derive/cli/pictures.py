@@ -1,4 +1,4 @@
-"""The verb for the flow of gradients through time: flow."""
+"""The verbs that draw: the flow of gradients through time, the network unrolled."""
 
 from __future__ import annotations
 
@@ -72,6 +72,34 @@ def flow(
         _report(found)
     if plot is not None:
         click.echo(plot, err=as_json)
+
+
+@cli.command()
+@click.argument("cell")
+@click.option("--wrt", default="", metavar="NAME", help="The ways back from a loss to this parameter instead.")
+@click.option("--step", default="j", show_default=True, metavar="N", help="Of the loss whose ways back are drawn.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.png", help="NAME_graph.png by default.")
+@as_json
+def graph(cell: str, wrt: str, step: str, output: Path | None, as_json: bool) -> None:
+    """Draw the network unrolled in time.
+
+    \b
+    derive graph gru
+    derive graph elman --wrt W --step 3 -o ways.svg
+    """
+    from derive.documents.graphplot import draw
+    from derive.model.graph import graph as of_model
+    from derive.picture import check_file
+
+    model = load_cell(cell)
+    warn(model)
+    path = output or Path(f"{model.name}_graph.png")
+    check_file(path, "-o")
+    draw(path, of_model(model, wrt, step))
+    if as_json:
+        print_json({"file": str(path)})
+    else:
+        click.echo(path)
 
 
 def _numbers(text: str) -> list[float]:
