@@ -24,6 +24,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "errata"
 VERDICTS = FOLDER / "verdicts.json"
 KEPT = ("latex", "model", "status", "reason", "readings", "counterexample", "repair")
 DIGITS = 14
+NO_BREAK = "\N{NON-BREAKING HYPHEN}"
 Data = dict[str, Any]
 COUNTED = """\
 {all} equations of books, courses and notes on recurrent networks that `derive lint` finds false. It found the
@@ -93,7 +94,7 @@ def page() -> Iterator[str]:
             v = verdicts[entry["id"]]
             repair = v["repair"]["status"] if v["repair"] else "not found"
             shown = f"{escaped(source['short'])}: {escaped(entry['equation'])}"
-            yield f"| [{shown}](#{entry['id']}) | {v['status']} | {repair} |"
+            yield f"| [{shown}](#{entry['id']}) | {v['status'].replace('-', NO_BREAK)} | {repair} |"
     yield ""
     for source in sources():
         yield from section(source, verdicts)

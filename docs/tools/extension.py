@@ -10,9 +10,11 @@ from docutils import nodes
 from pygments.lexer import RegexLexer, bygroups, words
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Text
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from derive.documents.mathml import math_element
+from derive.errors import UnsupportedError
 from derive.language.words import CLAUSES, FUNCTION_NAMES, STATEMENTS
 from docs.tools import command_line, errata, error_codes, functions, gallery
 
@@ -41,13 +43,22 @@ class CellLexer(RegexLexer):
     }
 
 
+def formula(node: nodes.Element, block: bool = False) -> str:
+    """MathML; what our reader of TeX does not know is a warning, which a build takes for an error."""
+    try:
+        return math_element(node.astext(), block)
+    except UnsupportedError as error:
+        logging.getLogger(__name__).warning("%s", error, location=node)
+        return ""
+
+
 def inline_math(self: HTML5Translator, node: nodes.math) -> None:
-    self.body.append(math_element(node.astext()))
+    self.body.append(formula(node))
     raise nodes.SkipNode
 
 
 def display_math(self: HTML5Translator, node: nodes.math_block) -> None:
-    self.body.append(f'<div class="math-display">{math_element(node.astext(), block=True)}</div>\n')
+    self.body.append(f'<div class="math-display">{formula(node, block=True)}</div>\n')
     raise nodes.SkipNode
 
 
