@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from derive.language.codes import Code, codes
+from derive.errors import CellError
+from derive.language import read
+from derive.language.codes import Code, codes, written_out
 
 GROUPS = {
     "E01": "Files and characters",
@@ -45,4 +47,14 @@ def entry(code: Code) -> Iterator[str]:
     yield f"### {code.code}: {code.title}\n"
     yield f"{code.text}\n"
     yield f"Raises {'the ' + kind}:\n\n```cell\n{code.wrong}```\n"
+    yield f"What is said:\n\n```text\n{said(code)}\n```\n"
     yield f"Put right:\n\n```cell\n{code.right}```\n"
+
+
+def said(code: Code) -> str:
+    """The message for the wrong example."""
+    try:
+        found = read(written_out(code.wrong), "mine.cell").warnings
+    except CellError as error:
+        found = error.diagnostics
+    return str(next(d for d in found if d.code == code.code))

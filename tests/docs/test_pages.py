@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -30,6 +32,12 @@ def test_the_examples_print_what_the_page_says(page: Path) -> None:
     assert not results.failed, "".join(said)
 
 
+def test_the_example_of_the_language_runs() -> None:
+    page = (DOCS / "language.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_there_are_pages_with_examples() -> None:
     assert len(PAGES) >= 4
 
@@ -48,6 +56,7 @@ def test_every_error_has_its_text_and_both_examples() -> None:
         assert f"### {code.code}: {code.title}\n\n{code.text}\n" in text
         assert code.wrong in text
         assert code.right in text
+        assert f"[{code.code}]: " in text
 
 
 def test_every_function_and_loss_is_in_its_table() -> None:
