@@ -24,7 +24,7 @@ def main() -> None:
     """Run the command line; turn errors into messages and exit statuses."""
     wants_json = "--json" in sys.argv[1:]
     try:
-        cli(standalone_mode=False)
+        cli(standalone_mode=False, prog_name="derive")
         sys.stdout.flush()
     except click.exceptions.Abort:
         sys.exit(130)

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 import click
 
 from derive.cli.commands import as_json, cli
-from derive.cli.terminal import FAILED, MISSING_TOOL, finish, load_cell, parse_names, print_json, warn, warn_of_compiler
+from derive.cli.terminal import (
+    FAILED,
+    MISSING_TOOL,
+    complete_cell,
+    finish,
+    load_cell,
+    parse_names,
+    print_json,
+    warn,
+    warn_of_compiler,
+)
 from derive.errors import ToolError
 
 if TYPE_CHECKING:
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @click.option("--sizes", multiple=True, metavar="SET;SET", help="Presets, or T=64,B=32,H=128; see above.")
 @click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float64", "float32"]))
 @click.option(

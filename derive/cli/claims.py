@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from derive.cli.commands import as_json, cli
-from derive.cli.terminal import finish, load_cell, print_json, progress, warn
+from derive.cli.terminal import complete_cell, finish, load_cell, print_json, progress, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ COLOURS = {"tex": "cyan", "help": "green"}
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @click.argument("claims", required=False, type=click.Path(path_type=Path))
 @click.option("-e", "--equation", multiple=True, metavar="LATEX", help="An equation; may be given several times.")
 @only

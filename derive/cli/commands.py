@@ -9,6 +9,7 @@ import click
 
 from derive.cli.terminal import (
     FAILED,
+    complete_cell,
     error_json,
     finish,
     kernel_options,
@@ -48,7 +49,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("cells", metavar="CELL...", nargs=-1)
+@click.argument("cells", metavar="CELL...", nargs=-1, shell_complete=complete_cell)
 @click.option("--all", "every", is_flag=True, help="Every cell of the catalogue.")
 @click.option("--certificates", is_flag=True, help="Write every proof, not small ones only.")
 @folder
@@ -108,7 +109,7 @@ def list_(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @only
 @click.option("--steps", is_flag=True, help="Every step, with its rule and reason.")
 @click.option("--form", type=click.Choice(["sum", "recursion"]), help="The double sum or the BPTT recursion.")
@@ -129,7 +130,7 @@ def show(cell: str, wrt: str, steps: bool, form: str | None, unroll: int | None,
 
 
 @cli.command()
-@click.argument("cell", required=False)
+@click.argument("cell", shell_complete=complete_cell, required=False)
 @click.option("--to", "targets", default="numpy,c", metavar="TARGETS", help="numpy, c, header, torch, jax.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sets", default=5, type=click.IntRange(1, 50), help="How many sets of sizes.")
@@ -180,7 +181,7 @@ def test(
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @click.option("--to", "targets", default="numpy", metavar="TARGETS", help="numpy, c, header, arduino, torch, jax.")
 @click.option("--dtype", default="float64", type=click.Choice(["float64", "float32"]))
 @click.option("--sizes", default="", metavar="H=64,I=8", help="Sizes fixed in the code; T and B may be among them.")
@@ -225,7 +226,7 @@ def code(cell: str, targets: str, dtype: str, output: Path | None, as_json: bool
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @only
 @click.option("--unroll", type=click.IntRange(0, 12), metavar="N", help="Write dL_0 … dL_N out, path by path (2).")
 @click.option("--format", "formats", default="tex", metavar="FORMATS", help="tex, html, pdf, separated by commas.")

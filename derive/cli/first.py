@@ -45,7 +45,7 @@ def explain(code: str, as_json: bool) -> None:
 @cli.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Say what is installed that the work can use."""
+    """Say what is installed that the work can use, and how to get what is not."""
     from derive.model import doctor
 
     found = doctor.findings()
@@ -54,4 +54,24 @@ def doctor(as_json: bool) -> None:
         return
     width = max(len(f.name) for f in found)
     for f in found:
-        click.echo(f"{f.name:<{width}}  {f.found or 'not found'}{'' if f.found else f'  ({f.use})'}")
+        click.echo(f"{f.name:<{width}}  {f.found or f'not found, for {f.use}'}")
+        if not f.found:
+            click.echo(f"{'':<{width}}  {f.get}")
+
+
+SHELLS = {  # shell → what to add to which file
+    "bash": 'eval "$(derive completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(derive completion zsh)"    # in ~/.zshrc',
+    "fish": "derive completion fish | source     # in ~/.config/fish/config.fish",
+}
+
+
+@cli.command(epilog="\b\n" + "\n".join(SHELLS.values()))
+@click.argument("shell", type=click.Choice([*SHELLS]))
+def completion(shell: str) -> None:
+    """Print what a shell needs to complete verbs, options and cells: a line in its start-up file."""
+    from click.shell_completion import get_completion_class
+
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(cli, {}, "derive", "_DERIVE_COMPLETE").source())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from derive.cli.commands import as_json, cli
-from derive.cli.terminal import load_cell, print_json, progress, warn
+from derive.cli.terminal import complete_cell, load_cell, print_json, progress, warn
 from derive.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @click.option("--radius", "radii", default="0.5,0.9,1,1.1,1.5", show_default=True, metavar="NUMBERS",
               help="Spectral radii of the recurrent weights.")  # fmt: skip
 @click.option("--state", default="", metavar="NAME", help="Of this state alone; all of its direction by default.")
@@ -75,7 +75,7 @@ def flow(
 
 
 @cli.command()
-@click.argument("cell")
+@click.argument("cell", shell_complete=complete_cell)
 @click.option("--wrt", default="", metavar="NAME", help="The ways back from a loss to this parameter instead.")
 @click.option("--step", default="j", show_default=True, metavar="N", help="Of the loss whose ways back are drawn.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.png", help="NAME_graph.png by default.")

@@ -7,10 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from derive.errors import CellError, CheckError, DeriveError, Diagnostic, InputError, ToolError
 
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("tex", "html", "pdf")
 FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
+
+
+def complete_cell(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of the catalogue, found without SymPy, and files."""
+    names = (p.name for p in resources.files("derive.cells").iterdir())
+    found = sorted(n.removesuffix(".cell") for n in names if n.endswith(".cell"))
+    return [*(CompletionItem(n) for n in found if n.startswith(begun)), CompletionItem(begun, type="file")]
 
 
 def load_cell(cell: str) -> Model:

@@ -1,4 +1,4 @@
-"""What is installed that the work can use."""
+"""What is installed that the work can use, and for what is not, the command that gets it."""
 
 from __future__ import annotations
 
@@ -7,50 +7,86 @@ import platform
 import shutil
 from dataclasses import dataclass
 
-from derive.kernels.build import HELP, OPENMP_HELP, compilers, has_openmp
+from derive.kernels.build import compilers, has_openmp
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A tool: what was found of it ("" for nothing), and what it is good for."""
+    """A tool: what was found of it ("" for nothing), what it is good for, and a command that gets it."""
 
     name: str
     found: str
     use: str
+    get: str = ""
 
     def as_json(self) -> dict[str, object]:
-        return {"name": self.name, "found": self.found or None, "use": self.use}
+        return {"name": self.name, "found": self.found or None, "use": self.use, "get": self.get}
 
 
-PACKAGES = {
-    "sympy": "derivations",
-    "numpy": "the interpreter and NumPy kernels",
-    "jinja2": "templates",
-    "lark": "the cell language",
-    "torch": "derive code --to torch, derive bench: pip install torch",
-    "jax": "derive code --to jax, derive bench: pip install jax",
-    "distributed": "derive.parallel, derive test --scheduler: pip install 'derive[dask]'",
-    "matplotlib": "derive bench --plot: pip install matplotlib",
+PACKAGES = {  # name → (use, command)
+    "sympy": ("derivations", "pip install sympy"),
+    "numpy": ("kernels and checks", "pip install numpy"),
+    "jinja2": ("all that is written", "pip install jinja2"),
+    "lark": ("reading cells and claims", "pip install lark"),
+    "matplotlib": ("derive flow, graph, bench and test with a picture", "pip install 'derive[plot]'"),
+    "torch": ("derive code --to torch, and derive bench beside PyTorch", "pip install 'derive[bench]'"),
+    "jax": ("derive code --to jax, and derive bench beside JAX", "pip install 'derive[bench]'"),
+    "distributed": ("derive.parallel and derive test --scheduler", "pip install 'derive[dask]'"),
 }
-PROGRAMS = {
-    "TeX": (("pdflatex", "lualatex", "xelatex", "tectonic"), "typesetting the derivation: install TeX Live"),
+TEX = ("pdflatex", "lualatex", "xelatex", "tectonic")
+SYSTEM = {  # name → what each package manager calls it
+    "C compiler": {"apt-get": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "apk": "gcc musl-dev", "brew": "gcc"},
+    "OpenMP": {
+        "apt-get": "libomp-dev",
+        "dnf": "libomp-devel",
+        "pacman": "openmp",
+        "apk": "openmp-dev",
+        "brew": "libomp",
+    },
+    "TeX": {
+        "apt-get": "texlive-latex-recommended texlive-pictures lmodern",
+        "dnf": "texlive-scheme-medium",
+        "pacman": "texlive-latexrecommended texlive-pictures",
+        "apk": "texlive-full",
+        "brew": "--cask mactex-no-gui",
+    },
+}
+MANAGERS = {
+    "apt-get": "sudo apt-get install",
+    "dnf": "sudo dnf install",
+    "pacman": "sudo pacman -S",
+    "apk": "sudo apk add",
+    "brew": "brew install",
+}
+WITHOUT = {  # where none of these managers is
+    "C compiler": "pip install ziglang",
+    "OpenMP": "see the compiler's manual, or leave `threads` out",
+    "TeX": "see https://tug.org/texlive",
 }
 
 
 def findings() -> list[Finding]:
     """Every tool, found or not."""
     found = [Finding("python", platform.python_version(), "everything")]
-    found += [Finding(name, package_version(name), use) for name, use in PACKAGES.items()]
+    found += [Finding(name, package_version(name), *words) for name, words in PACKAGES.items()]
     for c in compilers() or (None,):
-        used = "compiling C kernels" if c else f"compiling C kernels: {HELP}"
-        found.append(Finding("C compiler", f"{c.name}: {c.version}" if c else "", used))
+        version = f"{c.name}: {c.version}" if c else ""
+        found.append(Finding("C compiler", version, "compiling kernels", command("C compiler")))
         if c:
-            found.append(Finding("OpenMP", c.name if has_openmp(c) else "", f"threads of C kernels: {OPENMP_HELP}"))
-    for name, (programs, use) in PROGRAMS.items():
-        paths = [p for p in map(shutil.which, programs) if p]
-        found.append(Finding(name, paths[0] if paths else "", use))
-    found.append(Finding("BLAS", blas(), "large products"))
+            threads = c.name if has_openmp(c) else ""
+            found.append(Finding("OpenMP", threads, f"threads of kernels compiled by {c.name}", command("OpenMP")))
+    paths = [p for p in map(shutil.which, TEX) if p]
+    found.append(Finding("TeX", paths[0] if paths else "", "derivations as PDF", command("TeX")))
+    found.append(Finding("BLAS", blas(), "large products of NumPy kernels"))
     return found
+
+
+def command(name: str) -> str:
+    """What to type on this machine to get a tool."""
+    for manager, words in MANAGERS.items():
+        if shutil.which(manager):
+            return f"{words} {SYSTEM[name][manager]}"
+    return WITHOUT[name]
 
 
 def package_version(package: str) -> str:
