@@ -39,7 +39,7 @@ def page() -> Iterator[str]:
 
 
 def table(functions: Iterator[Function]) -> Iterator[str]:
-    yield "| function | slope | arguments | values | in NumPy | in C |\n|---|---|---|---|---|---|"
+    yield "| function | slope | drawn in checks | values | in NumPy | in C |\n|---|---|---|---|---|---|"
     for f in functions:
         yield " | ".join(
             [f"| `{call(f)}`", slopes(f), domain(f), values(f), f"`{f.code['numpy']}`", f"`{f.code['c']}` |"]
@@ -70,7 +70,7 @@ def slopes(f: Function) -> str:
 
 def domain(f: Function) -> str:
     low, high = f.domain
-    return "all" if (low, high) == (-float("inf"), float("inf")) else f"from {low:g} on"
+    return "all" if (low, high) == (-float("inf"), float("inf")) else f"above {low:g}"
 
 
 def values(f: Function) -> str:
