@@ -146,6 +146,20 @@ def test_a_kernel_shows_what_it_takes() -> None:
     assert ["initial", "h", "[B, H]"] in cells
 
 
+def test_a_long_file_is_cut() -> None:
+    kernel = held()["kernel"]
+    long = Kernel(kernel.normal, "c", "float64", {"a.c": "x;\n" * 1000}, kernel.schedules, kernel.backend)
+    shown = text(long._repr_html_())
+    assert shown.count("x;") == 200
+    assert "… 800 more lines: kernel.files['a.c']" in shown
+
+
+def test_a_judgement_says_what_was_assumed() -> None:
+    judgement = ELMAN.verify(FALSE.replace("y_t - \\hat y_t", "\\hat y_t - y_t"))
+    assert "assumed: sum(y) == 1" in text(judgement._repr_html_())
+    assert "  assumed: sum(y) == 1" in str(judgement)
+
+
 def test_a_result_shows_its_arrays() -> None:
     shown = text(held()["result"]._repr_html_())
     assert re.search(r"outputs\s*yhat\s*\(3, 1, 2\)", shown) or "outputsyhat(3, 1, 2)" in shown

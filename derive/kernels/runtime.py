@@ -17,6 +17,8 @@ from derive.kernels.lowering.schedule import Schedule
 from derive.program import Program, references
 from derive.render import fragment
 
+MOST_LINES = 200  # of a file that a notebook shows
+
 
 @dataclass(frozen=True)
 class Result:
@@ -102,7 +104,7 @@ class Kernel:
             words=f", {self.target}, {self.dtype}",
             head=("argument", "array", "shape"),
             rows=list(self._checker.rows()),
-            folded=[("schedule", str(self.schedule)), *self.files.items()],
+            folded=[("schedule", str(self.schedule)), *((name, _cut(name, text)) for name, text in self.files.items())],
         )
 
     def __repr__(self) -> str:
@@ -249,3 +251,10 @@ class Kernel:
     def _needs_loss(self) -> None:
         if not self.normal.total:
             raise InputError("loss", "a model with a loss", f"{self.normal.name}, which has none", "use vjp")
+
+
+def _cut(name: str, text: str) -> str:
+    """The first lines: what a notebook shows is saved in it."""
+    lines = text.splitlines(keepends=True)
+    more = f"… {len(lines) - MOST_LINES} more lines: kernel.files[{name!r}]\n" if len(lines) > MOST_LINES else ""
+    return "".join(lines[:MOST_LINES]) + more

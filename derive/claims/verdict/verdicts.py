@@ -123,17 +123,23 @@ class Judgement:
     def __str__(self) -> str:
         lines = [f"{self.outcome}: {self.reason}"]
         lines += [f"  {self.counterexample}"] if self.counterexample is not None else []
-        lines += [f"  {self.help}"] if self.help else []
-        return "\n".join([*lines, *(f"  {line}" for line in (self.repair.lines() if self.repair is not None else ()))])
+        repair = self.repair.lines() if self.repair is not None else []
+        return "\n".join([*lines, *(f"  {line}" for line in [*self._notes(), *repair])])
+
+    def _notes(self) -> list[str]:
+        """What goes with the reason."""
+        assumed = self.verdict.assumptions if self.verdict is not None else ()
+        return [*([self.help] if self.help else []), *(f"assumed: {a}" for a in assumed)]
 
     def __repr__(self) -> str:
         return f"<Judgement {self.outcome}: {self.reason}>"
 
     def _repr_html_(self) -> str:
         """What is said, for notebooks; the repair is set by their MathJax."""
-        lines = [self.help] if self.help else []
         repairs = [self.repair.parts()] if self.repair is not None else []
-        return fragment(TEMPLATE, **shown(self.outcome, self.reason, self.counterexample, lines), repairs=repairs)
+        return fragment(
+            TEMPLATE, **shown(self.outcome, self.reason, self.counterexample, self._notes()), repairs=repairs
+        )
 
     @property
     def verdict(self) -> Verdict | None:
