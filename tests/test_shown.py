@@ -146,6 +146,15 @@ def test_a_kernel_shows_what_it_takes() -> None:
     assert ["initial", "h", "[B, H]"] in cells
 
 
+def test_a_paper_is_shown_in_a_frame_in_which_nothing_runs() -> None:
+    paper = ELMAN.paper(wrt=["V"], unroll=0)
+    summary, frame = tree(paper._repr_html_())
+    assert (frame.tag, frame.attrib["sandbox"]) == ("iframe", "allow-same-origin")  # and no scripts
+    assert frame.attrib["srcdoc"].split() == paper.html().split()
+    assert "equalities checked" in "".join(summary.itertext())
+    assert len(repr(paper)) < 200
+
+
 def test_a_long_file_is_cut() -> None:
     kernel = held()["kernel"]
     long = Kernel(kernel.normal, "c", "float64", {"a.c": "x;\n" * 1000}, kernel.schedules, kernel.backend)

@@ -27,6 +27,7 @@ from derive.proof.budget import Budget
 from derive.proof.equation import check_equation, evaluated
 from derive.proof.field.truth import Subject
 from derive.proof.verdict import Status, Verdict
+from derive.render import fragment
 
 MARKS = {Status.PROVED: Mark.PROVED, Status.CHECKED: Mark.EXACT, Status.OPEN: Mark.UNCHECKED}
 SECONDS = 180.0  # for all equations of a document
@@ -72,6 +73,13 @@ class Paper:
     def summary(self) -> str:
         """How many equalities were checked, and how."""
         return summary(self.document).replace("$T$", "T")
+
+    def __repr__(self) -> str:
+        return f"<Paper of {self.model.name}: {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, for notebooks: its style stays its own, and nothing in it may run."""
+        return fragment("notebook/paper.html.j2", summary=self.summary, page=self.html())
 
 
 def paper(
