@@ -20,7 +20,7 @@ from derive.documents.mathml import math_element
 from derive.errors import CellError, DeriveError, Diagnostic, InputError, UnsupportedError
 from derive.language import explain, names, text
 from derive.model import Model, parse
-from derive.model.paper import paper
+from derive.model.paper import LAST, paper, plan
 from derive.proof.prove import Prover
 
 TARGETS = ("numpy", "c")  # whose code the page shows
@@ -51,11 +51,12 @@ def derivation(cell: str, progress: Progress) -> dict[str, Any]:
         name, title, the derivation as html (a fragment) and as latex, a summary, warnings.
     """
     model, checked = _model(cell), 0
+    whole = sum(1 for _ in plan(model, None, LAST).equations())
 
     def count() -> None:
         nonlocal checked
         checked += 1
-        progress(f"{checked} equations checked")
+        progress(f"{checked} of {whole} equations checked")
 
     made = paper(model, progress=count)
     if made.wrong:  # a bug of ours: what does not hold is not shown

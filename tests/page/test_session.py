@@ -39,7 +39,7 @@ def test_a_derivation() -> None:
     assert (found["name"], found["title"], found["warnings"]) == ("elman", "Vanilla recurrent network", [])
     whole, checked = (int(n) for n in re.findall(r"^(\d+) of (\d+) equalities", found["summary"])[0])
     assert whole == checked > 50
-    assert heard[-1] == f"{len(heard)} equations checked"
+    assert heard[-1] == f"{len(heard)} of {len(heard)} equations checked"
     paper = derive.load("elman").paper()
     assert found["html"] == paper.html(fragment=True)
     assert found["latex"] == paper.latex()
