@@ -20,7 +20,8 @@ from derive.page import vendor
 from derive.render import render, templates, write_bytes
 
 TEXTS = ("index.html", "page.css", "page.js", "worker.js", "icon.svg")
-PYODIDE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
+LIBRARY = "python_stdlib.zip"  # Python's own library, which Pyodide has as sources
+PYODIDE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", LIBRARY)
 FONT = "files/stix-two-math-latin-400-normal.woff2"
 DATA = (".py", ".cell", ".lark", ".md", ".j2", ".toml")  # of this project
 FIRST = "elman"  # the cell that is there at first
@@ -75,11 +76,12 @@ def site(archives: Path | None, progress: Progress) -> dict[str, bytes]:
     progress(f"fetching {vendor.FONT.name} {vendor.FONT.version}")
     font = vendor.fetched(vendor.FONT, archives)
     progress("compiling Python")
-    python = compiled(packed(dict(modules())), pyodide)
+    python = compiled({"python.zip": packed(dict(modules())), LIBRARY: pyodide[LIBRARY]}, pyodide)
     found = {name: render(f"page/{name}.j2", version=version("derive")).encode() for name in TEXTS}
     found |= {f"pyodide/{name}": pyodide[name] for name in PYODIDE}
     found["pyodide/pyodide-lock.json"] = _nothing_more(pyodide["pyodide-lock.json"])
-    found["python.zip"], found["math.woff2"] = python, font[FONT]
+    found["python.zip"], found[f"pyodide/{LIBRARY}"] = python["python.zip"], python[LIBRARY]
+    found["math.woff2"] = font[FONT]
     found["start.json"] = json.dumps(start(), ensure_ascii=False, indent=1).encode()
     found["notices.txt"] = vendor.notices(pyodide, font).encode()
     return found
@@ -127,8 +129,8 @@ def packed(contents: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def compiled(sources: bytes, pyodide: Mapping[str, bytes]) -> bytes:
-    """An archive whose modules are compiled by the Python that will run them: the page starts in a third of the time.
+def compiled(archives: Mapping[str, bytes], pyodide: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Archives whose modules are compiled by the Python that will run them: the page starts in a third of the time.
 
     Raises:
         ToolError: Node.js is missing, or fails.
@@ -138,21 +140,19 @@ def compiled(sources: bytes, pyodide: Mapping[str, bytes]) -> bytes:
         for name in (*PYODIDE, "pyodide-lock.json", "package.json"):
             write_bytes(folder / "pyodide" / name, pyodide[name])
         write_bytes(folder / "compile.cjs", render("page/compile.cjs.j2").encode())
-        write_bytes(folder / "sources.zip", sources)
-        try:
-            done = subprocess.run(  # noqa: S603 - an argument list: no shell
-                [vendor.node(), "compile.cjs"],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ToolError(f"Node.js did not compile Python's modules within {SECONDS:g} seconds") from error
-        made = folder / "python.zip"
-        if done.returncode or not made.is_file():
-            raise ToolError(
-                f"Node.js did not compile Python's modules:\n{(done.stderr or done.stdout).strip()[-2000:]}"
-            )
-        return made.read_bytes()
+        for name, data in archives.items():
+            write_bytes(folder / "sources" / name, data)
+        _node(folder, "compile.cjs", *archives)
+        return {name: (folder / name).read_bytes() for name in archives}
+
+
+def _node(folder: Path, *arguments: str) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - an argument list: no shell
+            [vendor.node(), *arguments], cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"Node.js did not compile Python's modules within {SECONDS:g} seconds") from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-2000:]
+        raise ToolError(f"Node.js did not compile Python's modules:\n{said}")

@@ -88,12 +88,17 @@ class Visit:
         self.trouble: list[str] = []
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", lambda m: self.trouble.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda e: self.trouble.append(str(e)))
-        self.page.on("dialog", lambda d: self.trouble.append(f"a dialog: {d.message}") or d.dismiss())
-        self.context.on(
-            "request", lambda r: None if r.url.startswith((address, "blob:")) else self.trouble.append(r.url)
-        )
+        self.page.on("console", lambda m: self.heard(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda e: self.heard(str(e)))
+        self.page.on("dialog", self.asked)
+        self.context.on("request", lambda r: None if r.url.startswith((address, "blob:")) else self.heard(r.url))
+
+    def heard(self, words: str) -> None:
+        self.trouble.append(words)
+
+    def asked(self, dialog: Any) -> None:
+        self.heard(f"a dialog: {dialog.message}")
+        dialog.dismiss()
 
     def open(self, **fragment: str) -> Visit:
         self.page.goto(f"{self.address}#{urlencode(fragment)}" if fragment else self.address)
@@ -271,20 +276,17 @@ def test_work_can_be_stopped(visit: Visit) -> None:
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 360), ("dark", 360)])
 def test_the_page_is_accessible_and_fits(browser: Any, address: str, scheme: str, width: int) -> None:
     axe = fetched(AXE)["axe.min.js"].decode()
-    size = {"width": width, "height": 800}
-    visit = Visit(browser, address, viewport=size, color_scheme=scheme, bypass_csp=True).open(
-        name="elman", claim=TEXTBOOK
-    )
+    look: dict[str, Any] = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    visit = Visit(browser, address, bypass_csp=True, **look).open(name="elman", claim=TEXTBOOK)
     visit.page.add_script_tag(content=axe)
     for prepare in ("#tab-derivation", "#tab-c", "error"):
         if prepare == "error":
             visit.derive(text("elman").replace("tanh(", "tanhh("))
         else:
             visit.page.click(prepare)
-        found = visit.page.evaluate(
-            "axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))"
-        )
-        assert found == []
+        found = visit.page.evaluate("axe.run()")
+        assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]] == []
+        assert len(found["passes"]) > 20
         assert visit.page.evaluate("document.documentElement.scrollWidth") == width
     visit.context.close()
     assert not visit.trouble
