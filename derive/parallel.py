@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -118,9 +119,13 @@ def _kernel(made: Made) -> Kernel:
     """The kernel of this worker, made once."""
     with _lock:
         if made not in _kernels:
-            text, origin, target, dtype = made
-            _kernels[made] = parse(text, origin).compile(target, dtype)
+            _kernels[made] = _compiled(made)
         return _kernels[made]
+
+
+def _compiled(made: Made) -> Kernel:
+    text, origin, target, dtype = made
+    return parse(text, origin).compile(target, dtype)
 
 
 def _part(made: Made, params: Arrays, batch: Batch) -> Sum:
@@ -136,7 +141,13 @@ def _added(*sums: Sum) -> Sum:
 
 
 def _checked(made: Made, sets: int, number: int) -> Report:
-    return check(_kernel(made), sets=sets, only=number)
+    return check(_passing_kernel(made), sets=sets, only=number)
+
+
+@lru_cache(maxsize=4)
+def _passing_kernel(made: Made) -> Kernel:
+    """A kernel for the few tasks that come one after the other: a catalogue of them would fill the memory."""
+    return _compiled(made)
 
 
 def _joined(one: Report, other: Report) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,17 +46,21 @@ class Jax:
         import jax
 
         self.jax: Any = jax
+        weakref.finalize(self, jax.clear_caches)  # what was compiled for it goes with it
         self.dtype = dtype
         with tempfile.TemporaryDirectory(prefix="derive-") as folder:
             write_text(Path(folder) / name, text)
             self.module = imported(Path(folder) / name)
+        self.compiled = {  # one program for each set of sizes, which are no arrays
+            "forward": jax.jit(lambda sizes, *groups: self.module.forward(*groups, dict(sizes)), static_argnums=0),
+            "vjp": jax.jit(lambda sizes, *groups: self.pulled(dict(sizes), *groups), static_argnums=0),
+        }
 
     def call(self, function: str, sizes: Mapping[str, int], *groups: Arrays) -> Mapping[str, Any]:
         """Run `forward`, or pull cotangents back through it."""
+        run = self.compiled["forward" if function == "forward" else "vjp"]
         with self.jax.enable_x64(self.dtype == "float64"):
-            if function == "forward":
-                return self._numpy(self.module.forward(*groups, sizes))
-            return self._numpy(self.pulled(sizes, *groups))
+            return self._numpy(run(tuple(sizes.items()), *groups))
 
     def pulled(
         self,
