@@ -266,7 +266,7 @@ def test_work_can_be_stopped(visit: Visit) -> None:
     visit.page.wait_for_selector("html[data-state=busy]")
     visit.page.wait_for_function("() => document.getElementById('progress').textContent.includes('equations checked')")
     visit.page.click("#stop")
-    assert "Stopped" in visit.text("#status")
+    assert visit.text("#status").startswith("Stopped. ")
     visit.wait()
     assert not visit.page.is_visible("#stop")
     visit.derive(text("elman"))
