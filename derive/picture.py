@@ -36,7 +36,7 @@ def check_file(path: Path | None, option: str = "--plot") -> None:
     if path.suffix not in ENDINGS:
         raise InputError(option, f"a file that ends in {', '.join(ENDINGS)}", str(path))
     if importlib.util.find_spec("matplotlib") is None:
-        raise ToolError(f"{option} needs matplotlib, which is not installed: pip install 'derive[plot]'")
+        raise ToolError("pictures need matplotlib, which is not installed: pip install 'derive[plot]'")
 
 
 @contextmanager

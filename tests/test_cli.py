@@ -301,16 +301,25 @@ def test_doctor_has_a_command_for_whatever_is_missing(run, monkeypatch: pytest.M
         assert any(line.strip() == compiler for line in lines)
 
 
-def test_completion_of_verbs_and_cells(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_completion_of_verbs_and_cells(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for shell in ("bash", "zsh", "fish"):
         status, out, _ = run("completion", shell)
         assert status == 0
         assert "_DERIVE_COMPLETE" in out
     monkeypatch.setenv("_DERIVE_COMPLETE", "bash_complete")
-    for words, expected in (("derive ru", "plain,run"), ("derive show gru_", "plain,gru_reset_after")):
+    for name in ("mine.cell", "notes.txt", "els[e].cell"):
+        (tmp_path / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    for words, expected in (
+        ("derive ru", ["plain,run"]),
+        ("derive show gru_", ["plain,gru_reset_after"]),
+        ("derive show m", ["plain,mine.cell"]),
+        ("derive show els", ["plain,els[e].cell", "plain,elsewhere/"]),
+        ("derive show n", []),
+    ):
         monkeypatch.setenv("COMP_WORDS", words)
         monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
-        assert expected in run()[1].splitlines()
+        assert run()[1].split() == expected
 
 
 def test_a_bug_of_ours_is_status_70(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

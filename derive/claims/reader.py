@@ -25,7 +25,7 @@ from derive.claims.reading.tensors import has_tensors
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.repair.repairer import SECONDS, Repairer
 from derive.claims.text.marks import binder_of
-from derive.claims.text.parse import parse
+from derive.claims.text.parse import LET, parse
 from derive.claims.text.patterns import plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters
@@ -131,7 +131,7 @@ class Reader:
         judgement = self._judged(sides, claim, vocabulary, found)
         if found.doubtful and judgement.outcome in FALSE:
             reason = f"{found.doubtful}: as a transpose, the one reading that is known, it is not true"
-            return Judgement(Outcome.UNREADABLE, reason, help="a `let` directive can say what it is")
+            return Judgement(Outcome.UNREADABLE, reason, help=LET)
         return judgement
 
     def _judged(

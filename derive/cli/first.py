@@ -7,12 +7,18 @@ from pathlib import Path
 import click
 
 from derive.cli.commands import as_json, cli, folder
-from derive.cli.terminal import print_json
+from derive.cli.terminal import complete_cell, print_json
 
 
 @cli.command()
 @click.argument("name")
-@click.option("--like", default="", metavar="CELL", help="A copy of this cell instead of the one that is explained.")
+@click.option(
+    "--like",
+    default="",
+    metavar="CELL",
+    shell_complete=complete_cell,
+    help="A copy of this cell instead of the one that is explained.",
+)
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @folder
 @as_json

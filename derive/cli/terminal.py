@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.util
 import json
 import sys
@@ -27,10 +28,15 @@ FAILED, BAD_INPUT, MISSING_TOOL, BUG = 1, 2, 5, 70
 
 
 def complete_cell(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of the catalogue, found without SymPy, and files."""
+    """Names of the catalogue, found without SymPy, and files of cells with the folders that may have some.
+
+    A shell that is told to look for files itself forgets the names.
+    """
     names = (p.name for p in resources.files("derive.cells").iterdir())
     found = sorted(n.removesuffix(".cell") for n in names if n.endswith(".cell"))
-    return [*(CompletionItem(n) for n in found if n.startswith(begun)), CompletionItem(begun, type="file")]
+    here = sorted(glob.glob(f"{glob.escape(begun)}*"))
+    files = [f"{p}/" if Path(p).is_dir() else p for p in here if Path(p).is_dir() or p.endswith(".cell")]
+    return [CompletionItem(n) for n in (*(n for n in found if n.startswith(begun)), *files)]
 
 
 def load_cell(cell: str) -> Model:

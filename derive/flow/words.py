@@ -33,8 +33,8 @@ def bounds(found: Flow) -> Iterator[str]:
         if row[1] == 1:
             yield f"‖∂{_now(row)}/∂{_before(found.program, column)}‖ ≤ {expression(e)}"
     if found.growth.ranges:
-        inside = [f"{s} in {_interval(low, high)}" for s, (low, high) in found.growth.ranges.items()]
-        yield f"if boundary values keep {', '.join(inside)}"
+        inside = [f"{s} lies in {_interval(low, high)}" for s, (low, high) in found.growth.ranges.items()]
+        yield f"if the {'last' if found.backward else 'initial'} {', '.join(inside)}"
 
 
 def _interval(low: Expr, high: Expr) -> str:

@@ -95,7 +95,7 @@ def _places(program: Program, keys: tuple[Key, ...], sizes: dict[str, int]) -> d
         ("elman", ["‖∂h[t]/∂h[t-1]‖ ≤ ‖W‖"]),
         ("jordan", ["‖∂o[t]/∂o[t-1]‖ ≤ ‖V‖ ‖W‖/4"]),
         ("indrnn", ["‖∂h[t]/∂h[t-1]‖ ≤ max|u|"]),
-        ("gru", ["‖∂h[t]/∂h[t-1]‖ ≤ ‖W_h‖ (‖W_r‖/4 + 1) + ‖W_z‖/2 + 1", "if boundary values keep h in [-1, 1]"]),
+        ("gru", ["‖∂h[t]/∂h[t-1]‖ ≤ ‖W_h‖ (‖W_r‖/4 + 1) + ‖W_z‖/2 + 1", "if the initial h lies in [-1, 1]"]),
     ],
 )
 def test_the_bound_in_words(cell: str, lines: list[str]) -> None:

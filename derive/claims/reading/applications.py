@@ -16,7 +16,7 @@ from derive.claims.reading.meanings import FUNCTION_NAMES, Found, FunctionName, 
 from derive.claims.reading.quantities import Quantities, Unknown
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import denominator, mark_of, prefix_of
-from derive.claims.text.parse import LatexError
+from derive.claims.text.parse import LET, LatexError
 from derive.claims.text.tree import Accent, Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
 
@@ -44,7 +44,7 @@ class Applications(Quantities):
             head = head.base
         text = head.text if isinstance(head, Leaf) else "this"
         text = f"\\{text}" if isinstance(head, Leaf) and head.kind == "symbol" else text
-        return LatexError(f"{text} is no name of the model", node.at, len(text), "a `let` directive can say what it is")
+        return LatexError(f"{text} is no name of the model", node.at, len(text), LET)
 
     # Parts of a matrix
 

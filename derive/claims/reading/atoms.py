@@ -18,7 +18,7 @@ from derive.claims.reading.meanings import ENTRY_LETTERS, Named, split_at, split
 from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import is_transpose
-from derive.claims.text.parse import LatexError
+from derive.claims.text.parse import LET, LatexError
 from derive.claims.text.patterns import head_of
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted, is_leaf
 
@@ -100,7 +100,7 @@ class Atoms(Applications):
         if not count:
             return value
         if count > 1 or v.is_single(value):
-            raise LatexError("a prime on what is no function", node.at, 1, "a `let` directive can say what it is")
+            raise LatexError("a prime on what is no function", node.at, 1, LET)
         self.choices.doubtful = "a prime on a matrix or a vector"
         self.choices.made[f"{self.choices.doubtful} is"] = "a transpose"
         return v.transposed(value)

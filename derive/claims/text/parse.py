@@ -36,6 +36,9 @@ _BRACKETS = {
 }  # fmt: skip
 
 
+LET = r"a line before it can say what it is, in a file: `% derive: let \delta_t = dL/dz[t]`"
+
+
 class LatexError(DeriveError):
     """What cannot be read; `at` counts characters from the start of the text, `width` those it concerns."""
 
