@@ -208,7 +208,7 @@ def test_values_and_slopes_stay_within_what_the_table_says(entry: Function) -> N
     arguments = [grid, grid[::-1]][: entry.arity]
     for numbers in numbers_of(entry):
         with np.errstate(over="ignore"):
-            y = apply_function(entry.name, arguments, numbers)
+            y = apply_function(entry.name, arguments, [float(n) for n in numbers])
         assert y.min() >= low - 1e-15
         assert y.max() <= high + 1e-15
         assert not np.isfinite(low) or y.min() <= low + 0.02
@@ -217,6 +217,6 @@ def test_values_and_slopes_stay_within_what_the_table_says(entry: Function) -> N
         if np.isfinite(steepest):
             for i, x in enumerate(arguments):
                 near = [a + 1e-6 * (k == i) for k, a in enumerate(arguments)]
-                slope = np.abs(apply_function(entry.name, near, numbers) - y)[np.abs(x) < 12] / 1e-6
+                slope = np.abs(apply_function(entry.name, near, [float(n) for n in numbers]) - y)[np.abs(x) < 12] / 1e-6
                 assert slope.max() <= steepest + 1e-4
                 assert slope.max() >= steepest - 0.02

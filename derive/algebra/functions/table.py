@@ -16,7 +16,7 @@ from sympy import Expr, Max, Piecewise, Rational, S, oo, pi, sqrt
 from sympy.codegen.cfunctions import expm1, log1p
 
 from derive.algebra import build as b
-from derive.algebra.functions.node import FUNCTIONS, Apply, Function, Slope
+from derive.algebra.functions.node import Apply, Function, Slope
 from derive.algebra.functions.slopes import gauss, gelu_slope, leaky_slope, one, power_slope, step
 
 
@@ -34,7 +34,7 @@ def _one(*numbers: Expr) -> Expr:
 
 _POSITIVE = (0.0, float("inf"))
 _UNIT, _SIGNED, _NOT_NEGATIVE = (S.Zero, S.One), (S.NegativeOne, S.One), (S.Zero, oo)
-_ENTRIES = (
+ENTRIES = (
     unary(
         "tanh",
         sympy.tanh,
@@ -223,5 +223,3 @@ _ENTRIES = (
         values=_SIGNED,
     ),
 )
-
-FUNCTIONS.update({entry.name: entry for entry in _ENTRIES})
