@@ -63,9 +63,12 @@ def growth(program: Program, states: tuple[str, ...]) -> Growth:
     Raises:
         UnsupportedError: something on the way has no rule.
     """
+    lags = {s: _lags(program, s) for s in states}
+    states = tuple(s for s in states if lags[s])
+    if not states:
+        raise UnsupportedError(f"{', '.join(lags)}: no later step reads it, so no gradient flows through it")
     rules = _Rules(program, states)
-    reach = {s: max([1, *rules.lags(s)]) for s in states}
-    keys = tuple((s, k) for s in states for k in range(1, reach[s] + 1))
+    keys = tuple((s, k) for s in states for k in range(1, max(lags[s]) + 1))
     blocks: dict[tuple[Key, Key], Expr] = {}
     for s, k in keys:
         if k > 1:
@@ -73,12 +76,15 @@ def growth(program: Program, states: tuple[str, ...]) -> Growth:
             continue
         for key, value in rules.row(s).items():
             blocks[(s, 1), key] = value
-    ranges = {s: found for s, found in rules.ranges.states.items() if s in rules.ranges.used and _finite(found)}
+    needed = rules.ranges.needed()
+    ranges = {s: found for s, found in rules.ranges.states.items() if s in needed}
     return Growth(keys, blocks, dict(rules.norms), dict(rules.peaks), ranges)
 
 
-def _finite(found: Range) -> bool:
-    return any(x.is_finite for x in found)
+def _lags(program: Program, state: str) -> list[int]:
+    """How many steps later a state is read."""
+    found = (r for e in program.equations.values() for r in references(e) if isinstance(r, Timed))
+    return [abs(r.offset) for r in found if r.name == state and r.offset]
 
 
 @dataclass
@@ -94,11 +100,6 @@ class _Rules:
 
     def __post_init__(self) -> None:
         self.ranges = Ranges(self.program)
-
-    def lags(self, state: str) -> list[int]:
-        """How many steps later it is read."""
-        found = (r for e in self.program.equations.values() for r in references(e) if isinstance(r, Timed))
-        return [abs(r.offset) for r in found if r.name == state and r.offset]
 
     def row(self, name: str) -> Row:
         """The bounds for a name of this step."""
@@ -233,7 +234,7 @@ def _(e: Apply, rules: _Rules) -> Row:
     for i, a in enumerate(e.matrices):
         slope = e.slope(i, e)
         if slope is not None and (row := grow(a, rules)):
-            steepest = e.function.steepest(*e.numbers)
+            steepest = e.function.steepest(*(n.subs(rules.program.numbers) for n in e.numbers))
             rows.append(_times(steepest if steepest.is_finite else rules.largest(slope), row))
     return _total(*rows)
 

@@ -8,6 +8,7 @@ and n do.  The range of a state is one that a step does not leave, if its bounda
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TypeAlias
 
 from sympy import (
@@ -32,13 +33,14 @@ from sympy import (
 from derive.algebra.build import broadcast_scalar
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Concat, Delta, Detach, Diag, DiagPart, Pad, Scale, Slice, Softmax, Timed, is_reference
-from derive.program import Program, operands
+from derive.program import Program, Variable, operands
 
 Range: TypeAlias = "tuple[Expr, Expr]"  # the least and the largest
 ANY: Range = (-oo, oo)
 UNIT: Range = (S.Zero, S.One)
 SIGNED: Range = (S.NegativeOne, S.One)  # where boundary values are taken to lie, at least
 PATIENCE = 3  # steps in which the range of a state has to settle
+MOST_TERMS = 200  # of a polynomial that is multiplied out
 CORNERS = 8  # arrays of one product or sum whose corners are looked at, all together
 
 
@@ -47,12 +49,39 @@ class Ranges:
 
     def __init__(self, program: Program):
         self.program = program
-        self.known: dict[str, Range] = {}
+        self.known: dict[str, tuple[Range, frozenset[str]]] = {}
         self.used = set[str]()  # the states on whose ranges an answer hangs
-        self.states = {v.name: SIGNED if any(v.initial) else (S.Zero, S.Zero) for v in program.states}
+        self.states = {v.name: self._start(v) for v in program.states}
         self._settle()
-        self.known.clear()
+        self.reads = {name: self._read_by(name) for name in self.states}
         self.used.clear()
+
+    def _start(self, v: Variable) -> Range:
+        """Where the boundary values of a state lie: 0, ±1 at least, and what the model assumes of them."""
+        if not any(v.initial):
+            return S.Zero, S.Zero
+        found = [SIGNED]
+        for a in self.program.assumptions:
+            if a.name == v.name and a.lag and a.measure == "entries":
+                low = -oo if a.relation.startswith("<") else a.value
+                found.append((low, oo if a.relation.startswith(">") else a.value))
+        return hull(*found)
+
+    def _read_by(self, name: str) -> frozenset[str]:
+        """The states whose ranges the range of a state hangs on."""
+        self.used.clear()
+        self._step(name)
+        return frozenset(self.used)
+
+    def needed(self) -> set[str]:
+        """The states whose boundary values have to lie in their ranges for the answers given so far."""
+        found, todo = set[str](), list(self.used)
+        while todo:
+            name = todo.pop()
+            if name not in found and any(x.is_finite for x in self.states[name]):
+                found.add(name)
+                todo += self.reads[name]
+        return {n for n in found if any(self.program[n].initial)}
 
     def _settle(self) -> None:
         """Ranges of states that no step leaves: what grows on and on has none."""
@@ -72,14 +101,17 @@ class Ranges:
 
     def largest(self, e: MatrixExpr) -> Expr:
         """A number that no entry exceeds in absolute value; infinite if there is none."""
+        before = set(self.used)
         low, high = self.of(e)
+        if not Max(-low, high).is_finite:
+            self.used = before  # nothing is said
         return Max(-low, high)
 
     def of(self, e: MatrixExpr) -> Range:
         """The range of an expression's entries."""
         atoms: dict[MatrixExpr, Symbol] = {}
         p = self._polynomial(e, atoms)
-        if p is None:
+        if p is None or _terms(p) > MOST_TERMS:
             return ANY
         return span(p, {s: self._atom(a) for a, s in atoms.items()})
 
@@ -131,9 +163,13 @@ class Ranges:
         if v.given or any(v.initial):
             return ANY
         if v.name not in self.known:
-            self.known[v.name] = self.of(self.program.equations[v.name])
+            before, self.used = self.used, set()
+            self.known[v.name] = self.of(self.program.equations[v.name]), frozenset(self.used)
+            self.used = before
+        found, used = self.known[v.name]
+        self.used |= used
         inside = not isinstance(r, Timed) or r.offset == 0
-        return self.known[v.name] if inside else hull((S.Zero, S.Zero), self.known[v.name])
+        return found if inside else hull((S.Zero, S.Zero), found)
 
     def _applied(self, e: Apply) -> Range:
         if e.name in ("maximum", "minimum"):
@@ -182,6 +218,15 @@ def span(p: Expr, box: dict[Symbol, Range]) -> Range:
             found = _times(found, _raised(box[s], n))
         low, high = low + found[0], high + found[1]
     return low, high
+
+
+def _terms(p: Expr) -> int:
+    """How many terms it has when it is multiplied out, at most."""
+    if p.is_Add:
+        return sum(_terms(a) for a in p.args)
+    if p.is_Mul:
+        return prod(_terms(a) for a in p.args)
+    return int(min(_terms(p.base) ** abs(p.exp), MOST_TERMS + 1)) if p.is_Pow and p.exp.is_Integer else 1
 
 
 def _raised(a: Range, n: int) -> Range:

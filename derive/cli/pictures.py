@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +129,15 @@ def _load(path: Path | None) -> Any:
         return None
     import numpy as np
 
+    expected = "a file of numpy.savez with an array for each parameter"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise InputError("--params", expected, "a single array, of numpy.save")
             return {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError("--params", "a file of numpy.savez with an array for each parameter", str(error)) from error
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError("--params", expected, str(error)) from error
 
 
 def _report(found: Flow) -> None:

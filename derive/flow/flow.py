@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sympy import Symbol
 
+from derive.algebra.nodes import NONEMPTY, B, T
 from derive.calculus.growth import Growth, growth
 from derive.errors import InputError, UnsupportedError
 from derive.flow.steps import jacobians, run
@@ -18,7 +19,8 @@ from derive.program import Program
 
 RADII = (0.5, 0.9, 1.0, 1.1, 1.5)
 STEPS, SEQUENCES, WIDTH = 30, 2, 24  # by default; WIDTH is every size
-MOST = 400  # numbers in a state whose singular values are still a matter of seconds
+MOST_WORK = 1e10  # steps² · sequences · state³: singular values of that many numbers take a minute
+MOST_NUMBERS = 2e7  # in the Jacobians of all steps
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,14 @@ def flow(
         UnsupportedError: there is no state, or a rule is missing for something on its way.
     """
     states = _direction(program, state)
+    chosen = _sizes(program, sizes or {})
+    _check_counts(radii, steps, sequences)
     bound = growth(program, states)
-    chosen = {s.name: WIDTH for s in program.sizes} | dict(sizes or {})
     keys = [i for i, (s, _) in enumerate(bound.keys) if s == state or not state]
+    if not keys:
+        raise InputError("state", "one that a later step reads", repr(state))
+    _check_work(sum(sample_width(program, chosen, s) for s, _ in bound.keys), steps, sequences)
     sample = draw(program, chosen, steps, sequences, seed)
-    width = sum(sample_width(program, chosen, s) for s, _ in bound.keys)
-    if width > MOST:
-        raise InputError("sizes", f"a state of at most {MOST} numbers, all that it remembers included", str(width))
     weights = _recurrent(program, bound)
     curves = []
     for radius in [None] if params is not None else [*radii] if weights else [None]:
@@ -110,6 +113,29 @@ def flow(
         curves.append(_curve(program, Sample(chosen, steps, sequences, arrays), bound, keys, radius))
         progress()
     return Flow(program, tuple(dict.fromkeys(bound.keys[i][0] for i in keys)), bound, weights, tuple(curves))
+
+
+def _sizes(program: Program, given: Mapping[str, int]) -> dict[str, int]:
+    known = [s.name for s in program.sizes]
+    for name, n in given.items():
+        if name not in known or n < 1:
+            raise InputError("sizes", f"a whole number of at least 1 for each of {', '.join(known)}", f"{name} = {n}")
+    return dict.fromkeys(known, WIDTH) | dict(given)
+
+
+def _check_counts(radii: Sequence[float], steps: int, sequences: int) -> None:
+    if steps < 1 or sequences < 1:
+        raise InputError("steps", "at least 1 step of 1 sequence", f"{steps} of {sequences}")
+    if not radii or not all(0 < r < np.inf for r in radii):
+        raise InputError("radii", "positive numbers, at least one", repr(tuple(radii)))
+
+
+def _check_work(width: int, steps: int, sequences: int) -> None:
+    """Refuse what takes minutes, or more memory than a machine of today has to spare."""
+    if steps**2 * sequences * width**3 > MOST_WORK or steps * sequences * width**2 > MOST_NUMBERS:
+        found = f"{steps} steps of {sequences} with a state of {width} numbers"
+        help = "take smaller --sizes, fewer --steps or fewer --sequences"
+        raise InputError("sizes", "fewer or smaller Jacobians", found, help)
 
 
 def sample_width(program: Program, sizes: Mapping[str, int], state: str) -> int:
@@ -201,14 +227,18 @@ def _curve(program: Program, sample: Sample, bound: Growth, keys: Sequence[int],
         bounds[d] = np.linalg.norm(limit[..., keys, :][..., keys], ord=2, axis=(-2, -1)).ravel()
         singular.append(values[0, 0])
         if d < sample.steps:  # one step more, and one pair less
-            product, limit = local[d:] @ product[:-1], table[d:] @ limit[:-1]
+            with np.errstate(over="ignore", invalid="ignore"):
+                product, limit = local[d:] @ product[:-1], table[d:] @ limit[:-1]
+            if not (np.isfinite(product).all() and np.isfinite(limit).all()):
+                raise UnsupportedError(f"after {d + 1} steps numbers are too large for float64: take a smaller radius")
     return Curve(radius, norms, bounds, np.stack(singular))
 
 
 def _tables(whole: Evaluation, sample: Sample, bound: Growth) -> Array:
     """The bounds of the blocks at every step of every sequence."""
     shape = (sample.steps, sample.batch)
-    known: dict[Symbol, Array | int] = {s: whole.integer(s) for s in whole.program.sizes}
+    known: dict[Symbol, Array | float] = {s: whole.integer(s) for s in whole.program.sizes}
+    known |= {T: sample.steps, B: sample.batch, NONEMPTY: 1}
     for symbol, e in bound.norms.items():
         known[symbol] = np.full(shape, np.linalg.norm(whole.at_step(e, 0)[0], ord=2))
     for symbol, e in bound.peaks.items():

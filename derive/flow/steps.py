@@ -6,17 +6,20 @@ a sequence of one step; all of them are one evaluation of the interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sympy import MatrixExpr
 
-from derive.algebra.nodes import Timed
+from derive.algebra.build import scale
+from derive.algebra.nodes import Scale, T, Timed
+from derive.algebra.text import text
 from derive.calculus.growth import Key
 from derive.errors import UnsupportedError
 from derive.interpreter import Array, Evaluation
 from derive.kernels.samples import Sample
-from derive.program import ONCE, Program, Variable, references
+from derive.program import ONCE, Program, Variable, operands, rebuild, references
 
 STEP = 1e-40
 CLOSE = 1e-9  # of a step done alone to the same step in its sequence
@@ -30,11 +33,20 @@ class Opened:
     past: Mapping[str, tuple[str, ...]]
 
 
-def opened(program: Program) -> Opened:
-    """The program of one step alone."""
+def opened(program: Program, states: Sequence[str], steps: int) -> Opened:
+    """The program of one step alone, of a sequence of so many: what the states are computed from.
+
+    Raises:
+        UnsupportedError: a step reads a value of the whole sequence.
+    """
+    program = program.restrict(states, given=True)
+    equations = {n: _with_length(e, steps) for n, e in program.equations.items()}
+    program = replace(program, equations=equations)
     reach: dict[str, int] = {}
     for e in program.equations.values():
         for r in references(e):
+            if isinstance(r, Timed) and r.offset is None:
+                raise UnsupportedError(f"{program.name}: {', '.join(states)} read {text(r)} at every step")
             if isinstance(r, Timed) and r.offset:
                 reach[r.name] = max(reach.get(r.name, 0), abs(r.offset))
     variables, past = dict(program.variables), dict[str, tuple[str, ...]]()
@@ -45,6 +57,13 @@ def opened(program: Program) -> Opened:
             variables[new] = Variable(new, "initial", v.shape, v.axes & ONCE, of=name)
         variables[name] = replace(v, initial=past[name])
     return Opened(replace(program, variables=variables), past)
+
+
+def _with_length(e: MatrixExpr, steps: int) -> MatrixExpr:
+    """With the number of steps for T where it is a factor."""
+    parts = [_with_length(a, steps) for a in operands(e)]
+    e = rebuild(e, parts) if parts else e
+    return scale(e.coefficient.subs(T, steps), e.arg) if isinstance(e, Scale) else e
 
 
 def run(program: Program, sample: Sample) -> Evaluation:
@@ -58,7 +77,11 @@ def jacobians(program: Program, sample: Sample, whole: Evaluation, keys: tuple[K
     Raises:
         UnsupportedError: a step alone is not what it is in the sequence, as with a value of the whole sequence.
     """
-    alone = opened(program)
+    states = list(dict.fromkeys(s for s, _ in keys))
+    for s in states:
+        if not np.isfinite(whole.value(s)).all():
+            raise UnsupportedError(f"{program.name}: {s} is not finite with these weights, sizes and steps")
+    alone = opened(program, states, sample.steps)
     arrays = _alone(alone, sample, whole)
     shapes = [arrays[alone.past[s][k - 1]].shape[-2:] for s, k in keys]  # of columns, or of rows
     widths = [rows * columns for rows, columns in shapes]
@@ -88,7 +111,9 @@ def _alone(alone: Opened, sample: Sample, whole: Evaluation) -> dict[str, Array]
     steps, batch = sample.steps, sample.batch
     arrays = {}
     for name, a in sample.arrays.items():
-        v = alone.program[name]
+        v = alone.program.variables.get(name)
+        if v is None:
+            continue
         if v.timed:
             a = np.broadcast_to(a[:, None] if "b" not in v.axes else a, (steps, batch, *a.shape[-2:]))
             a = a.reshape(1, steps * batch, *a.shape[-2:]) if "b" in v.axes else a[:, 0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from sympy import Expr
+from sympy import Expr, Symbol
 
 from derive.calculus.growth import Key
 from derive.flow.flow import Flow
@@ -51,8 +52,11 @@ def _before(program: Program, key: Key) -> str:
 
 
 def expression(e: Expr) -> str:
-    """A bound as a person writes it."""
-    return str(e).replace("*", " ")
+    """A bound as a person writes it; what its symbols are called has signs of its own."""
+    names = {f"s{i}": s for i, s in enumerate(sorted(e.free_symbols, key=str))}
+    plain = str(e.xreplace({s: Symbol(f"§{n}", nonnegative=True) for n, s in names.items()}))
+    spaced = plain.replace("**", "^").replace("*", " ")
+    return re.sub(r"§(s\d+)", lambda found: str(names[found[1]]), spaced)
 
 
 def table(found: Flow) -> list[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ _UNARY: dict[Any, Callable[[Any], Any]] = {
     sympy.cos: np.cos,
     expm1: np.expm1,
     log1p: np.log1p,
+    sympy.Abs: np.abs,
     sympy.erf: lambda z: _erf(z),  # noqa: PLW0108 - it is defined below
 }
 
@@ -72,12 +73,14 @@ def scalar_value(e: Expr, values: Mapping[Expr, Any]) -> Any:
         return _power(scalar_value(e.base, values), scalar_value(e.exp, values))
     if isinstance(e, sympy.Piecewise):
         return _piecewise(e, values)
+    if isinstance(e, sympy.Max):
+        return reduce(np.maximum, (scalar_value(a, values) for a in e.args))
     return _UNARY[e.func](scalar_value(e.args[0], values))
 
 
 def _power(base: Any, exponent: float) -> Any:
-    if exponent == 0.5:
-        return np.sqrt(base)
+    if exponent != int(exponent) and 2 * exponent == int(2 * exponent):
+        return _power(np.sqrt(base), 2 * exponent)
     n = abs(int(exponent))
     if n != abs(exponent):
         raise UnsupportedError(f"a power must be an integer, not {exponent}")

@@ -60,10 +60,14 @@ def test_weights_from_a_file(run: Run, tmp_path: Path) -> None:
     assert status == 0
     assert out.splitlines()[-1].split()[0] == "given"
     assert out.splitlines()[-1].split()[-1] == "0.700"
-    np.savez(tmp_path / "bad.npz", W=np.array([{}], dtype=object))
-    status, _, err = run("elman", "--params", "bad.npz")
-    assert status == 2
-    assert "numpy.savez" in err
+    np.savez(tmp_path / "objects.npz", W=np.array([{}], dtype=object))
+    np.save(tmp_path / "one.npy", np.ones(3))
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "w.npz").read_bytes()[:200])
+    for name in ("objects.npz", "one.npy", "empty.npz", "torn.npz"):
+        status, _, err = run("elman", "--params", name)
+        assert status == 2, name
+        assert "numpy.savez" in err
 
 
 @pytest.mark.parametrize(

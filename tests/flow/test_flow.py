@@ -132,5 +132,80 @@ def test_what_has_no_bound_says_why() -> None:
         flow(derive.load(str(FOLDER / "fast_weights.cell")).normal)
     with pytest.raises(InputError, match="one of h"):
         flow(derive.load("elman").normal, state="q")
-    with pytest.raises(InputError, match="at most 400"):
-        flow(derive.load("elman").normal, sizes={"H": 500})
+
+
+def made(equations: str, head: str = "") -> Program:
+    return derive.parse(f"cell made\ndims H\n{head}\n{equations}\n").normal
+
+
+def test_a_range_names_the_states_that_it_hangs_on() -> None:
+    """h stays in ±1 because c does, and only then."""
+    program = made("h[t] = c[t-1]\nc[t] = c[t-1]\nk[t] = h[t-1] * k[t-1]", "state h\nstate c\nstate k")
+    assert growth(program, ("h", "c", "k")).ranges.keys() >= {"h", "c"}
+    for seed in range(6):
+        (curve,) = flow(program, steps=5, seed=seed).curves
+        assert all((curve.norms[d] <= curve.bounds[d] * (1 + 1e-12)).all() for d in curve.norms)
+
+
+def test_a_boundary_value_that_is_assumed_is_in_the_range() -> None:
+    program = made("h[t] = tanh(h[t-1])\nk[t] = h[t-1] * k[t-1]", "state h where h[-1] == 2\nstate k")
+    assert growth(program, ("h", "k")).ranges["h"] == (-1, 2)
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_the_number_of_steps_is_that_of_the_sequence(steps: int) -> None:
+    """h stays 0, so that no value shows which T a step has; the derivative x + T does."""
+    program = made("h[t] = (x[t] + T) * h[t-1]", "input x\nstate h = 0")
+    (curve,) = flow(program, steps=steps, sizes={}).curves
+    assert np.allclose(curve.norms[1], curve.bounds[1], rtol=1e-12)
+    assert (np.abs(curve.norms[1] - steps) < 4).all()
+
+
+@pytest.mark.parametrize(
+    ("equations", "head"),
+    [
+        ("h[t] = tanh(x[t] + (H - 2) * h[t-1])", "input x : H\nstate h : H"),
+        ("h[t] = leaky_relu(h[t-1], tau)", "const tau = 3\nstate h : H"),
+        ("h[t] = h[t-1] / T + x[t]", "input x : H\nstate h : H = 0"),
+        ("h[t] = tanh(x[t] + m[t-1])\nm[t] = mean(h[t-1])", "input x : H\nstate h : H\nstate m"),
+        ("h[t] = W @ (W @ h[t-1])", "param W : H x H\nstate h : H"),
+    ],
+)
+def test_what_once_had_no_number(equations: str, head: str) -> None:
+    for curve in flow(made(equations, head), steps=4, sizes={"H": 3}).curves:
+        assert all((curve.norms[d] <= curve.bounds[d] * (1 + 1e-12)).all() for d in curve.norms)
+
+
+def test_powers_are_written_as_powers() -> None:
+    program = made("h[t] = W @ (W @ h[t-1])", "param W : H x H\nstate h : H")
+    assert list(bounds(flow(program, steps=2))) == ["‖∂h[t]/∂h[t-1]‖ ≤ ‖W‖^2"]
+
+
+def test_a_product_of_many_sums_is_not_multiplied_out() -> None:
+    names_ = [f"x{i}" for i in range(6)]
+    factor = "(" + " + ".join(f"{n}[t]" for n in names_) + ")"
+    head = "\n".join(f"input {n}" for n in names_) + "\nstate h"
+    program = made(f"h[t] = tanh(h[t-1]) * {' * '.join([factor] * 12)}", head)
+    assert growth(program, ("h",)).peaks
+
+
+@pytest.mark.parametrize(
+    ("equations", "head", "message"),
+    [
+        ("h[t] = tanh(x[t])", "input x : H\nstate h : H", "no later step reads it"),
+        ("h[t] = 1000 * h[t-1] * 1000", "state h : H", "not finite|too large for float64"),
+    ],
+)
+def test_what_does_not_flow_says_so(equations: str, head: str, message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message):
+        flow(made(equations, head), steps=60)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"steps": 0}, {"sequences": 0}, {"sizes": {"H": 0}}, {"sizes": {"Q": 2}}, {"radii": ()}, {"radii": (-1.0,)},
+     {"sizes": {"H": 6000}}, {"steps": 500, "sizes": {"H": 200}}],
+)  # fmt: skip
+def test_options_that_do_not_fit(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        flow(derive.load("elman").normal, **options)
