@@ -83,7 +83,7 @@ def _power(base: Any, exponent: float) -> Any:
         return _power(np.sqrt(base), 2 * exponent)
     n = abs(int(exponent))
     if n != abs(exponent):
-        raise UnsupportedError(f"a power must be an integer, not {exponent}")
+        raise UnsupportedError(f"a power must be an integer or half of one, not {exponent}")
     result = 1.0
     for _ in range(n):  # repeated products keep the tiny imaginary part of a complex step exact
         result = result * base
