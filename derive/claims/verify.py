@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from derive.claims.reader import Reader
-from derive.claims.reading.clock import NoIndex
+from derive.claims.reading.clock import Clock, NoIndex
 from derive.claims.reading.conditions import NoClaim
 from derive.claims.reading.equation import NoRelation
 from derive.claims.reading.quantities import Unknown
@@ -21,6 +22,8 @@ from derive.errors import DeriveError
 from derive.proof.prove import Prover
 
 MOST_FILES = 200
+FROM_ONE = re.compile(r"=\s*1\s*\}\s*\^\s*\{?\s*T\b")  # a sum over steps 1 … T
+COUNT = "steps are counted 0 … T-1; for a text that counts 1 … T a line before it, in a file: `% derive: time 1..T`"
 
 
 class Opener(Protocol):
@@ -170,7 +173,9 @@ def judge(stage: Stage, tex: str, repairs: bool = True, seconds: float = SECONDS
     if stage.unknown:
         return Judgement(Outcome.OPEN, stage.unknown)
     try:
-        return Reader(stage.prover, stage, repairs, seconds).judged(tex)
+        found = Reader(stage.prover, stage, repairs, seconds).judged(tex)
+        counted = found.outcome is not Outcome.PROVED and stage.clock == Clock() and FROM_ONE.search(tex)
+        return replace(found, help=COUNT) if counted and not found.help else found
     except NoRelation as error:
         return Judgement(Outcome.ILL_FORMED, str(error))
     except NoClaim as error:

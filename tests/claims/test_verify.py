@@ -239,3 +239,13 @@ def test_an_assumption_is_about_one_value_before_the_first_step() -> None:
     assert model.verify(claim, ["time 0..T-1", near, far], repair=False).status == "checked"
     rest = model.verify(r"h_0 = \tanh(x_0 + R h_{-2})", ["time 0..T-1", near], repair=False)
     assert rest.status == "checked"
+
+
+def test_a_sum_from_one_to_T_is_told_of_the_other_way_to_count() -> None:
+    """Only where the equation is not true as it is read, and where nobody said how steps are counted."""
+    model = derive.load("elman")
+    tex = r"\frac{\partial L}{\partial V} = \sum_{t=1}^{T} (\hat y_t - y_t) h_t^\top"
+    assert "time 1..T" in model.verify(tex, repair=False).help
+    assert model.verify(tex, ["time 1..T"], repair=False).status == "proved"
+    assert "time 1..T" not in model.verify(tex.replace("h_t", "h_{t-1}"), ["time 1..T"], repair=False).help
+    assert not model.verify(tex.replace("t=1}^{T}", "t=0}^{T-1}"), repair=False).help
