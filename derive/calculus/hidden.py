@@ -157,7 +157,7 @@ def _state(program: Program) -> str:
     """The one name that is read one step later, by the recurrence alone."""
     lagged = _lagged(program)
     if len(lagged) > 1:
-        raise UnsupportedError("path by path works for one state, and there are several: see the recursion")
+        raise UnsupportedError("there is more than one state: path by path works for one, the recursion for all")
     ((name, distance),) = lagged
     if distance != -1:
         raise UnsupportedError("the state is not read one step later")
