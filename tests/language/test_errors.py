@@ -177,7 +177,7 @@ LINES: dict[str, list[tuple[str, int, int]]] = {
     "r = x\nz = r[t+1]": [("E0502", 2, 5)],
     "state g\ng[t] = g[t+1] + s\nz = g[t-1]": [("E0502", 3, 5)],
     "state g\ng[t] = g[t-1] + g[t+1]": [("E0503", 2, 17)],
-    "state g\nr = g[t+1]\ng[t] = r + g[t-1]": [("E0503", 3, 12)],
+    "state g\nr = g[t+1]\ng[t] = r + g[t-1]": [("E0503", 2, 5)],
     "state p\np[t] = s\nz = p[t-1] + p[t+1]": [("E0503", 3, 14)],
     "state g\ng[t] = g[t+1]\nz = sum(h[t-1]) + g[t+1]": [("E0503", 3, 19)],
     "state f, g, p\nf[t] = f[t-1] + p[t-1]\ng[t] = g[t+1] + f[t]\np[t] = g[t]": [("E0503", 3, 8)],
@@ -390,3 +390,16 @@ def test_warnings_are_no_errors_and_errors_come_alone() -> None:
         read("cell a\nparam unused\nz = Q")
     assert [d.code for d in caught.value.diagnostics] == ["E0401"]
     assert not any(d.warning for d in caught.value.diagnostics)
+
+
+def test_one_look_into_the_future_is_one_error_at_its_place() -> None:
+    """Two states' equations need it; the read that is alone is the slip, and the cure is its mirror."""
+    text = (
+        "cell slip\ndims H\nstate h, c : H\nparam W : H x H\n"
+        "f[t] = sigmoid(W @ h[t+1])\nc[t] = f[t] * c[t-1] + W @ h[t-1]\nh[t] = tanh(c[t])\nloss[t] = norm2(h[t])\n"
+    )
+    with pytest.raises(CellError) as caught:
+        read(text)
+    (error,) = caught.value.diagnostics
+    assert (error.code, error.line, error.column) == ("E0503", 5, 20)
+    assert error.help.startswith("write h[t-1], or")
