@@ -89,6 +89,8 @@ def report(papers: list[Paper], shape: str, as_json: bool, only: str, repair: bo
     results: list[Result] = []
     with progress("judging equations", sum(p.size for p in papers), shape != "text") as step:
         for paper in papers:
+            if not paper.size:
+                click.echo(f"warning: {paper.path}: there is no displayed equation in it", err=True)
             results += paper.judge(wanted, step, repair)
     if shape == "json":
         print_json({"claims": [r.as_json(x) for x in results]})

@@ -35,7 +35,8 @@ def call(tr: Translator, node: s.Call) -> Value | None:
         return None
     name = "sigmoid" if name == "sigma" else name
     if name not in SIGNATURES:
-        help = did_you_mean(name, FUNCTION_NAMES) or f"the functions are {', '.join(sorted(FUNCTION_NAMES))}"
+        every = f"the functions are {', '.join(sorted(FUNCTION_NAMES))}"
+        help = "; ".join(filter(None, [did_you_mean(name, FUNCTION_NAMES), every]))
         _check_arguments(tr, node)
         tr.error("E0405", node.head, f"unknown function '{name}'", help)
         return None

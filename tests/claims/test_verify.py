@@ -249,3 +249,10 @@ def test_a_sum_from_one_to_T_is_told_of_the_other_way_to_count() -> None:
     assert model.verify(tex, ["time 1..T"], repair=False).status == "proved"
     assert "time 1..T" not in model.verify(tex.replace("h_t", "h_{t-1}"), ["time 1..T"], repair=False).help
     assert not model.verify(tex.replace("t=1}^{T}", "t=0}^{T-1}"), repair=False).help
+
+
+def test_a_file_without_equations_is_not_passed_over(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.tex").write_text("No display here.\n", "utf-8")
+    done = run("lint", "notes.tex")
+    assert done.exit_code == 0
+    assert "warning: notes.tex: there is no displayed equation in it" in done.stderr

@@ -293,7 +293,7 @@ SAYS = {
     "z = U @ h[t]": ["a matrix of H x I and a vector of H", "W.T @ h"],
     "z = x + h[t]": ["a vector of I and a vector of H"],
     "state g : H\ng[t] = x": ["'g' is a vector of H, its equation gives a vector of I"],
-    "z = tahn(x)": ["did you mean 'tanh'"],
+    "z = tahn(x)": ["did you mean 'tanh'", "the functions are abs, "],
     "z = taus": ["did you mean 'tau'"],
     "z = Tau": ["did you mean 'tau'"],
     "input q : h": ["'h' is not a size"],
