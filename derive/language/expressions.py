@@ -196,6 +196,10 @@ class Translator(References):
 def _product_help(left: Shape, right: Shape) -> str:
     if is_scalar(left) or is_scalar(right):
         return "a scalar multiplies with '*'"
-    if same((left[0], S.One), (right[0], S.One)):
+    turned = same((left[0], S.One), (right[0], S.One))
+    if left[1] == 1 and turned:
         return "transpose the left operand, as in W.T @ h" + (", or multiply with '*'" if same(left, right) else "")
-    return "the columns of the left operand are the rows of the right one"
+    if left[1] == 1:
+        return "the columns of the left operand are the rows of the right one; outer(a, b) is the matrix a b.T"
+    fits = f"{shape_text(left)} multiplies {shape_text((left[1], S.One))}"
+    return f"{fits}; transposed, as in W.T @ h, it gives {shape_text((left[1], right[1]))}" if turned else fits

@@ -290,7 +290,13 @@ def test_a_surrogate_in_a_string_is_an_error_too() -> None:
 # message and help: what was found, and what to write instead
 SAYS = {
     "z = U * x[t]": ["a matrix of H x I and a vector of I", "the matrix product is '@'"],
-    "z = U @ h[t]": ["a matrix of H x I and a vector of H", "W.T @ h"],
+    "z = U @ h[t]": [
+        "a matrix of H x I and a vector of H",
+        "multiplies a vector of I; transposed, as in W.T @ h, it gives a vector of I",
+    ],
+    "z = W @ x": ["a matrix of H x H and a vector of I", "a matrix of H x H multiplies a vector of H"],
+    "z = h[t] @ x": ["outer(a, b)"],
+    "z = h[t] @ h[t-1]": ["W.T @ h, or multiply with '*'"],
     "z = x + h[t]": ["a vector of I and a vector of H"],
     "state g : H\ng[t] = x": ["'g' is a vector of H, its equation gives a vector of I"],
     "z = tahn(x)": ["did you mean 'tanh'", "the functions are abs, "],
