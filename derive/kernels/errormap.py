@@ -34,6 +34,12 @@ def _apart(mine: Array, truth: Array) -> Array:
     return np.abs(np.asarray(mine, dtype=np.float64) - truth) / (largest or 1.0)
 
 
+def _powers(errors: Array) -> Array:
+    """Powers of ten on the scale; what is no number is as dark as can be, not blank."""
+    known = np.where(np.isfinite(errors), errors, 10.0**HIGHEST)
+    return np.asarray(np.log10(np.clip(known, 10.0**LOWEST, 10.0**HIGHEST)))
+
+
 def draw(path: Path, maps: Mapping[str, Array], title: str) -> None:
     """A panel for each gradient: light is exact, dark is off.
 
@@ -49,7 +55,7 @@ def draw(path: Path, maps: Mapping[str, Array], title: str) -> None:
             axis.axis("off")
         for axis, (name, errors) in zip(axes.ravel(), maps.items(), strict=False):
             flat = errors.reshape(-1, errors.shape[-1]) if errors.ndim > 1 else errors.reshape(1, -1)
-            powers = np.log10(np.maximum(flat, 10.0**LOWEST))
+            powers = _powers(flat)
             shown = axis.imshow(powers, cmap="Greys", vmin=LOWEST, vmax=HIGHEST, aspect="auto", interpolation="nearest")
             axis.set_title(f"{name} {list(errors.shape)}: at most {errors.max(initial=0.0):.1e}", fontsize=7)
             axis.set_xticks([])

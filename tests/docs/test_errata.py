@@ -15,6 +15,7 @@ QUICK = {"rows": "row-Wxh", "web": "rx-Why1", "d2l": "d2l-old-sum"}  # a second 
 
 def judged(source: dict[str, Any], only: frozenset[str] = frozenset()) -> None:
     found = errata.judged(source, only)
+    assert found.keys() == (only or {e["id"] for e in source["entry"]})
     assert found == {k: KEPT["verdicts"][k] for k in found}, f"stale: {REFRESH}"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import derive
-from derive.kernels.errormap import draw, error_maps
+from derive.kernels.errormap import HIGHEST, LOWEST, _powers, draw, error_maps
 from derive.kernels.runtime import Kernel, Result
 
 FOLDER = Path(__file__).resolve().parents[1] / "cells"
@@ -44,6 +44,11 @@ def test_one_wrong_entry_is_seen_where_it_is(monkeypatch: pytest.MonkeyPatch) ->
     assert errors[2, 1] == pytest.approx(0.5)
     errors[2, 1] = 0
     assert errors.max() < 1e-14
+
+
+def test_what_is_no_number_is_dark() -> None:
+    shown = _powers(np.array([0.0, 1e-16, 1.0, np.nan, np.inf]))
+    assert shown.tolist() == pytest.approx([LOWEST, -16.0, HIGHEST, HIGHEST, HIGHEST])
 
 
 @pytest.mark.peers
