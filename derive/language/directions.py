@@ -21,14 +21,13 @@ class Course:
 def courses(states: Sequence[str], uses: Uses, report: Report) -> dict[str, Course]:
     """Direction and deepest lag of every state; report what cannot be computed in any order."""
     result: dict[str, Course] = {}
-    blamed: set[Use] = set()
     for state in states:
         reads = [u for found in uses.values() for u in found if u.name == state]
         reached = _through_results(state, uses, set(states))
         if any(u.name not in uses for u in reached) or state not in uses:
             continue  # an equation is missing: that is reported, and nothing follows from it
         own = [u for u in reached if u.offset]
-        backward = _direction(state, own, [u for u in reads if u.offset], blamed, report)
+        backward = _direction(state, own, [u for u in reads if u.offset], report)
         if backward is None:
             continue
         for use in reads:
@@ -54,21 +53,19 @@ def _through_results(state: str, uses: Uses, states: set[str]) -> list[Use]:
     return found
 
 
-def _direction(state: str, own: list[Use], reads: list[Use], blamed: set[Use], report: Report) -> bool | None:
-    """Does the state run backward?  None where that was reported, once for each read that is to blame."""
+def _direction(state: str, own: list[Use], reads: list[Use], report: Report) -> bool | None:
+    """Does the state run backward?  None where that was reported, at the read that is alone."""
     deciding = own or reads
     ahead = [u for u in deciding if u.offset > 0]
     if not ahead or len(ahead) == len(deciding):
         return bool(ahead)
     behind = [u for u in deciding if u.offset < 0]
     odd = ahead[0] if len(ahead) <= len(behind) else behind[0]
-    if odd not in blamed:
-        blamed.add(odd)
-        what = f"the equation of '{state}' needs" if own else f"'{state}' is read at"
-        message = f"{what} both the past, {_shown(behind[0])}, and the future, {_shown(ahead[0])}"
-        other = f"{odd.name}[{Time('t', -odd.offset)}]"
-        help = f"write {other}, or one state for each direction, and combine them in a result"
-        report.error("E0503", odd.span, message, help)
+    what = f"the equation of '{state}' needs" if own else f"'{state}' is read at"
+    message = f"{what} both the past, {_shown(behind[0])}, and the future, {_shown(ahead[0])}"
+    mirrored = f"{odd.name}[{Time('t', -odd.offset)}]"
+    help = f"write {mirrored}, or one state for each direction, and combine them in a result"
+    report.error("E0503", odd.span, message, help)
     return None
 
 

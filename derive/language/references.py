@@ -102,9 +102,8 @@ class References:
         what = KIND_TEXT[entry.kind]
         if time.offset > 0:
             message = f"a look into the future: '{node.name}' is {what}, read at [{time}]"
-            earlier = f"{node.name}[t-{time.offset}]" if entry.kind == "input" else f"{node.name}[t]"
-            help = f"write {node.name}[t] or {earlier}" if entry.kind == "input" else f"write {earlier}"
-            help += "; only a state that runs backward in time is read at [t+1]"
+            earlier = f" or {node.name}[t-{time.offset}]" if entry.kind == "input" else ""
+            help = f"write {node.name}[t]{earlier}; only a state that runs backward in time is read at [t+1]"
             self.error("E0502", node.span, message, help)
             return
         shape = size_text(entry.shape) if entry.shape else "H"
