@@ -29,6 +29,13 @@ COLOURS = {"tex": "cyan", "help": "green"}
 @click.argument("cell", shell_complete=complete_cell)
 @click.argument("claims", required=False, type=click.Path(path_type=Path))
 @click.option("-e", "--equation", multiple=True, metavar="LATEX", help="An equation; may be given several times.")
+@click.option(
+    "-d",
+    "--directive",
+    multiple=True,
+    metavar="TEXT",
+    help="What a comment `% derive: TEXT` above the equations would say, such as 'let \\delta_t = dL/da[t]'.",
+)
 @only
 @no_repair
 @output_format
@@ -37,6 +44,7 @@ def verify(
     cell: str,
     claims: Path | None,
     equation: tuple[str, ...],
+    directive: tuple[str, ...],
     only: str,
     no_repair: bool,
     shape: str,
@@ -50,7 +58,8 @@ def verify(
 
     Every displayed equation is a claim.  It is proved for every T and every size, checked exactly, or refuted with a
     counterexample and, where one is found, the nearest true equation.  Comments in the file (% derive: let …) say
-    what the paper's names mean; see docs/claims.md.  Exit status: 1 if one is false, 3 if some are undecided.
+    what the paper's names mean, and -d does without a file; see docs/claims.md.  Exit status: 1 if one is false, 3 if
+    some are undecided.
     """
     from derive.model.claims import Paper
 
@@ -58,8 +67,8 @@ def verify(
     warn(model)
     if (claims is None) == (not equation):
         raise click.UsageError("name a file of claims, or give an equation with -e")
-    papers = [Paper(claims, model)] if claims is not None else [Paper.of_equations(equation, model)]
-    report(papers, shape, as_json, only, not no_repair)
+    paper = Paper(claims, model, directive) if claims is not None else Paper.of_equations(equation, model, directive)
+    report([paper], shape, as_json, only, not no_repair)
 
 
 @cli.command()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from derive.claims import verify as room
-from derive.claims.text.source import Display
+from derive.claims.reading.stage import staged
+from derive.claims.text.source import Directive, Display
 from derive.claims.verify import Result, Source
 from derive.errors import InputError
 from derive.language import names
@@ -23,15 +24,16 @@ class Paper:
     Args:
         path: of the file; what it includes must lie in its folder or below.
         model: of the displays above the first `model` directive.
+        directives: what comments above the first display would say.
 
     Raises:
-        InputError: the file, or one that it includes, cannot be read.
+        InputError: the file, or one that it includes, cannot be read, or a directive is not understood.
     """
 
-    def __init__(self, path: Path, model: Model | None = None):
+    def __init__(self, path: Path, model: Model | None = None, directives: Sequence[str] = ()):
         self.path, self.folder, self.given = path, path.resolve().parent, model
         self._models: dict[str, Model] = {}
-        self.sources: list[Source] = room.read_paper(self._text(path), path.name, self.open)
+        self.sources = self._above(directives) + room.read_paper(self._text(path), path.name, self.open)
 
     def open(self, path: str) -> str:
         """The text of a file that the paper includes."""
@@ -54,12 +56,19 @@ class Paper:
         return data.decode("utf-8", "replace")
 
     @classmethod
-    def of_equations(cls, equations: tuple[str, ...], model: Model) -> Paper:
+    def of_equations(cls, equations: Sequence[str], model: Model, directives: Sequence[str] = ()) -> Paper:
         """Equations without a file."""
         paper = cls.__new__(cls)
         paper.path, paper.folder, paper.given, paper._models = Path("-e"), Path.cwd(), model, {}
-        paper.sources = [Source("-e", Display(tex.strip(), f"-e:{n}", n)) for n, tex in enumerate(equations, 1)]
+        displays = [Source("-e", Display(tex.strip(), f"-e:{n}", n)) for n, tex in enumerate(equations, 1)]
+        paper.sources = paper._above(directives) + displays
         return paper
+
+    def _above(self, directives: Sequence[str]) -> list[Source]:
+        """Directives from elsewhere, which have to be understood."""
+        if self.given is not None:
+            staged(directives, self.given.prover, self.given.name, self.load)
+        return [Source("-d", Directive(text, n)) for n, text in enumerate(directives, 1)]
 
     def load(self, path: str) -> Prover:
         """The model that a directive names: a .cell file beside the paper, or a name of the catalogue."""

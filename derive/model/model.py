@@ -155,14 +155,10 @@ class Model:
         Raises:
             InputError: a directive is not understood.
         """
-        from derive.claims.reading.stage import Stage, directed
+        from derive.claims.reading.stage import staged
         from derive.claims.verify import judge
 
-        stage = Stage(self.prover, self.name)
-        for n, line in enumerate(directives, 1):
-            stage = directed(stage, line, n, lambda path: load(path).prover)
-            if stage.trouble:
-                raise InputError("directives", "directives of a claims file (docs/claims.md)", stage.trouble)
+        stage = staged(directives, self.prover, self.name, lambda path: load(path).prover)
         return judge(stage, tex, repair)
 
     def options(

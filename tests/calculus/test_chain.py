@@ -184,6 +184,7 @@ def test_readable_recursion_holds(name: str) -> None:
         assert step.reason
 
 
+@pytest.mark.slow
 def test_derivation_is_fast_whatever_the_cell() -> None:
     """Less than 0.1 s for normal form, adjoint, recursion and every closed form; on a slow machine 30 times Elman's.
 

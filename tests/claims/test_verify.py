@@ -14,7 +14,7 @@ from sympy import Symbol
 import derive
 from derive.claims.verdict.domain import Domain
 from derive.cli.commands import cli
-from derive.errors import DeriveError
+from derive.errors import DeriveError, InputError
 
 TRUE = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t^\top"
 FALSE = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_{t-1}^\top"
@@ -256,3 +256,26 @@ def test_a_file_without_equations_is_not_passed_over(run: Run, tmp_path: Path) -
     done = run("lint", "notes.tex")
     assert done.exit_code == 0
     assert "warning: notes.tex: there is no displayed equation in it" in done.stderr
+
+
+def test_what_a_comment_would_say_is_said_on_the_command_line(run: Run, tmp_path: Path) -> None:
+    """For equations without a file, and for a file, above its own directives."""
+    equation = r"\delta_T = V^\top (\hat y_T - y_T)"
+    said = ("-d", r"let \delta_t = dL/dh[t]", "-d", "time 1..T")
+    assert run("verify", "elman", "-e", equation).exit_code == 3
+    assert "-e:1: checked" in run("verify", "elman", *said, "-e", equation).output
+    (tmp_path / "p.tex").write_text(paper(equation, "% derive: model jordan", r"\delta_t = h_t"), "utf-8")
+    done = run("verify", "elman", "p.tex", *said)
+    assert "p.tex:1: checked" in done.output
+    assert "p.tex:3: unreadable" in done.output, "a model starts afresh"
+
+
+@pytest.mark.parametrize(
+    ("said", "word"), [("lat x", "there are model, time, let"), ("time one", "time 1..T"), ("expect", "expect false")]
+)
+def test_a_directive_that_is_not_understood_is_bad_input(run: Run, said: str, word: str) -> None:
+    for more in (["-e", "h_t = h_t"], []):
+        done = run("verify", "elman", "-d", said, *more)
+        assert done.exit_code, "nothing is judged"
+        assert isinstance(done.exception, InputError) == bool(more)
+        assert not more or word in str(done.exception)

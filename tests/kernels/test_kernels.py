@@ -19,6 +19,7 @@ from derive.kernels.samples import draw
 from derive.kernels.targets import PLAIN
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import arrays
+from tests.tools import some
 
 EVERY = (*CATALOGUE, *FEATURES)
 
@@ -47,7 +48,7 @@ def test_feature_gradients(name: str, target: str) -> None:
     assert report.ok, explain(report)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", some(EVERY, CATALOGUE))
 def test_single_precision(name: str, target: str) -> None:
     report = check(model(name).compile(target, dtype="float32"), sets=1)
     assert report.ok, explain(report)

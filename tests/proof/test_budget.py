@@ -16,6 +16,7 @@ from derive.algebra import MatrixSum, OrderedProduct, T, apply, diag, hadamard, 
 from derive.algebra import build as b
 from derive.proof.verdict import Status
 from tests.proof.writings import model
+from tests.tools import some
 
 ROOT = Path(__file__).resolve().parents[2]
 elman = model("elman")
@@ -105,7 +106,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("make", HOSTILE, ids=[m.__name__ for m in HOSTILE])
+@pytest.mark.parametrize("make", some(HOSTILE, [many_sums, deep, huge_power]), ids=lambda m: m.__name__)
 def test_hostile_expressions_end(make) -> None:  # type: ignore[no-untyped-def]
     left = make()
     start = perf_counter()

@@ -145,6 +145,23 @@ _CHOICES = {
     "partial": ("total", "immediate", "local", "ask"),
 }
 
+FORMS = {
+    "model": "model elman.cell",
+    "time": "time 1..T",
+    "let": r"let \delta_t = dL/da[t]",
+    "where": "where LHS = RHS",
+    "fn": "fn f(x_t, h_{t-1}, w) = h[t]",
+    "convention": "convention row, column or ask",
+    "layout": "layout numerator, denominator or ask",
+    "partial": "partial total, immediate, local or ask",
+    "assume": "assume h_0 = 0",
+    "forall": r"forall \star = z, i, f, o",
+    "operator": r"operator \mathcal R = derivative along W : V_W",
+    "define": "define, and nothing more",
+    "skip": "skip, and nothing more",
+    "expect": "expect false",
+}
+
 
 def read_directive(text: str) -> Order:
     """What a directive orders.
@@ -172,25 +189,19 @@ def read_directive(text: str) -> Order:
         return Assume(rest)
     if word in _CHOICES and rest in _CHOICES[word]:
         return Choice(word, rest)
-    if (word, rest) == ("define", ""):
-        return Define()
-    if word in ("skip", "expect"):
-        return _single(word, rest, text)
+    if not rest and word in ("define", "skip"):
+        return Define() if word == "define" else Skip()
+    if (word, rest) == ("expect", "false"):
+        return ExpectFalse()
     counting = re.fullmatch(r"(-?[0-9]+)\s*\.\.\s*(\S.*)", rest) if word == "time" else None
     if counting:
         return Counting(int(counting[1]), counting[2].strip())
     operator = re.fullmatch(rf"(.+?)\s*=\s*derivative along\s+({_NAME})\s*:\s*(\S+)", rest)
     if word == "operator" and operator:
         return Operator(operator[1].strip(), operator[2], operator[3])
-    raise DirectiveError(f"the directive {text.strip()[:60]!r} is not known or not complete")
-
-
-def _single(word: str, rest: str, text: str) -> Skip | ExpectFalse:
-    if (word, rest) == ("skip", ""):
-        return Skip()
-    if (word, rest) == ("expect", "false"):
-        return ExpectFalse()
-    raise DirectiveError(f"the directive {text.strip()[:60]!r} is not known: skip, or expect false")
+    if word in FORMS:
+        raise DirectiveError(f"the directive {text.strip()[:60]!r} is not complete: {FORMS[word]}")
+    raise DirectiveError(f"the directive {text.strip()[:60]!r} is not known: there are {', '.join(FORMS)}")
 
 
 def _meaning(text: str) -> Meaning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from derive.claims.reading import directives as d
 from derive.claims.reading.clock import Clock
 from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Row
-from derive.errors import DeriveError
+from derive.errors import DeriveError, InputError
 from derive.proof.prove import Prover
 
 
@@ -46,6 +47,21 @@ class Stage:
     skip: bool = False
     expect_false: bool = False
     defines: bool = False  # does an equation with an unknown symbol on its left define that?
+
+
+def staged(directives: Iterable[str], prover: Prover, model: str, load: Loader) -> Stage:
+    """The stage of a model after directives that are no comments of a file.
+
+    Raises:
+        InputError: one is not understood.
+    """
+    stage = Stage(prover, model)
+    for n, line in enumerate(directives, 1):
+        stage = directed(stage, line, n, load)
+        if stage.trouble or stage.unknown:
+            reason = stage.trouble or stage.unknown
+            raise InputError("directives", "what a claims file may say (docs/claims.md)", reason)
+    return stage
 
 
 def directed(stage: Stage, text: str, line: int, load: Loader) -> Stage:

@@ -33,7 +33,7 @@ SPREAD = [(name, QUICK[(5 * n) % len(QUICK)]) for n, name in enumerate(EVERY)]
 
 
 @pytest.mark.parametrize("build", some(BUILDS, QUICK))
-@pytest.mark.parametrize("name", ["elman", "char_rnn"])
+@pytest.mark.parametrize("name", some(["elman", "char_rnn"], ["elman"]))
 def test_two_cells_under_everything(name: str, build: str, tmp_path: Path) -> None:
     """Guarded arrays, dirty workspaces, every status; T in 0, 1, 2, 7 and B in 0, 1, 3."""
     printed = compile_and_run(module_of(name, "float64" if name == "elman" else "float32"), BUILDS[build], tmp_path)
@@ -68,7 +68,7 @@ def test_it_is_within_1e_13_of_numpy(name: str) -> None:
     assert max(report.beside.values()) <= 1e-13  # the same sums in another order
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", some(EVERY, CATALOGUE))
 def test_every_line_is_run(name: str, tmp_path: Path) -> None:
     """100 % of the lines and 95 % of the branches, by the driver alone."""
     needs("gcov")
