@@ -276,6 +276,8 @@ def test_pdf_without_tex_says_how_to_get_it(run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_explain_and_doctor(run) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = run("explain")
+    assert (status, "E0301  Shapes differ" in out) == (0, True)
     status, out, _ = run("explain", "E0301")
     assert status == 0
     assert out
@@ -296,7 +298,7 @@ def test_doctor_has_a_command_for_whatever_is_missing(run, monkeypatch: pytest.M
         assert status == 0
         lines = out.splitlines()
         missing = [i for i, line in enumerate(lines) if "not found, for " in line]
-        assert len(missing) == 10
+        assert len(missing) == 11
         assert all(re.match(r" +(pip|brew|see) ", lines[i + 1]) for i in missing)
         assert any(line.strip() == compiler for line in lines)
 

@@ -35,13 +35,14 @@ def new(name: str, like: str, force: bool, output: Path | None, as_json: bool) -
 
 
 @cli.command()
-@click.argument("code", metavar="CODE")
+@click.argument("code", metavar="CODE", required=False)
 @as_json
-def explain(code: str, as_json: bool) -> None:
-    """Explain an error code."""
+def explain(code: str | None, as_json: bool) -> None:
+    """Explain an error code; without one, list them all."""
     from derive.language import explain as explanation
+    from derive.language.codes import listed
 
-    text = explanation(code)
+    text = listed() if code is None else explanation(code)
     if as_json:
         print_json({"code": code, "explanation": text})
     else:

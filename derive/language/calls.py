@@ -18,7 +18,7 @@ from derive.language import syntax as s
 from derive.language.report import did_you_mean
 from derive.language.sizes import at_least, size_of
 from derive.language.values import Value, as_array, is_array, stretch, text_of
-from derive.language.words import FUNCTION_NAMES
+from derive.language.words import ELSEWHERE, FUNCTION_NAMES
 
 if TYPE_CHECKING:
     from derive.language.expressions import Translator
@@ -35,10 +35,8 @@ def call(tr: Translator, node: s.Call) -> Value | None:
         return None
     name = "sigmoid" if name == "sigma" else name
     if name not in SIGNATURES:
-        every = f"the functions are {', '.join(sorted(FUNCTION_NAMES))}"
-        help = "; ".join(filter(None, [did_you_mean(name, FUNCTION_NAMES), every]))
         _check_arguments(tr, node)
-        tr.error("E0405", node.head, f"unknown function '{name}'", help)
+        tr.error("E0405", node.head, f"unknown function '{name}'", _instead(name))
         return None
     signature, least, most, handler = SIGNATURES[name]
     if not least <= len(node.args) <= most:
@@ -47,6 +45,15 @@ def call(tr: Translator, node: s.Call) -> Value | None:
         tr.error("E0406", node.span, f"'{name}' does not take {count}", f"write {signature}")
         return None
     return handler(tr, node)
+
+
+def _instead(name: str) -> str:
+    """What may have been meant by a function that is none of ours."""
+    found = ELSEWHERE.get(name.lower().replace("_", ""))
+    if found is not None:
+        return f"{name}(a) is written {found}"
+    every = f"the functions are {', '.join(sorted(FUNCTION_NAMES))}"
+    return "; ".join(filter(None, [did_you_mean(name, FUNCTION_NAMES), every]))
 
 
 def _check_arguments(tr: Translator, node: s.Call) -> None:

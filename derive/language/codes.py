@@ -42,11 +42,16 @@ def codes() -> Mapping[str, Code]:
     return {m["code"]: Code(**m.groupdict()) for m in _ENTRY.finditer(text)}
 
 
+def listed() -> str:
+    """Every code with its title, a line each."""
+    return "\n".join(f"{c.code}  {c.title}" for c in codes().values())
+
+
 def explain(code: str) -> str:
     """The text of `derive explain CODE`; InputError for an unknown code."""
     found = codes().get(code.strip().upper())
     if found is None:
-        help = did_you_mean(code, codes()) or f"the codes are {', '.join(codes())}"
+        help = did_you_mean(code, codes()) or f"the codes are\n{indent(listed(), '  ')}"
         raise InputError("code", "a code such as E0301", repr(code), help)
     return str(found)
 

@@ -248,6 +248,8 @@ def _syntax_error(token: Token, accepts: frozenset[str], tokens: Sequence[Token]
         return Problem("E0202", span, found, "an assumption is written with ==")
     if token.type in ("NAME", "NUMBER", "LPAR") and accepts.issuperset(_OPERATORS[:5]):
         return _missing_operator(token, span, accepts, declaration)
+    if token.type == "COMMA" and "X" in accepts:
+        return Problem("E0202", span, found, "rows and columns are separated by 'x', as in H x I")
     if token.type == "X":
         help = "a shape is a size, or two with 'x' between them: rows x columns"
         return Problem("E0202", span, found, help)

@@ -36,6 +36,7 @@ _PATTERNS = {
     "COLON": r":",
 }
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items()))
+_MEMBER = re.compile(r"(?:\.\w+)*\.(?P<name>\w{1,32})\s*\(")  # np.tanh(
 _CLOSES = {")": "(", "]": "["}
 _CURE: Mapping[str, str] = {
     **dict.fromkeys("−–—", "the minus sign is '-'"),
@@ -95,7 +96,9 @@ def span_of(token: Token) -> Span:
 def _unexpected(line: str, number: int, at: int) -> Problem:
     c = line[at]
     message = "a '\"' is not closed" if c == '"' else f"unexpected character {describe(c)}"
-    return Problem("E0201", Span(number, at + 1), message, _CURE.get(c, ""))
+    called = _MEMBER.match(line, at)
+    cure = f"functions stand without a module: {called['name']}(...)" if called else _CURE.get(c, "")
+    return Problem("E0201", Span(number, at + 1), message, cure)
 
 
 def _check_brackets(tokens: list[Token]) -> None:

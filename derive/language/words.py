@@ -17,6 +17,28 @@ REDUCTIONS = ("sum", "mean", "dot", "norm2")
 ARRAYS = ("softmax", "log_softmax", "concat", "slice", "outer", "diag", "ones", "zeros", "detach")
 ELEMENTWISE = tuple(name for name, f in FUNCTIONS.items() if f.public)
 FUNCTION_NAMES = frozenset((*ELEMENTWISE, *REDUCTIONS, *ARRAYS, *LOSSES))
+ELSEWHERE: Mapping[str, str] = {  # functions that other libraries have, as they are written here
+    "cat": "concat(a, b)",
+    "clip": "minimum(maximum(a, 0), 1)",
+    "concatenate": "concat(a, b)",
+    "cosh": "(exp(a) + exp(-a)) / 2",
+    "hardsigmoid": "minimum(maximum(a / 6 + 0.5, 0), 1)",
+    "hardtanh": "minimum(maximum(a, -1), 1)",
+    "logistic": "sigmoid(a)",
+    "matmul": "W @ a",
+    "max": "maximum(a, b)",
+    "min": "minimum(a, b)",
+    "mish": "a * tanh(softplus(a))",
+    "multiply": "a * b",
+    "pow": "a ** 2",
+    "relu6": "minimum(relu(a), 6)",
+    "sinh": "(exp(a) - exp(-a)) / 2",
+    "softsign": "a / (1 + abs(a))",
+    "square": "a ** 2",
+    "swish": "silu(a)",
+    "tan": "sin(a) / cos(a)",
+    "transpose": "W.T",
+}
 
 LONGEST_NAME = 32
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")

@@ -43,6 +43,7 @@ SYSTEM = {  # name → what each package manager calls it
         "apk": "openmp-dev",
         "brew": "libomp",
     },
+    "npm": {"apt-get": "npm", "dnf": "npm", "pacman": "npm", "apk": "npm", "brew": "node"},
     "TeX": {
         "apt-get": "texlive-latex-recommended texlive-pictures lmodern",
         "dnf": "texlive-scheme-medium",
@@ -61,6 +62,7 @@ MANAGERS = {
 WITHOUT = {  # where none of these managers is
     "C compiler": "pip install ziglang",
     "OpenMP": "see the compiler's manual, or leave `threads` out",
+    "npm": "see https://nodejs.org",
     "TeX": "see https://tug.org/texlive",
 }
 
@@ -77,6 +79,7 @@ def findings() -> list[Finding]:
             found.append(Finding("OpenMP", threads, f"threads of kernels compiled by {c.name}", command("OpenMP")))
     paths = [p for p in map(shutil.which, TEX) if p]
     found.append(Finding("TeX", paths[0] if paths else "", "derivations as PDF", command("TeX")))
+    found.append(Finding("npm", shutil.which("npm") or "", "derive page", command("npm")))
     found.append(Finding("BLAS", blas(), "large products of NumPy kernels"))
     return found
 

@@ -5,10 +5,13 @@ A table's lines stand behind the preamble; their numbers count from 1 there.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from derive.errors import CellError
 from derive.language import read
+from derive.language.words import ELSEWHERE, FUNCTION_NAMES
 from tests.language.cells_text import FIRST, PREAMBLE, errors, found
 
 # text → (code, line, column) of every error, in order
@@ -287,6 +290,18 @@ def test_a_surrogate_in_a_string_is_an_error_too() -> None:
     assert errors("cell a\nz = 1 # \udcff") == [("E0103", 2, 9)]
 
 
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_other_libraries_name_can_be_written(name: str) -> None:
+    """The replacement is read as it stands, and the name is no function of ours."""
+    assert name not in FUNCTION_NAMES
+    text = re.sub(r"(?<![a-zA-Z])([ab])(?![a-zA-Z])", r"\1[t]", ELSEWHERE[name])
+    text = "W.T @ a[t]" if text == "W.T" else text
+    read(
+        f"cell net\ndims H\ninput a : H\ninput b : H\nparam W : H x H\nz[t] = b[t] + W @ b[t] + sum({text})\n",
+        "mine.cell",
+    )
+
+
 # message and help: what was found, and what to write instead
 SAYS = {
     "z = U * x[t]": ["a matrix of H x I and a vector of I", "the matrix product is '@'"],
@@ -300,6 +315,10 @@ SAYS = {
     "z = x + h[t]": ["a vector of I and a vector of H"],
     "state g : H\ng[t] = x": ["'g' is a vector of H, its equation gives a vector of I"],
     "z = tahn(x)": ["did you mean 'tanh'", "the functions are abs, "],
+    "z = hardtanh(x)": ["hardtanh(a) is written minimum(maximum(a, -1), 1)"],
+    "z = np.tanh(x)": ["functions stand without a module: tanh(...)"],
+    "z = torch.nn.functional.relu(x)": ["functions stand without a module: relu(...)"],
+    "param Q : H, I": ["separated by 'x', as in H x I"],
     "z = taus": ["did you mean 'tau'"],
     "z = Tau": ["did you mean 'tau'"],
     "input q : h": ["'h' is not a size"],
