@@ -8,6 +8,7 @@ from functools import cached_property
 
 from sympy import MatrixExpr
 
+from derive.algebra.nodes import is_reference
 from derive.algebra.text import lines, unicode_text
 from derive.calculus.chain import READABLE
 from derive.documents.fold import substitute
@@ -94,14 +95,15 @@ class _Writer:
 
     def definitions(self, right: Iterable[MatrixExpr]) -> Iterator[str]:
         """The equations of what the normal form names and no line defines."""
-        todo, seen = [self.fold(e) for e in right], set()
+        todo, seen = list(right), set()
         while todo:
-            for r in references(todo.pop(0)):
+            e = todo.pop(0)
+            for r in references(e if is_reference(e) else self.fold(e)):
                 temporary = self.program[r.name].role == "temporary" and r.name not in self.known
                 if temporary and r.name not in seen:
                     seen.add(r.name)
                     e = self.program.equations[r.name]
-                    todo.append(self.fold(e))
+                    todo.append(e)
                     yield f"{self.equation(self.program.ref(r.name), e)}    (a part of the equations)"
 
 
@@ -119,7 +121,9 @@ def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[
         if steps and len(step.parts) > 1:
             for part in step.parts:
                 yield f"  from {part.source}, {part.rule}: {_text(write.fold(part.value), write)}"
-    yield from write.definitions(step.right for step in derivation.recursion)
+    of = {cotangent: name for name, cotangent in derivation.adjoint.cotangents.items()}
+    named = [write.program.ref(of[s.left.name]) for s in derivation.recursion if s.left.name in of]
+    yield from write.definitions([*named, *(s.right for s in derivation.recursion)])
 
 
 def _text(e: MatrixExpr, write: _Writer) -> str:
