@@ -89,6 +89,28 @@ def test_where_no_edit_helps_the_equation_is_derived() -> None:
     holds(ELMAN, judgement)
 
 
+def test_what_is_derived_is_short_and_in_names_of_the_model() -> None:
+    """One step of the recursion or one sum over steps, without the names of our normal form."""
+    lstm = derive.load("lstm")
+    forgotten = r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t)"
+    later = r"W^{\top} \left(\frac{dL}{dh_{t+1}} \odot (\mathbf{1} - h_{t+1}^{\odot 2})\right)"
+    is_derived(ELMAN, forgotten, rf"V^{{\top}} (\hat{{y}}_{{t}} - y_{{t}}) + {later}")
+    forgotten = r"\frac{\partial L}{\partial c_t} = \frac{\partial L}{\partial h_t} \odot o_t \odot (1 - \tanh^2(c_t))"
+    now = r"\frac{dL}{dh_{t}} \odot o_{t} \odot (\mathbf{1} - \tanh^{2}(c_{t}))"
+    is_derived(lstm, forgotten, rf"{now} + \frac{{dL}}{{dc_{{t+1}}}} \odot f_{{t+1}}")
+    forgotten = r"\sum_t \left(\frac{\partial L}{\partial c_t} \odot c_{t-1} \odot f_t\right) h_{t-1}^\top"
+    term = r"\left(\frac{dL}{df_{k}} \odot f_{k} \odot (\mathbf{1} - f_{k})\right) h_{k-1}^{\top}"
+    is_derived(lstm, rf"\frac{{\partial L}}{{\partial W_f}} = {forgotten}", rf"\sum_{{k=0}}^{{T-1}} {term}")
+
+
+def is_derived(model: derive.Model, tex: str, expected: str) -> None:
+    repair = model.verify(tex).repair
+    assert repair is not None
+    assert repair.edits == (WORDS,)
+    assert repair.latex.partition(" = ")[2] == expected
+    assert model.verify(repair.latex).outcome is Outcome.PROVED
+
+
 def test_a_repair_is_no_tautology() -> None:
     judgement = ELMAN.verify(r"\frac{\partial L}{\partial h_t} = \frac{\partial L}{\partial h_{t+1}}")
     assert judgement.repair is not None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from sympy import Expr, MatMul, MatrixExpr, Transpose
+from sympy import Expr, MatAdd, MatMul, MatrixExpr, Symbol, Transpose
 
-from derive.algebra.build import transpose
-from derive.algebra.nodes import Gradient, Jacobian, Timed, is_reference, t
+from derive.algebra.bound import MatrixSum
+from derive.algebra.build import add, transpose
+from derive.algebra.nodes import Gradient, Jacobian, SumOver, T, Timed, is_reference, t
 from derive.algebra.shapes import same
 from derive.calculus.chain import Chain, readable
 from derive.calculus.local import jacobian
+from derive.documents.fold import helpers, substitute
 from derive.documents.latex import latex
 from derive.errors import DeriveError
+from derive.program import references
 from derive.proof.field.truth import Subject
 
+STEP = Symbol("k", integer=True)
 WORDS = "derived anew, in the model's own names, steps counted from 0"
 
 
@@ -23,14 +28,11 @@ def derived(left: MatrixExpr, subject: Subject) -> Iterator[tuple[MatrixExpr, Ma
     if isinstance(left, Transpose):
         yield from ((transpose(a), transpose(b)) for a, b in derived(left.arg, subject))
         return
-    try:
-        right = _right(left, subject)
-    except DeriveError:
-        return
-    for e in () if right is None else (right, transpose(right)):
-        if same(left.shape, e.shape):
-            yield left, e
-            return
+    with suppress(DeriveError):
+        for right in _rights(left, subject):
+            turned = right if same(left.shape, right.shape) else transpose(right)
+            if same(left.shape, turned.shape):
+                yield left, turned
 
 
 def shown(left: MatrixExpr, right: MatrixExpr, subject: Subject) -> str:
@@ -38,23 +40,51 @@ def shown(left: MatrixExpr, right: MatrixExpr, subject: Subject) -> str:
     return f"{latex(left, subject.names)} = {latex(right, subject.names)}"
 
 
-def _right(left: MatrixExpr, subject: Subject) -> MatrixExpr | None:
+def _rights(left: MatrixExpr, subject: Subject) -> Iterator[MatrixExpr]:
+    """What is derived, the shortest first."""
     adjoint = subject.adjoint
     names = {new: name for name, new in adjoint.cotangents.items()}
     if is_reference(left) and left.name in names:
-        if not isinstance(left, Timed):
-            return Chain(adjoint).closed_form(names[left.name]).expression  # type: ignore[no-any-return]
+        closed = None if isinstance(left, Timed) else Chain(adjoint).closed_form(names[left.name])
+        if closed is not None and not any(path.double for path in closed.short_paths):
+            yield closed.expression
         step = next((s for s in readable(adjoint) if s.left.name == left.name), None)
-        return None if step is None else step.right.xreplace({t: left.index})
-    if isinstance(left, Gradient):
-        return transpose(_local(left.of, left.by, subject))
-    if isinstance(left, Jacobian):
-        return _local(left.of, left.by, subject)
-    if isinstance(left, MatMul):
+        if step is not None:
+            index = left.index if isinstance(left, Timed) else t
+            for right in (_in_own_names(step.right, subject), step.right):
+                yield _summed(right.xreplace({t: index}))
+        if closed is not None:
+            yield closed.expression
+    elif isinstance(left, Gradient):
+        yield transpose(_local(left.of, left.by, subject))
+    elif isinstance(left, Jacobian):
+        yield _local(left.of, left.by, subject)
+    elif isinstance(left, MatMul):
         first, last = _untransposed(left.args[0]), _untransposed(left.args[-1])
         if isinstance(first, Jacobian) and isinstance(last, Jacobian):
-            return _local(first.of, last.by, subject)
-    return None
+            yield _local(first.of, last.by, subject)
+
+
+def _in_own_names(e: MatrixExpr, subject: Subject) -> MatrixExpr:
+    """Without the names that only the normal form has, and without their derivatives."""
+    own = subject.reading.variables
+    values = helpers(subject.normal, own)
+    hidden = {new for name, new in subject.adjoint.cotangents.items() if name not in own}
+    for step in readable(subject.adjoint):
+        if step.left.name in hidden:
+            values[step.left.name] = substitute(step.right, values)
+    for _ in values:
+        if not any(r.name in values for r in references(e)):
+            break
+        e = substitute(e, values)
+    return e
+
+
+def _summed(e: MatrixExpr) -> MatrixExpr:
+    """The sum over the steps of one sequence as a sum with an index."""
+    if isinstance(e, SumOver):
+        return MatrixSum(e.arg.xreplace({t: STEP}), STEP, 0, T - 1) if "t" in e.axes else e.arg
+    return add(*map(_summed, e.args)) if isinstance(e, MatAdd) else e
 
 
 def _untransposed(e: MatrixExpr) -> MatrixExpr:
