@@ -7,7 +7,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(4*H + 8*K + 3) + 8*B*H + 3*H**2 + 4*H*K + H + K + 2, T*B*(4*H + 7*K + 3) + 9*B*H + 3*H**2 + 4*H*K + H + K + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(4*H + 8*K + 3) + 8*B*H + 3*H*H + 4*H*K + H + K + 2, T*B*(4*H + 7*K + 3) + 9*B*H + 3*H*H + 4*H*K + H + K + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_CHAR_RNN_H
 #define DERIVE_CHAR_RNN_H

@@ -8,7 +8,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(10*H + I + 6*O + 3) + 15*B*H + 9*H**2 + 9*H*I + 3*H*O + 4*H + O + 2, T*B*(10*H + I + 5*O + 3) + 16*B*H + 9*H**2 + 9*H*I + 3*H*O + 4*H + O + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(10*H + I + 6*O + 3) + 15*B*H + 9*H*H + 9*H*I + 3*H*O + 4*H + O + 2, T*B*(10*H + I + 5*O + 3) + 16*B*H + 9*H*H + 9*H*I + 3*H*O + 4*H + O + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_GRU_RESET_AFTER_H
 #define DERIVE_GRU_RESET_AFTER_H

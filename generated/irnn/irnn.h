@@ -8,7 +8,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(5*H + I + 6*O + 3) + 8*B*H + 3*H**2 + 3*H*I + 3*H*O + H + O + 2, T*B*(5*H + I + 5*O + 3) + 9*B*H + 3*H**2 + 3*H*I + 3*H*O + H + O + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(5*H + I + 6*O + 3) + 8*B*H + 3*H*H + 3*H*I + 3*H*O + H + O + 2, T*B*(5*H + I + 5*O + 3) + 9*B*H + 3*H*H + 3*H*I + 3*H*O + H + O + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_IRNN_H
 #define DERIVE_IRNN_H

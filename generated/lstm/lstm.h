@@ -8,7 +8,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(10*H + I + 6*O + 3) + 18*B*H + 12*H**2 + 12*H*I + 3*H*O + 4*H + O + 2, T*B*(10*H + I + 5*O + 3) + 19*B*H + 12*H**2 + 12*H*I + 3*H*O + 4*H + O + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(10*H + I + 6*O + 3) + 18*B*H + 12*H*H + 12*H*I + 3*H*O + 4*H + O + 2, T*B*(10*H + I + 5*O + 3) + 19*B*H + 12*H*H + 12*H*I + 3*H*O + 4*H + O + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_LSTM_H
 #define DERIVE_LSTM_H

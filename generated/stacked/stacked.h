@@ -8,7 +8,7 @@
  * Results must not overlap anything else.  Nothing given is changed, nothing is allocated, and there
  * is no state: calls on different workspaces may run at once.
  *
- * Workspace: 8 * (max(T*B*(10*H + I + 10*K + 6*O + 3) + B*(18*H + 18*K) + 12*H**2 + 12*H*I + 12*H*K + 4*H + 12*K**2 + 3*K*O + 4*K + O + 2, T*B*(10*H + I + 10*K + 5*O + 3) + B*(19*H + 18*K) + 12*H**2 + 12*H*I + 12*H*K + 4*H + 12*K**2 + 3*K*O + 4*K + O + 2, T*B*(10*H + I + 10*K + 5*O + 3) + B*(18*H + 19*K) + 12*H**2 + 12*H*I + 12*H*K + 4*H + 12*K**2 + 3*K*O + 4*K + O + 2)) bytes, aligned as a double.
+ * Workspace: 8 * (max(T*B*(10*H + I + 10*K + 6*O + 3) + B*(18*H + 18*K) + 12*H*H + 12*H*I + 12*H*K + 4*H + 12*K*K + 3*K*O + 4*K + O + 2, T*B*(10*H + I + 10*K + 5*O + 3) + B*(19*H + 18*K) + 12*H*H + 12*H*I + 12*H*K + 4*H + 12*K*K + 3*K*O + 4*K + O + 2, T*B*(10*H + I + 10*K + 5*O + 3) + B*(18*H + 19*K) + 12*H*H + 12*H*I + 12*H*K + 4*H + 12*K*K + 3*K*O + 4*K + O + 2)) bytes, aligned as a double.
  */
 #ifndef DERIVE_STACKED_H
 #define DERIVE_STACKED_H

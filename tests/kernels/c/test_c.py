@@ -314,6 +314,8 @@ def test_the_formula_is_the_workspace() -> None:
         got = kernel.backend.workspace_bytes(ctypes.byref(values))  # type: ignore[attr-defined]
         assert got == expected * np.dtype(dtype).itemsize
         assert module.formula in "\n".join(kernel.files.values())
+        assert "**" not in module.formula, "it is C"
+        assert eval(module.formula, {"max": max, **sizes}) == got  # noqa: S307 - our own text
         assert model(name).code_notes("c", dtype)[0].endswith(f"{module.formula} bytes")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from sympy import Add, Expr, Integer, Mul, Poly, S
@@ -83,8 +84,8 @@ def alternatives(plans: Iterable[Schedule]) -> list[Expr]:
 
 
 def formula(counts: Sequence[Expr], itemsize: int) -> str:
-    """The bytes, as a person reads them: grouped by T and B."""
-    texts = [_grouped(c) for c in counts]
+    """The bytes, as a person reads them and C computes them: grouped by T and B, powers as products."""
+    texts = [re.sub(r"(\w+)\*\*(\d+)", lambda m: "*".join([m[1]] * int(m[2])), _grouped(c)) for c in counts]
     most = texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
     return f"{itemsize} * ({most})"
 
