@@ -24,7 +24,8 @@ def some(cases: Iterable[Any], quick: Iterable[Any]) -> list[Any]:
     chosen, every = list(quick), list(cases)
     missing = [c for c in chosen if c not in every]
     assert not missing, f"no such cases: {missing}"
-    return [c if c in chosen else pytest.param(c, marks=pytest.mark.slow) for c in every]
+    slow = pytest.mark.slow
+    return [c if c in chosen else pytest.param(*(c if isinstance(c, tuple) else (c,)), marks=slow) for c in every]
 
 
 def unknown_names(text: str) -> set[str]:

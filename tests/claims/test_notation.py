@@ -9,12 +9,13 @@ import pytest
 
 from derive.claims.verify import judge
 from tests.claims.papers import FOLDER, stages
+from tests.tools import some
 
 FILES = sorted(FOLDER.glob("*.notation.tex"))
 IS = re.compile(r"^% is: (\S+)$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize("file", some(FILES, FILES[::2]), ids=lambda p: p.name)
 def test_each_is_what_it_says(file: Path) -> None:
     wanted, found = IS.findall(file.read_text("utf-8")), stages(file)
     assert len(wanted) == len(found)

@@ -70,6 +70,7 @@ READ_TWICE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", READ_TWICE.values(), ids=READ_TWICE)
 def test_a_document_of_a_loss_that_is_not_alone_is_all_true(source: str) -> None:
     """dL/dp was printed without what a fused loss reads of p; so were block matrices of that split."""

@@ -46,7 +46,7 @@ def test_checkpoints_give_the_gradient(name: str) -> None:
         assert report.ok, report
 
 
-@pytest.mark.parametrize("name", sorted(FAST))
+@pytest.mark.parametrize("name", some(sorted(FAST), sorted(FAST)[::2]))
 @pytest.mark.parametrize("target", ["numpy", "c"])
 def test_checkpoints_change_no_digit_that_counts(name: str, target: str) -> None:
     m = model(name)
