@@ -24,8 +24,8 @@ from derive.proof.prove import Prover
 MOST_FILES = 200
 FROM_ONE = re.compile(r"=\s*1\s*\}\s*\^\s*\{?\s*T\b")  # a sum over steps 1 … T
 COUNT = (
-    "steps are counted 0 … T-1; for a text that counts 1 … T say `time 1..T`, in a file behind `% derive:` on a line"
-    " before, else behind -d"
+    "steps are counted 0 … T-1; for a text that counts 1 … T a line before it says so: `% derive: time 1..T`;"
+    " on the command line, -d 'time 1..T'"
 )
 
 

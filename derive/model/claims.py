@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from derive.claims import verify as room
-from derive.claims.reading.stage import staged
+from derive.claims.reading.stage import Stage, staged
 from derive.claims.text.source import Directive, Display
 from derive.claims.verify import Result, Source
 from derive.errors import InputError
@@ -66,8 +66,7 @@ class Paper:
 
     def _above(self, directives: Sequence[str]) -> list[Source]:
         """Directives from elsewhere, which have to be understood."""
-        if self.given is not None:
-            staged(directives, self.given.prover, self.given.name, self.load)
+        staged(Stage(), directives, self.load)
         return [Source("-d", Directive(text, n)) for n, text in enumerate(directives, 1)]
 
     def load(self, path: str) -> Prover:

@@ -155,10 +155,10 @@ class Model:
         Raises:
             InputError: a directive is not understood.
         """
-        from derive.claims.reading.stage import staged
+        from derive.claims.reading.stage import Stage, staged
         from derive.claims.verify import judge
 
-        stage = staged(directives, self.prover, self.name, lambda path: load(path).prover)
+        stage = staged(Stage(self.prover, self.name), directives, lambda path: load(path).prover)
         return judge(stage, tex, repair)
 
     def options(

@@ -8,7 +8,6 @@ from functools import cached_property
 
 from sympy import MatrixExpr
 
-from derive.algebra.nodes import is_reference
 from derive.algebra.text import lines, unicode_text
 from derive.calculus.chain import READABLE
 from derive.documents.fold import substitute
@@ -93,18 +92,20 @@ class _Writer:
             return f"{latex_text(left, self.program)} = {latex_text(right, self.program)}"
         return "\n".join(lines(unicode_text(left, self.program), right, self.program))
 
-    def definitions(self, right: Iterable[MatrixExpr]) -> Iterator[str]:
-        """The equations of what the normal form names and no line defines."""
-        todo, seen = list(right), set()
+    def definitions(self, names: Iterable[str]) -> Iterator[str]:
+        """The equations of those names, and of what they read, that only the normal form has."""
+        todo, seen = list(names), set[str]()
         while todo:
-            e = todo.pop(0)
-            for r in references(e if is_reference(e) else self.fold(e)):
-                temporary = self.program[r.name].role == "temporary" and r.name not in self.known
-                if temporary and r.name not in seen:
-                    seen.add(r.name)
-                    e = self.program.equations[r.name]
-                    todo.append(e)
-                    yield f"{self.equation(self.program.ref(r.name), e)}    (a part of the equations)"
+            name = todo.pop(0)
+            if self.program[name].role == "temporary" and name not in self.known | seen:
+                seen.add(name)
+                e = self.program.equations[name]
+                todo += self.read_by(e)
+                yield f"{self.equation(self.program.ref(name), e)}    (a part of the equations)"
+
+    def read_by(self, e: MatrixExpr) -> list[str]:
+        """The names in an expression as it is shown."""
+        return [r.name for r in references(self.fold(e))]
 
 
 def _closed(derivation: Derivation, write: _Writer) -> Iterator[str]:
@@ -122,8 +123,8 @@ def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[
             for part in step.parts:
                 yield f"  from {part.source}, {part.rule}: {_text(write.fold(part.value), write)}"
     of = {cotangent: name for name, cotangent in derivation.adjoint.cotangents.items()}
-    named = [write.program.ref(of[s.left.name]) for s in derivation.recursion if s.left.name in of]
-    yield from write.definitions([*named, *(s.right for s in derivation.recursion)])
+    named = [of[s.left.name] for s in derivation.recursion if s.left.name in of]
+    yield from write.definitions([*named, *(n for s in derivation.recursion for n in write.read_by(s.right))])
 
 
 def _text(e: MatrixExpr, write: _Writer) -> str:

@@ -279,3 +279,11 @@ def test_a_directive_that_is_not_understood_is_bad_input(run: Run, said: str, wo
         assert done.exit_code, "nothing is judged"
         assert isinstance(done.exception, InputError) == bool(more)
         assert not more or word in str(done.exception)
+
+
+def test_a_directive_that_is_not_supported_leaves_the_claim_open(run: Run) -> None:
+    """On the command line and in Python as in a file."""
+    said = r"operator \mathcal R = derivative along W : V_W"
+    done = run("verify", "elman", "-d", said, "-e", "h_t = h_t")
+    assert (done.exit_code, "-e:1: open" in done.output) == (3, True)
+    assert derive.load("elman").verify("h_t = h_t", [said]).outcome == "open"

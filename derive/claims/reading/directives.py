@@ -144,16 +144,13 @@ _CHOICES = {
     "layout": ("numerator", "denominator", "ask"),
     "partial": ("total", "immediate", "local", "ask"),
 }
-
-FORMS = {
+FORMS = {  # every directive as it is written, for errors
     "model": "model elman.cell",
     "time": "time 1..T",
     "let": r"let \delta_t = dL/da[t]",
     "where": "where LHS = RHS",
     "fn": "fn f(x_t, h_{t-1}, w) = h[t]",
-    "convention": "convention row, column or ask",
-    "layout": "layout numerator, denominator or ask",
-    "partial": "partial total, immediate, local or ask",
+    **{word: f"{word} {' | '.join(values)}" for word, values in _CHOICES.items()},
     "assume": "assume h_0 = 0",
     "forall": r"forall \star = z, i, f, o",
     "operator": r"operator \mathcal R = derivative along W : V_W",

@@ -49,18 +49,16 @@ class Stage:
     defines: bool = False  # does an equation with an unknown symbol on its left define that?
 
 
-def staged(directives: Iterable[str], prover: Prover, model: str, load: Loader) -> Stage:
-    """The stage of a model after directives that are no comments of a file.
+def staged(stage: Stage, directives: Iterable[str], load: Loader) -> Stage:
+    """The stage after directives that are no comments of a file.
 
     Raises:
         InputError: one is not understood.
     """
-    stage = Stage(prover, model)
-    for n, line in enumerate(directives, 1):
-        stage = directed(stage, line, n, load)
-        if stage.trouble or stage.unknown:
-            reason = stage.trouble or stage.unknown
-            raise InputError("directives", "what a claims file may say (docs/claims.md)", reason)
+    for n, text in enumerate(directives, 1):
+        stage = directed(stage, text, n, load)
+        if stage.trouble:
+            raise InputError("directives", "what a claims file may say (docs/claims.md)", stage.trouble)
     return stage
 
 

@@ -92,8 +92,9 @@ class Repairer:
     def _derived(self, benches: Sequence[Bench]) -> Repair | None:
         """The left side with what is derived for it."""
         for bench in benches:
+            judge = self.judge()
             for left, right in derived(bench.left, self.prover.subject):
-                judgement = self.judge().equation(left, right)
+                judgement = judge.equation(left, right)
                 if judgement.outcome in TRUE:
                     return Repair(shown(left, right, self.prover.subject), (WORDS,), judgement.outcome)
         return None

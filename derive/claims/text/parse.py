@@ -36,7 +36,7 @@ _BRACKETS = {
 }  # fmt: skip
 
 
-LET = r"say what it is: `let \delta_t = dL/dz[t]`, in a file behind `% derive:` on a line before, else behind -d"
+LET = r"a line before it can say what it is: `% derive: let \delta_t = dL/dz[t]`; on the command line, -d 'let ...'"
 
 
 class LatexError(DeriveError):
