@@ -7,6 +7,7 @@ and n do.  The range of a state is one that a step does not leave, if its bounda
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from math import prod
 from typing import TypeAlias
@@ -41,6 +42,8 @@ UNIT: Range = (S.Zero, S.One)
 SIGNED: Range = (S.NegativeOne, S.One)  # where boundary values are taken to lie, at least
 PATIENCE = 3  # steps in which the range of a state has to settle
 MOST_TERMS = 200  # of a polynomial that is multiplied out
+JOINS = {"maximum": Max, "minimum": Min}
+OF_OPERANDS = (*JOINS, "relu", "abs")  # functions whose values lie where their operands do
 CORNERS = 8  # arrays of one product or sum whose corners are looked at, all together
 
 
@@ -99,21 +102,25 @@ class Ranges:
         e = self.program.equations.get(name)
         return ANY if e is None else self.of(e)
 
-    def largest(self, e: MatrixExpr) -> Expr:
-        """A number that no entry exceeds in absolute value; infinite if there is none."""
+    def largest(self, e: MatrixExpr, computed: bool = False) -> Expr:
+        """A number that no entry exceeds in absolute value; infinite if there is none.
+
+        Args:
+            computed: every name in it stands at a step of the sequence, whichever that is: no boundary value.
+        """
         before = set(self.used)
-        low, high = self.of(e)
+        low, high = self.of(e, self._computed if computed else self._atom)
         if not Max(-low, high).is_finite:
             self.used = before  # nothing is said
         return Max(-low, high)
 
-    def of(self, e: MatrixExpr) -> Range:
-        """The range of an expression's entries."""
+    def of(self, e: MatrixExpr, within: Callable[[MatrixExpr], Range] | None = None) -> Range:
+        """The range of an expression's entries; `within` gives that of what it is a polynomial of."""
         atoms: dict[MatrixExpr, Symbol] = {}
         p = self._polynomial(e, atoms)
         if p is None or _terms(p) > MOST_TERMS:
             return ANY
-        return span(p, {s: self._atom(a) for a, s in atoms.items()})
+        return span(p, {s: (within or self._atom)(a) for a, s in atoms.items()})
 
     def _polynomial(self, e: MatrixExpr, atoms: dict[MatrixExpr, Symbol]) -> Expr | None:
         """What an entry is as a polynomial in the entries of other arrays; None where a coefficient is no number."""
@@ -153,6 +160,16 @@ class Ranges:
             return hull((S.Zero, S.Zero), self.of(operands(e)[0]))
         return UNIT if isinstance(e, Identity) else ANY
 
+    def _computed(self, e: MatrixExpr) -> Range:
+        """The range of what names no boundary value; its steps may be any expressions."""
+        if is_reference(e):
+            v = self.program.variables.get(e.name)
+            known = v is not None and not v.given and not v.onehot
+            return self._step(e.name) if known else UNIT if v is not None and v.onehot else ANY
+        if isinstance(e, Apply) and e.name not in OF_OPERANDS:
+            return self._applied(e)
+        return UNIT if isinstance(e, Softmax) else ANY
+
     def _reference(self, r: MatrixExpr) -> Range:
         v = self.program[r.name]
         if v.onehot:
@@ -172,9 +189,9 @@ class Ranges:
         return found if inside else hull((S.Zero, S.Zero), found)
 
     def _applied(self, e: Apply) -> Range:
-        if e.name in ("maximum", "minimum"):
+        if e.name in JOINS:
             (a, b), (c, d) = map(self.of, e.matrices)
-            join = Max if e.name == "maximum" else Min
+            join = JOINS[e.name]
             return join(a, c), join(b, d)
         low, high = e.function.values
         if e.name in ("relu", "abs"):

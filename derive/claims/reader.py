@@ -31,7 +31,7 @@ from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters
 from derive.claims.text.tree import Fraction, Row, Scripted
 from derive.claims.verdict.assumptions import start_text, starting_at_zero, starts, zero_state
-from derive.claims.verdict.bounds import judged_bound
+from derive.claims.verdict.bounds import compares_norms, judged_bound
 from derive.claims.verdict.judge import Judge, Pair, fingerprint
 from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.errors import ShapeError
@@ -138,8 +138,8 @@ class Reader:
         self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary, found: Search[tuple[Pair, ...]]
     ) -> Judgement:
         make, scope = self._maker(sides, claim, vocabulary), self._scope(claim)
-        if sides[0].relation in ORDER:
-            return judged_bound(self.prover, found, sides[0].relation, self.stage.clock.single)
+        if sides[0].relation in ORDER or compares_norms(found):
+            return judged_bound(self.judge, found, tuple(s.relation for s in sides))
         judgement = self.judge.judge(found)
         if judgement.outcome is Outcome.REFUTED and found.passed:
             rare = self.judge.judge(self._search(sides, make, scope, rare=True))

@@ -1,73 +1,155 @@
-"""Inequalities: a violation in real numbers is looked for; without one nothing is claimed."""
+"""Inequalities: a violation in real numbers is looked for, then a proof by rules that the checker follows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sympy import MatrixExpr
 
+from derive.algebra.nodes import Norm
+from derive.algebra.text import unicode_text
+from derive.claims.reading.conditions import ORDER
 from derive.claims.reading.readings import Search
 from derive.claims.verdict.domain import Domain
-from derive.claims.verdict.judge import Pair
-from derive.claims.verdict.verdicts import Judged, Judgement, Outcome, combined
+from derive.claims.verdict.facts import facts, within
+from derive.claims.verdict.judge import Judge, Pair
+from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
+from derive.proof.checker import CertificateError
 from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.truth import Truth
+from derive.proof.inequality.certificate import Goal, certificate
+from derive.proof.inequality.encode import Encoder
+from derive.proof.inequality.premises import Premises
+from derive.proof.inequality.rules import Rules
+from derive.proof.inequality.search import prove
+from derive.proof.inequality.terms import TermError
 from derive.proof.prove import Prover
 from derive.proof.verdict import Counterexample, Status, Verdict
 
+STRICT = ("<", ">")
 GREATER = ("ge", "geq", "geqslant", ">", "gg")
 VAGUE = ("ll", "gg")  # much less than: nothing that numbers could deny
-DRAWS, SECONDS = 8, 3.0
+FIRST, DRAWS, SECONDS = 2, 8, 3.0  # draws before a proof is looked for, and all
 PLACES = ((1, 0), (2, 1), (3, 0), (4, 1))  # T, and the order of the sizes
 CLEAR = 1e-20  # relative: what rounding cannot explain
 
 
-def judged_bound(prover: Prover, found: Search[tuple[Pair, ...]], relation: str, single: bool) -> Judgement:
-    """The verdict on left ≤ right (or ≥): refuted by numbers, else open."""
+def judged_bound(judge: Judge, found: Search[tuple[Pair, ...]], relations: tuple[str, ...]) -> Judgement:
+    """The verdict on a chain of sides between which these relations stand, all of norms: its worst pair."""
     if not found.readings:
         reason = str(found.misfit) if found.misfit else "no reading makes sense"
         return Judgement(Outcome.ILL_FORMED, reason, at=found.misfit.at if found.misfit else 0)
-    if relation in VAGUE:
-        return Judgement(Outcome.OPEN, f"{relation} is no relation that numbers can deny")
-    judged = []
+    for relation in relations:
+        if relation in VAGUE:
+            return Judgement(Outcome.OPEN, f"{relation} is no relation that numbers can deny")
+    judged, known = [], dict[Pair, bool]()
     for reading in found.readings:
-        left, right = reading.result[0] if relation not in GREATER else reading.result[0][::-1]
-        judged.append(Judged(reading.choices, _bound(prover, left, right, single)))
+        pairs = zip(reading.result, relations, strict=True)
+        verdicts = [_Bound(judge, *(pair[::-1] if r in GREATER else pair), r, known).verdict() for pair, r in pairs]
+        judged.append(Judged(reading.choices, min(verdicts, key=lambda v: WORSE.index(v.status))))
     return combined(judged, found.complete)
 
 
-def _bound(prover: Prover, left: MatrixExpr, right: MatrixExpr, single: bool) -> Verdict:
-    """Is left ≤ right violated somewhere?"""
-    budget, tried = Budget(SECONDS), 0
-    try:
-        for seed in range(1, DRAWS + 1):
+def compares_norms(found: Search[tuple[Pair, ...]]) -> bool:
+    """Is a norm a side of what is read?"""
+    return any(e.has(Norm) for r in found.readings for pair in r.result for e in pair)
+
+
+@dataclass
+class _Bound:
+    """left ≤ right, or left = right, in one reading."""
+
+    judge: Judge
+    left: MatrixExpr
+    right: MatrixExpr
+    relation: str
+    known: dict[Pair, bool]  # equations that proofs wanted to use
+
+    def __post_init__(self) -> None:
+        self.prover, self.budget = self.judge.prover, Budget(SECONDS)
+
+    def verdict(self) -> Verdict:
+        """Refuted by numbers, proved by a certificate, else open."""
+        tried = 0
+        for seeds in (range(1, FIRST + 1), range(FIRST + 1, DRAWS + 1)):
+            try:
+                found = self._refuted(seeds)
+                if isinstance(found, Verdict):
+                    return found
+                tried += found
+                proved = self._proved() if found and 1 in seeds else None
+            except OutOfBudget:
+                self.budget, proved = Budget(SECONDS), None
+            except (UnsupportedError, TermError, ZeroDivisionError) as error:
+                return Verdict(Status.OPEN, str(error) or "a division by zero")
+            if proved:
+                return proved
+        return Verdict(Status.OPEN, f"not violated at {tried} random points, and no rule proves it")
+
+    def _refuted(self, seeds: range) -> Verdict | int:
+        """A violation, or at how many points there is none."""
+        tried = 0
+        for seed in seeds:
             for steps, shift in PLACES:
-                example = _violation(prover, left, right, 1 if single else steps, shift, seed, budget)
-                if example is not None:
-                    return Verdict(Status.REFUTED, f"it is violated at T = {example.T}", 1, counterexample=example)
-                tried += 1
-    except OutOfBudget:
-        pass
-    except (UnsupportedError, ZeroDivisionError) as error:
-        return Verdict(Status.OPEN, str(error) or "a division by zero")
-    return Verdict(Status.OPEN, f"not violated at {tried} random points; bounds are not proved")
+                found = self._violation(1 if self.judge.single else steps, shift, seed)
+                if isinstance(found, Counterexample):
+                    return Verdict(Status.REFUTED, f"it is violated at T = {found.T}", 1, counterexample=found)
+                tried += found
+        return tried
 
+    def _proved(self) -> Verdict | None:
+        subject = self.prover.subject
+        program = subject.reading
+        encoder = Encoder(program.numbers, subject.names.sizes)
+        given = facts(program, encoder, self.left, self.right)
+        inside = within(program, encoder, given, self.left, self.right)
+        ways = [(self.left, self.right)] + ([(self.right, self.left)] if self.relation not in ORDER else [])
+        rules = Rules(tuple(Premises(program, encoder, self._holds).of(self.left, self.right)), inside)
+        goals = []
+        for left, right in ways:
+            a, b = encoder.number(left), encoder.number(right)
+            proof = prove(a, b, rules, given, self.budget)
+            if proof is None:
+                return None
+            goals.append(Goal(a, b, given, inside, proof))
+        if self.relation in STRICT:
+            return Verdict(Status.OPEN, "that it is at most that is proved, that it is less is not")
+        names, least = subject.names, max(1, self.prover.agreement.least)
+        claim = {
+            "model": names.name,
+            "left": unicode_text(self.left, names),
+            "right": unicode_text(self.right, names),
+            "relation": "≤" if self.relation in ORDER else "=",
+            "for": f"every T ≥ {least} and all sizes",
+        }
+        try:
+            text = certificate(goals, rules.premises, claim)
+        except CertificateError as error:  # a bug of ours: say so, claim nothing
+            return Verdict(Status.OPEN, f"the certificate was rejected: {error}")
+        return Verdict(Status.PROVED, f"true for every T ≥ {least} and all sizes", least, certificate=text)
 
-def _violation(
-    prover: Prover, left: MatrixExpr, right: MatrixExpr, steps: int, shift: int, seed: int, budget: Budget
-) -> Counterexample | None:
-    agreement, subject = prover.agreement, prover.subject
-    sizes = agreement.sizes(shift)
-    truth = Truth(subject, sizes, steps, Reals(), seed)
-    truth.world.budget = budget
-    free = agreement.free(left, right)
-    context = truth.world.domain.context  # type: ignore[attr-defined]
-    for env in Domain(subject.names, steps, sizes).envs(left, right, free):
-        a, b = truth.value(left, env), truth.value(right, env)
-        for i, (u, v) in enumerate(zip(a, b, strict=True)):
-            for j, (x, y) in enumerate(zip(u, v, strict=True)):
-                if x - y > CLEAR * (1 + abs(y)):
-                    shown = [context.nstr(z, DIGITS) for z in (x, y)]
-                    step = next((n for s, n in env.items() if str(s) == "t"), None)
-                    return Counterexample(steps, sizes, seed, step, (i, j), *shown)
-    return None
+    def _holds(self, left: MatrixExpr, right: MatrixExpr) -> bool:
+        """Is an equation true that a proof wants to use?"""
+        if (left, right) not in self.known:
+            self.known[left, right] = self.judge.anew().equation(left, right).outcome in TRUE
+        return self.known[left, right]
+
+    def _violation(self, steps: int, shift: int, seed: int) -> Counterexample | bool:
+        """Values at which it is wrong; else whether it says anything there."""
+        agreement, subject, left, right = self.prover.agreement, self.prover.subject, self.left, self.right
+        sizes = agreement.sizes(shift)
+        truth = Truth(subject, sizes, steps, Reals(), seed)
+        truth.world.budget = self.budget
+        context = truth.world.domain.context  # type: ignore[attr-defined]
+        envs = Domain(subject.names, steps, sizes).envs(left, right, agreement.free(left, right))
+        for env in envs:
+            a, b = truth.value(left, env), truth.value(right, env)
+            for i, (u, v) in enumerate(zip(a, b, strict=True)):
+                for j, (x, y) in enumerate(zip(u, v, strict=True)):
+                    if (x - y if self.relation in ORDER else abs(x - y)) > CLEAR * (1 + abs(y)):
+                        shown = [context.nstr(z, DIGITS) for z in (x, y)]
+                        step = next((n for s, n in env.items() if str(s) == "t"), None)
+                        return Counterexample(steps, sizes, seed, step, (i, j), *shown)
+        return bool(envs)
