@@ -53,6 +53,7 @@ class Ranges:
     def __init__(self, program: Program):
         self.program = program
         self.known: dict[str, tuple[Range, frozenset[str]]] = {}
+        self.named: list[MatrixExpr] = []  # the quantities on whose being computed an answer hangs
         self.used = set[str]()  # the states on whose ranges an answer hangs
         self.states = {v.name: self._start(v) for v in program.states}
         self._settle()
@@ -163,6 +164,7 @@ class Ranges:
     def _computed(self, e: MatrixExpr) -> Range:
         """The range of what names no boundary value; its steps may be any expressions."""
         if is_reference(e):
+            self.named.append(e)
             v = self.program.variables.get(e.name)
             known = v is not None and not v.given and not v.onehot
             return self._step(e.name) if known else UNIT if v is not None and v.onehot else ANY

@@ -19,11 +19,13 @@ class Points:
         positive: positive ones only, for equations with logarithms and roots.
         zeros: the share of arrays that are all zero, and of the entries that are zero in the others.
         pool: what is not zero is one of these, where there are any.
+        scale: what parameters and inputs are multiplied with; values before the first step keep their size.
     """
 
     positive: bool = False
     zeros: Rational = S.Zero
     pool: tuple[Rational, ...] = ()
+    scale: Rational = S.One
 
     def draw(self, domain: Domain, rng: Random, rows: int, cols: int) -> Rows:
         """An array."""
@@ -43,14 +45,18 @@ class Points:
         return domain.rational(int(value.p), int(value.q))
 
     def __str__(self) -> str:
+        if self.scale != 1:
+            return f"parameters and inputs are at most {self.scale} in size"
         if self.zeros == 1:
             return "all given values are 0"
         others = f" and others of {', '.join(map(str, self.pool))}" if self.pool else ""
         return f"some given values are 0{others}" if self.zeros else ""
 
     def as_json(self) -> Mapping[str, object]:
-        return {"positive": self.positive, "zeros": str(self.zeros), "pool": [str(x) for x in self.pool]}
+        pool, scale = [str(x) for x in self.pool], str(self.scale)
+        return {"positive": self.positive, "zeros": str(self.zeros), "pool": pool, "scale": scale}
 
 
 ANY, POSITIVE = Points(), Points(positive=True)
 ZERO, SPARSE = Points(zeros=Rational(1)), Points(zeros=Rational(1, 3))
+SMALL, LARGE = Points(scale=Rational(1, 20)), Points(scale=Rational(10))

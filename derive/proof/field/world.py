@@ -84,6 +84,8 @@ class World:
         if v.onehot:
             return [[a] for a in self.domain.onehot(rng, rows)]
         drawn = self.points.draw(self.domain, rng, rows, cols)
+        if self.points.scale != 1 and v.role != "initial":
+            drawn = self.matrices.scale(self._rational(self.points.scale), Dual(drawn)).rows
         stated = [a for a in self.program.assumptions if self._concerns(a, v)]
         made = self._assume(drawn, stated)
         if not all(self.domain.keeps(a.relation, self._measured(made, a), self._rational(a.value)) for a in stated):

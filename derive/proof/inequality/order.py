@@ -75,7 +75,7 @@ def _norm(kind: str, m: Term, depth: int) -> Sum:
         return {f: abs(factor) * c for f, c in _norm(kind, inner, depth).items()}
     if kind == "F" and "1" in shape(m):
         kind = "2"
-    if kind != "inf":
+    if kind != "inf" or "1" in shape(m):
         inner = min(inner, canonical(("T", m), depth)[1], key=repr)
     return {((("norm", kind, inner), ONE),): abs(factor)} if factor else {}
 

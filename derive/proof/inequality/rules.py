@@ -122,7 +122,7 @@ def _spectral(kind: str, *matrices: Term) -> None:
 
 def _turn(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
     """‖Aᵀ‖ = ‖A‖"""
-    _ensure(kind in ("2", "F"), "a transpose has the same norm in 2 and F")
+    _ensure(kind != "inf" or "1" in shape(m), "of a matrix, the largest row is not that of its transpose")
     return ("norm", kind, turned(m))
 
 

@@ -18,6 +18,7 @@ from derive.proof.inequality.terms import (
     children,
     is_column,
     rebuilt,
+    shape,
 )
 
 MOST_TRIED, MOST_DEEP, MOST_GROUPED = 300, 14, 6
@@ -40,13 +41,14 @@ def prove(left: Term, right: Term, rules: Rules, facts: Facts, budget: Budget) -
 def _named(a: Term) -> set[tuple[str, Term]]:
     """The norms in the right side, whatever their steps."""
     if a[0] == "norm":
-        return set(_alike(a[1], a[2]))
+        kind = "2" if a[1] == "F" and "1" in shape(a[2]) else a[1]
+        return set(_alike(kind, a[2]))
     return set[tuple[str, Term]]().union(*map(_named, children(a)))
 
 
 def _alike(kind: str, m: Term) -> list[tuple[str, Term]]:
-    """A norm without its steps; in 2 and F that of the transpose is the same."""
-    turned = [("T", m)] if kind != "inf" else []
+    """A norm without its steps; in 2 and F, and of vectors, that of the transpose is the same."""
+    turned = [("T", m)] if kind != "inf" or "1" in shape(m) else []
     return [(kind, _timeless(canonical(x)[1])) for x in (m, *turned)]
 
 
@@ -102,7 +104,7 @@ class _Search:
             yield ("weaken",)
         for n, premise in enumerate(self.rules.premises):
             values = matched(premise, m)
-            if values is not None and (premise.head == "norm" or kind == "inf"):
+            if values is not None and self._leads_on(premise, kind):
                 yield ("premise", n, tuple(sorted(values.items())))
         match m:  # both, where both apply
             case ("T", _) | ("prod", _, _, _, _, ("T", _)):
@@ -123,6 +125,12 @@ class _Search:
             case ("mul", *parts):
                 for sizes in sorted(_groups(len(parts)), key=lambda s: -self._hits(parts, s, kind)):
                     yield from (("factors", sizes, k) for k in (range(len(sizes)) if kind == "F" else (0,)))
+
+    def _leads_on(self, premise: Premise, kind: str) -> bool:
+        """Does it say what a derivative is, or how large entries are; or does it come to what is wanted?"""
+        if premise.head == "entries":
+            return kind == "inf"
+        return premise.left[0] in ("op", "ref") or self._wanted(kind, premise.right)
 
     def _hits(self, parts: list[Term], sizes: tuple[int, ...], kind: str) -> int:
         """How many groups are norms that are wanted, else how many groups there are."""
