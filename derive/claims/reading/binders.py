@@ -19,7 +19,7 @@ from derive.claims.reading.readings import Misfit
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import binder_of, direction_of, has_letter
 from derive.claims.text.parse import LatexError
-from derive.claims.text.tree import Leaf, Node, Row, Scripted, is_leaf
+from derive.claims.text.tree import Group, Leaf, Node, Row, Scripted, is_leaf
 
 COUNTS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZnd")  # what a book may call the number of entries
 LESS, GREATER = ("le", "leq", "leqslant", "<"), ("ge", "geq", "geqslant", ">")
@@ -158,6 +158,9 @@ class Binders(Quantities):
         return self.choices.choose(f"the product over {letter} ends", options)
 
     def _is_constant(self, row: Row, at: int, scope: Scope) -> bool:
+        node = row[at].base if isinstance(row[at], Scripted) else row[at]  # type: ignore[union-attr]
+        if isinstance(node, Group) and node.open == "‖":
+            return all(self._is_constant(node.row, k, scope) for k in range(len(node.row)))
         found = self.vocabulary.find(row, at, scope)
         meaning = next(iter(found.meanings.values())) if found is not None else None
         return found is not None and found.match.end == at + 1 and isinstance(meaning, Named) and meaning.time is None

@@ -21,7 +21,7 @@ from derive.proof.checker import CertificateError
 from derive.proof.field.points import ANY, LARGE, SMALL, SPARSE, Points
 from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.truth import Truth
-from derive.proof.inequality.certificate import Goal, certificate
+from derive.proof.inequality.certificate import Goal, certificate, reasons
 from derive.proof.inequality.encode import Encoder
 from derive.proof.inequality.equations import Equations
 from derive.proof.inequality.premises import Premises
@@ -136,7 +136,8 @@ class _Bound:
             text = certificate(goals, rules.premises, claim)
         except CertificateError as error:  # a bug of ours: say so, claim nothing
             return Verdict(Status.OPEN, f"the certificate was rejected: {error}")
-        return Verdict(Status.PROVED, f"true for every T ≥ {least} and all sizes", least, certificate=text)
+        reason = f"true for every T ≥ {least} and all sizes, by {'; '.join(reasons(goals, rules.premises))}"
+        return Verdict(Status.PROVED, reason, least, certificate=text)
 
     def _holds(self, left: MatrixExpr, right: MatrixExpr) -> bool:
         """Is an equation true that a proof wants to use?"""

@@ -7,15 +7,15 @@ checked here is that the terms say what the claim says, and that the premises ho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from derive.proof.checker import CertificateError, digest
 from derive.proof.inequality.affine import Affine, Facts, affine
 from derive.proof.inequality.order import is_at_most
-from derive.proof.inequality.rules import Premise, Proof, RuleError, Rules, Within
+from derive.proof.inequality.rules import RULES, Premise, Proof, RuleError, Rules, Within
 from derive.proof.inequality.terms import KINDS, MOST_DEPTH, Term, TermError, shape
 
 FORMAT, VERSION = "derive certificate of an inequality", 1
@@ -33,12 +33,16 @@ class Goal:
     proof: Proof
 
 
-def certificate(goals: Iterable[Goal], premises: Iterable[Premise], claim: Mapping[str, Any]) -> str:
-    """The certificate's text; it is checked before it is given away.
+def certificate(goals: Iterable[Goal], premises: Sequence[Premise], claim: Mapping[str, Any]) -> str:
+    """The certificate's text, with the premises that it uses; it is checked before it is given away.
 
     Raises:
         CertificateError: it is none.
     """
+    goals = tuple(goals)
+    used = sorted({n for g in goals for n in _used(g.proof)})
+    goals = tuple(replace(g, proof=_renumbered(g.proof, used)) for g in goals)
+    premises = [premises[n] for n in used]
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -50,6 +54,38 @@ def certificate(goals: Iterable[Goal], premises: Iterable[Premise], claim: Mappi
     text = json.dumps({**content, "digest": digest(content)}, ensure_ascii=False, separators=(",", ":"))
     check(text)
     return text
+
+
+def reasons(goals: Iterable[Goal], premises: Sequence[Premise]) -> list[str]:
+    """By what rules and premises it is proved, each once, in the order of the proof; empty where the sides are equal."""
+    found: dict[str, None] = {}
+    for goal in goals:
+        for rule in _rules(goal.proof):
+            said = premises[rule[1]].why if rule[0] == "premise" else RULES[rule[0]].__doc__ or ""
+            found[said.split("\n")[0].split(" (because ")[0]] = None
+    return list(found) or ["comparing both sides term by term"]
+
+
+def _rules(proof: Proof) -> Iterator[Proof]:
+    if proof[0] in RULES:
+        yield proof
+    for p in proof[1:]:
+        if _is_proof(p):
+            yield from _rules(p)
+
+
+def _used(proof: Proof) -> set[int]:
+    own = {proof[1]} if proof[0] == "premise" else set()
+    return own.union(*(_used(p) for p in proof[1:] if _is_proof(p)))
+
+
+def _renumbered(proof: Proof, used: Sequence[int]) -> Proof:
+    inner = tuple(_renumbered(p, used) if _is_proof(p) else p for p in proof)
+    return ("premise", used.index(proof[1]), *inner[2:]) if proof[0] == "premise" else inner
+
+
+def _is_proof(p: object) -> bool:
+    return isinstance(p, tuple) and bool(p) and isinstance(p[0], str)
 
 
 def check(text: str) -> dict[str, Any]:
@@ -70,8 +106,11 @@ def check(text: str) -> dict[str, Any]:
         if not all(isinstance(claim.get(k), str) and claim[k] for k in ("model", "left", "right", "for")):
             raise CertificateError("the claim does not say what is proved")
         premises = tuple(_premise(p) for p in given["premises"])
-        if not given["goals"]:
-            raise CertificateError("nothing is proved")
+        sides = [(g["left"], g["right"]) for g in given["goals"]]
+        if claim["relation"] not in ("≤", "=") or len(sides) != (1 if claim["relation"] == "≤" else 2):
+            raise CertificateError("a claim with = needs two proofs, one with ≤ one")
+        if len(sides) == 2 and sides[0] != sides[1][::-1]:
+            raise CertificateError("the second proof is not that of the other direction")
         for goal in given["goals"]:
             _follow(premises, goal)
         return {**claim, "assumptions": [p.why for p in premises]}

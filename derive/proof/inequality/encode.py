@@ -90,6 +90,8 @@ class Encoder:
             case Gradient() if e.of.shape[1] == 1 and e.by.shape[1] == 1:
                 turned = ("T", self.matrix(jacobian_of(e)))
                 return turned if e.weight == ones(1) else ("mul", turned, self.matrix(e.weight))
+            case OneMatrix() if e.shape[0] == 1 != e.shape[1]:
+                return ("T", self.matrix(ones(e.shape[1])))
             case Identity():
                 return ("identity", str(e.shape[0]))
             case OrderedProduct():

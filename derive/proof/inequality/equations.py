@@ -18,7 +18,7 @@ from derive.errors import UnsupportedError
 from derive.program import Program, references
 from derive.proof.field.truth import Subject
 
-J, K, I = (Symbol(s, integer=True) for s in ("j_", "k_", "i_"))
+J, K, I = (Symbol(s, integer=True) for s in ("j", "k", "i"))
 
 
 @dataclass(frozen=True)

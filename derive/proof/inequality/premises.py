@@ -60,9 +60,11 @@ class Premises:
             return
         indices = tuple(sorted(m.index(s) for s in e.left.free_symbols & {J, K}))
         given = tuple(map(m.step, e.given))
-        yield Premise("norm", indices, left, right, given, e.why)
+        relation = "=" if e.equal else "≤, of norms,"
+        why = f"{text(e.left)} {relation} {text(e.right)} (because {e.why})"
+        yield Premise("norm", indices, left, right, given, why)
         if e.equal:
-            yield Premise("norm", indices, right, left, (*given, *map(m.step, e.least)), e.why)
+            yield Premise("norm", indices, right, left, (*given, *map(m.step, e.least)), why)
 
     def _range(self, column: MatrixExpr) -> Iterator[Premise]:
         """That no entry of a column exceeds a number, at the steps at which its quantities are computed."""

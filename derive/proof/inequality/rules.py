@@ -155,7 +155,10 @@ def _triangle(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Te
 
 
 def _factors(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
-    """‖A B‖ ≤ ‖A‖ ‖B‖, and ‖A B‖_F ≤ ‖A‖_F ‖B‖_2: of groups of factors that stand side by side."""
+    """‖A B‖ ≤ ‖A‖ ‖B‖
+
+    Of groups of factors that stand side by side; in F all of them but one may take their norm in 2.
+    """
     _ensure(m[0] == "mul" and len(data) == 2, "there is no product")
     sizes, whole = data
     _ensure(all(type(n) is int and n > 0 for n in sizes) and sum(sizes) == len(m) - 1, "groups of another product")
@@ -171,20 +174,29 @@ def _factors(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Ter
 
 
 def _product(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
-    """‖Π A_i‖ ≤ Π ‖A_i‖, where an empty product, the identity, has norm 1: not in F."""
+    """‖Π A_i‖ ≤ Π ‖A_i‖
+
+    Where an empty product, the identity, has norm 1: not in F.
+    """
     _ensure(m[0] == "prod" and kind in ("2", "inf"), "there is no product over an index, or its norm is F")
     _spectral(kind, m)
     return (*m[:4], ("norm", kind, m[5]))
 
 
 def _diagonal(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
-    """‖diag v‖ = max |v|, and the length of v in F"""
+    """‖diag v‖ = max |v|
+
+    And in F the length of v.
+    """
     _ensure(m[0] == "diag" and is_column(m[1]), "there is no diagonal")
     return ("norm", "2" if kind == "F" else "inf", m[1])
 
 
 def _entrywise(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
-    """‖u ∘ v‖ ≤ max |u| · ‖v‖, of columns"""
+    """‖u ∘ v‖ ≤ max |u| ‖v‖
+
+    Of columns.
+    """
     _ensure(m[0] == "had" and is_column(m) and len(data) == 1, "there are no columns that are multiplied")
     ((kept,), parts) = data, m[1:]
     _ensure(type(kept) is int and 0 <= kept < len(parts), "no factor keeps the norm")
@@ -192,7 +204,10 @@ def _entrywise(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> T
 
 
 def _weaken(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
-    """‖A‖_2 ≤ ‖A‖_F, and max |v| ≤ ‖v‖ of columns"""
+    """‖A‖_2 ≤ ‖A‖_F
+
+    And max |v| ≤ ‖v‖, of columns.
+    """
     if kind == "inf":
         _ensure(is_column(m), "the largest row is not below the other norms")
         return ("norm", "2", m)
@@ -211,7 +226,10 @@ def _premise(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Ter
 
 
 def _even(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
-    """‖I‖ = 1, not in F"""
+    """‖I‖ = 1
+
+    Not in F.
+    """
     _ensure(m[0] == "identity" and kind != "F", "no identity, or its norm is F")
     return ("num", "1")
 

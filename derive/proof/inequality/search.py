@@ -19,22 +19,25 @@ from derive.proof.inequality.terms import (
     is_column,
     rebuilt,
     shape,
+    substituted,
 )
 
-MOST_TRIED, MOST_DEEP, MOST_GROUPED = 300, 14, 6
+MOST_TRIED, MOST_GROUPED = 200, 6
+DEPTHS = (3, 6, 10, 15)  # of rules, one after the other, at one norm
 Way = tuple[Proof, Term]  # a rule with its data but without what follows, and what comes of it
 
 
 def prove(left: Term, right: Term, rules: Rules, facts: Facts, budget: Budget) -> Proof | None:
     """A proof of left ≤ right, if one is found; the checker has to follow it."""
-    search = _Search(rules, _named(right), budget)
-    for proof, reached in islice(search.ways(left, facts, 0), MOST_TRIED):
-        budget.spend()
-        try:
-            if is_at_most(reached, right, facts):
-                return proof
-        except TermError:
-            continue
+    for most in DEPTHS:
+        search = _Search(rules, _named(right), budget, most)
+        for proof, reached in islice(search.ways(left, facts, 0), MOST_TRIED):
+            budget.spend()
+            try:
+                if is_at_most(reached, right, facts):
+                    return proof
+            except TermError:
+                continue
     return None
 
 
@@ -62,11 +65,12 @@ class _Search:
     rules: Rules
     goals: set[tuple[str, Term]]
     budget: Budget
+    most: int
 
     def ways(self, a: Term, facts: Facts, depth: int) -> Iterator[tuple[Proof, Term]]:
         """Proofs with what they bound the number by, the likeliest first."""
         self.budget.spend()
-        if depth > MOST_DEEP:
+        if depth > self.most:
             return
         if a[0] in ("times", "plus"):
             for chosen in product(*(list(islice(self.ways(x, facts, depth), 6)) for x in a[1:])):
@@ -89,6 +93,9 @@ class _Search:
                 after = self.rules.bound(("norm", kind, m), (*rule, KEEP), facts)
             except (RuleError, TermError):
                 continue
+            if self._arrives(rule):
+                yield (*rule, KEEP), after
+                continue
             for proof, reached in self.ways(after, facts, depth + 1):
                 yield (*rule, proof), reached
         if not wanted:
@@ -102,9 +109,10 @@ class _Search:
         weaker = "2" if kind == "inf" else "F"
         if kind != "F" and self._wanted(weaker, m) and (kind == "2" or is_column(m)):
             yield ("weaken",)
-        for n, premise in enumerate(self.rules.premises):
+        numbered = sorted(enumerate(self.rules.premises), key=lambda pair: len(pair[1].indices))  # the nearest first
+        for n, premise in numbered:
             values = matched(premise, m)
-            if values is not None and self._leads_on(premise, kind):
+            if values is not None and self._leads_on(premise, kind, values, m):
                 yield ("premise", n, tuple(sorted(values.items())))
         match m:  # both, where both apply
             case ("T", _) | ("prod", _, _, _, _, ("T", _)):
@@ -126,11 +134,22 @@ class _Search:
                 for sizes in sorted(_groups(len(parts)), key=lambda s: -self._hits(parts, s, kind)):
                     yield from (("factors", sizes, k) for k in (range(len(sizes)) if kind == "F" else (0,)))
 
-    def _leads_on(self, premise: Premise, kind: str) -> bool:
+    def _leads_on(self, premise: Premise, kind: str, values: Mapping[str, Affine], m: Term) -> bool:
         """Does it say what a derivative is, or how large entries are; or does it come to what is wanted?"""
         if premise.head == "entries":
             return kind == "inf"
-        return premise.left[0] in ("op", "ref") or self._wanted(kind, premise.right)
+        if self._is_backward(premise):
+            return self._wanted(kind, premise.right)
+        return not _contains(substituted(premise.right, values), m)
+
+    def _arrives(self, rule: Proof) -> bool:
+        """Does it lead to what is wanted, so that nothing follows?"""
+        return rule[0] == "premise" and self._is_backward(self.rules.premises[rule[1]])
+
+    @staticmethod
+    def _is_backward(premise: Premise) -> bool:
+        """From what a derivative is to the derivative."""
+        return premise.left[0] not in ("op", "ref")
 
     def _hits(self, parts: list[Term], sizes: tuple[int, ...], kind: str) -> int:
         """How many groups are norms that are wanted, else how many groups there are."""
@@ -140,6 +159,10 @@ class _Search:
             found += n > 1 and self._wanted(kind, group)
             at += n
         return 100 * found + len(sizes)
+
+
+def _contains(a: Term, m: Term) -> bool:
+    return a == m or any(_contains(x, m) for x in children(a))
 
 
 def _groups(n: int) -> list[tuple[int, ...]]:
