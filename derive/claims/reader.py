@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 
-from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
+from sympy import MatrixExpr, Symbol
 
 from derive.algebra.bound import MatrixSum
-from derive.algebra.build import add, hadamard, matmul, scale, zeros
-from derive.algebra.functions import Apply
-from derive.algebra.nodes import Entry, Scale, T, t
-from derive.claims.reading import directives as d
+from derive.algebra.build import zeros
+from derive.algebra.nodes import T, t
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
 from derive.claims.reading.conditions import EQUAL, ORDER, NoClaim
@@ -30,12 +28,12 @@ from derive.claims.text.patterns import plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters
 from derive.claims.text.tree import Fraction, Row, Scripted
-from derive.claims.verdict.assumptions import start_text, starting_at_zero, starts, zero_state
-from derive.claims.verdict.bounds import compares_norms, judged_bound
+from derive.claims.verdict.assumptions import NotUnderstood, start_text, starting_at_zero, starts, zero_state
+from derive.claims.verdict.bounds import compares_norms, judged_bound, lesser_rows
 from derive.claims.verdict.judge import Judge, Pair, fingerprint
+from derive.claims.verdict.norms import norm_bound
 from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.errors import ShapeError
-from derive.program import operands
 from derive.proof.prove import Prover
 
 
@@ -45,23 +43,17 @@ class Reader:
     def __init__(self, prover: Prover, stage: Stage, repairs: bool = True, seconds: float = SECONDS):
         self.stage, self.repairs, self.seconds = stage, repairs, seconds
         self._zero: Reader | None = None
-        zero = [zero_state(tex, self.vocabulary(prover)) for tex in stage.assumptions]
+        self._norms = [b for b in map(norm_bound, stage.assumptions) if b is not None]
+        others = [tex for tex in stage.assumptions if norm_bound(tex) is None]
+        zero = [zero_state(tex, self.vocabulary(prover)) for tex in others]
         self.prover = starting_at_zero(prover, *zero) if zero else prover
         self.judge = Judge(self.prover, stage.clock.single)
 
     def vocabulary(self, prover: Prover) -> Vocabulary:
         """The model's names and the paper's."""
-        found = Vocabulary.of(prover.subject.reading, self.stage.clock).knowing(prover.subject.names.variables)
-        for order in self.stage.pending:
-            match order:
-                case d.Let():
-                    found = found.let(order)
-                case d.Abstract():
-                    found = found.abstract(order)
-                case d.Where(left, right):
-                    found = found.defining(left, plain(parse(left)), plain(parse(right)))
-                case Definition(tex, left_row, right_row):
-                    found = found.defining(tex, left_row, right_row)
+        found = self.stage.vocabulary(prover)
+        for bound in self._norms:
+            found = found.defining(bound.tex, bound.value, bound.norm) if bound.letter else found
         return found
 
     def definition(self, tex: str) -> tuple[Definition | None, bool]:
@@ -139,7 +131,9 @@ class Reader:
     ) -> Judgement:
         make, scope = self._maker(sides, claim, vocabulary), self._scope(claim)
         if sides[0].relation in ORDER or compares_norms(found):
-            return judged_bound(self.judge, found, tuple(s.relation for s in sides))
+            return judged_bound(
+                self.judge, found, tuple(s.relation for s in sides), self._given(sides, claim, vocabulary)
+            )
         judgement = self.judge.judge(found)
         if judgement.outcome is Outcome.REFUTED and found.passed:
             rare = self.judge.judge(self._search(sides, make, scope, rare=True))
@@ -160,6 +154,20 @@ class Reader:
         single = self.stage.clock.single
         repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, single, self.seconds)
         return replace(judgement, repair=repairer.repair(side.left, side.right, _plans(found)))
+
+    def _given(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> tuple[Pair, ...]:
+        """Norms with the numbers that they do not exceed.
+
+        Raises:
+            NotUnderstood: a letter that a norm does not exceed makes the smaller side larger.
+        """
+        lesser = [r for s in sides for r in lesser_rows(s.left, s.right, s.relation)]
+        rows = [*lesser, *(side.right for side in claim.definitions), *(side.right for side in self.stage.definitions)]
+        if any(b.is_in(*rows) for b in self._norms):
+            raise NotUnderstood("a letter of which only what it is not below is known stands on the smaller side")
+        given = [Side(b.norm, "le", b.value) for b in self._norms if not b.letter]
+        found = [self._search((side,), self._maker((side,), claim, vocabulary), self._scope(claim)) for side in given]
+        return tuple(pair for f in found for r in f.readings[:1] for pair in r.result)
 
     def _scope(self, claim: Claim) -> Scope:
         """The values of indices that a display is about."""
@@ -235,47 +243,6 @@ class Reader:
 def _unlimited(row: Row) -> Row:
     """Without what stands above the signs of sums and products."""
     return tuple(replace(x, sup=None) if isinstance(x, Scripted) and binder_of(x) else x for x in row)
-
-
-def repeated(e: MatrixExpr, s: Symbol) -> MatrixExpr | None:
-    """The sum over an index of entries, in the smallest product that has it twice; None where it occurs once."""
-    if s not in e.free_symbols:
-        return e
-    match e:
-        case MatAdd():
-            return _rebuilt(e, s, add)
-        case Scale():
-            return _rebuilt(e, s, lambda a: scale(e.coefficient, a))
-        case Apply():
-            return _rebuilt(e, s, lambda *a: Apply(e.name, *a, *e.numbers))
-        case MatrixSum():
-            inner = repeated(e.body, s)
-            return None if inner is None else MatrixSum(inner, *e.args[1:])
-        case MatMul() | HadamardProduct():
-            direct = [a for a in e.args if isinstance(a, Entry) and s in a.free_symbols]
-            indirect = [a for a in e.args if not isinstance(a, Entry) and s in a.free_symbols]
-            if not indirect and len(direct) > 1:
-                return _summed_over(e, s, direct)
-            if not direct and len(indirect) == 1:
-                return _rebuilt(e, s, matmul if isinstance(e, MatMul) else hadamard)
-    return None
-
-
-def _rebuilt(e: MatrixExpr, s: Symbol, join: Callable[..., MatrixExpr]) -> MatrixExpr | None:
-    parts = [repeated(a, s) for a in operands(e)]
-    return None if any(p is None for p in parts) else join(*parts)
-
-
-def _summed_over(e: MatrixExpr, s: Symbol, entries: list[MatrixExpr]) -> MatrixExpr | None:
-    """Over all values of the index of its entries."""
-    places = [(x.arg.shape[k], p) for x in entries for k, p in enumerate((x.row, x.col)) if s in p.free_symbols]
-    if not places:
-        return None
-    size, place = places[0]
-    low = (s - place).expand()
-    if not low.is_Integer or any(n != size for n, _ in places):
-        return None
-    return MatrixSum(e, s, low, (low + size - 1).expand())
 
 
 def _plans(found: Search[tuple[Pair, ...]]) -> list[Mapping[str, str]]:

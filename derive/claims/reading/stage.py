@@ -8,7 +8,9 @@ from typing import Protocol
 
 from derive.claims.reading import directives as d
 from derive.claims.reading.clock import Clock
-from derive.claims.text.parse import LatexError
+from derive.claims.reading.vocabulary import Vocabulary
+from derive.claims.text.parse import LatexError, parse
+from derive.claims.text.patterns import plain
 from derive.claims.text.tree import Row
 from derive.errors import DeriveError, InputError
 from derive.proof.prove import Prover
@@ -47,6 +49,28 @@ class Stage:
     skip: bool = False
     expect_false: bool = False
     defines: bool = False  # does an equation with an unknown symbol on its left define that?
+
+    def vocabulary(self, prover: Prover) -> Vocabulary:
+        """The model's names and the paper's."""
+        found = Vocabulary.of(prover.subject.reading, self.clock).knowing(prover.subject.names.variables)
+        for order in self.pending:
+            match order:
+                case d.Let():
+                    found = found.let(order)
+                case d.Abstract():
+                    found = found.abstract(order)
+                case d.Where(left, right):
+                    found = found.defining(left, plain(parse(left)), plain(parse(right)))
+                case Definition(tex, left_row, right_row):
+                    found = found.defining(tex, left_row, right_row)
+        return found
+
+    @property
+    def definitions(self) -> list[Definition]:
+        """The equations that define symbols."""
+        rows = [(o.left, o) for o in self.pending if isinstance(o, d.Where)]
+        written = [Definition(tex, plain(parse(tex)), plain(parse(o.right))) for tex, o in rows]
+        return [*written, *(o for o in self.pending if isinstance(o, Definition))]
 
 
 def staged(stage: Stage, directives: Iterable[str], load: Loader) -> Stage:

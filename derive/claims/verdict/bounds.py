@@ -7,10 +7,12 @@ from itertools import product
 
 from sympy import MatrixExpr
 
+from derive.algebra.build import ones, split
 from derive.algebra.nodes import Norm
 from derive.algebra.text import unicode_text
 from derive.claims.reading.conditions import ORDER
 from derive.claims.reading.readings import Search
+from derive.claims.text.tree import Row
 from derive.claims.verdict.domain import Domain
 from derive.claims.verdict.facts import facts, within
 from derive.claims.verdict.judge import Judge, Pair
@@ -25,10 +27,9 @@ from derive.proof.inequality.certificate import Goal, certificate, reasons
 from derive.proof.inequality.encode import Encoder
 from derive.proof.inequality.equations import Equations
 from derive.proof.inequality.premises import Premises
-from derive.proof.inequality.rules import Rules
+from derive.proof.inequality.rules import Premise, Rules
 from derive.proof.inequality.search import prove
 from derive.proof.inequality.terms import TermError
-from derive.proof.prove import Prover
 from derive.proof.verdict import Counterexample, Status, Verdict
 
 STRICT = ("<", ">")
@@ -41,8 +42,14 @@ PLACES = ((1, 0), (2, 1), (4, 0))  # T, and the order of the sizes
 CLEAR = 1e-20  # relative: what rounding cannot explain
 
 
-def judged_bound(judge: Judge, found: Search[tuple[Pair, ...]], relations: tuple[str, ...]) -> Judgement:
-    """The verdict on a chain of sides between which these relations stand, all of norms: its worst pair."""
+def judged_bound(
+    judge: Judge, found: Search[tuple[Pair, ...]], relations: tuple[str, ...], assumed: tuple[Pair, ...] = ()
+) -> Judgement:
+    """The verdict on a chain of sides between which these relations stand, all of norms: its worst pair.
+
+    Args:
+        assumed: norms with numbers that they do not exceed.
+    """
     if not found.readings:
         reason = str(found.misfit) if found.misfit else "no reading makes sense"
         return Judgement(Outcome.ILL_FORMED, reason, at=found.misfit.at if found.misfit else 0)
@@ -52,9 +59,16 @@ def judged_bound(judge: Judge, found: Search[tuple[Pair, ...]], relations: tuple
     judged, known = [], dict[Pair, bool]()
     for reading in found.readings:
         pairs = zip(reading.result, relations, strict=True)
-        verdicts = [_Bound(judge, *(pair[::-1] if r in GREATER else pair), r, known).verdict() for pair, r in pairs]
+        verdicts = [
+            _Bound(judge, *(pair[::-1] if r in GREATER else pair), r, known, assumed).verdict() for pair, r in pairs
+        ]
         judged.append(Judged(reading.choices, min(verdicts, key=lambda v: WORSE.index(v.status))))
     return combined(judged, found.complete)
+
+
+def lesser_rows(left: Row, right: Row, relation: str) -> tuple[Row, ...]:
+    """The side that is said to be the smaller one; both, of an equation."""
+    return (right,) if relation in GREATER else (left,) if relation in ORDER else (left, right)
 
 
 def compares_norms(found: Search[tuple[Pair, ...]]) -> bool:
@@ -71,6 +85,7 @@ class _Bound:
     right: MatrixExpr
     relation: str
     known: dict[Pair, bool]  # equations that proofs wanted to use
+    assumed: tuple[Pair, ...]
 
     def __post_init__(self) -> None:
         self.prover, self.budget = self.judge.prover, Budget(SECONDS)
@@ -110,15 +125,15 @@ class _Bound:
         subject = self.prover.subject
         program = subject.reading
         encoder = Encoder(program.numbers, subject.names.sizes)
-        given = facts(program, encoder, self.left, self.right)
-        inside = within(program, encoder, given, self.left, self.right)
         ways = [(self.left, self.right)] + ([(self.right, self.left)] if self.relation not in ORDER else [])
         premises = Premises(Equations(subject), encoder, self._holds).of(self.left, self.right)
-        rules = Rules(premises, inside)
+        premises += tuple(self._assumption(encoder, *pair) for pair in self.assumed)
         goals = []
         for left, right in ways:
+            given = facts(program, encoder, left, right)
+            inside = within(program, encoder, given, left, right)
             a, b = encoder.number(left), encoder.number(right)
-            proof = prove(a, b, rules, given, self.budget)
+            proof = prove(a, b, Rules(premises, inside), given, self.budget)
             if proof is None:
                 return None
             goals.append(Goal(a, b, given, inside, proof))
@@ -133,11 +148,21 @@ class _Bound:
             "for": f"every T ≥ {least} and all sizes",
         }
         try:
-            text = certificate(goals, rules.premises, claim)
+            text = certificate(goals, premises, claim)
         except CertificateError as error:  # a bug of ours: say so, claim nothing
             return Verdict(Status.OPEN, f"the certificate was rejected: {error}")
-        reason = f"true for every T ≥ {least} and all sizes, by {'; '.join(reasons(goals, rules.premises))}"
+        reason = f"true for every T ≥ {least} and all sizes, by {'; '.join(reasons(goals, premises))}"
         return Verdict(Status.PROVED, reason, least, certificate=text)
+
+    @staticmethod
+    def _assumption(encoder: Encoder, norm: MatrixExpr, number: MatrixExpr) -> Premise:
+        """That a norm is at most a number."""
+        _, kind, m = encoder.number(norm)
+        factor, one = split(number)
+        if one != ones(1) or not factor.is_Rational or factor < 0:
+            raise UnsupportedError("what a norm is assumed not to exceed is a letter or a number")
+        why = f"{unicode_text(norm)} ≤ {factor} (because it is assumed)"
+        return Premise(f"norm {kind}", (), m, ("num", str(factor)), (), why)
 
     def _holds(self, left: MatrixExpr, right: MatrixExpr) -> bool:
         """Is an equation true that a proof wants to use?"""
@@ -153,6 +178,8 @@ class _Bound:
         truth.world.budget = self.budget
         context = truth.world.domain.context  # type: ignore[attr-defined]
         envs = Domain(subject.names, steps, sizes).envs(left, right, agreement.free(left, right))
+        if any(truth.value(a)[0][0] > truth.value(c)[0][0] for a, c in self.assumed):
+            return False
         for env in envs:
             a, b = truth.value(left, env), truth.value(right, env)
             for i, (u, v) in enumerate(zip(a, b, strict=True)):
@@ -160,5 +187,5 @@ class _Bound:
                     if (x - y if self.relation in ORDER else abs(x - y)) > CLEAR * (1 + abs(y)):
                         shown = [context.nstr(z, DIGITS) for z in (x, y)]
                         step = next((n for s, n in env.items() if str(s) == "t"), None)
-                        return Counterexample(steps, sizes, seed, step, (i, j), *shown, points)
+                        return Counterexample(steps, sizes, seed, step, (i, j), *shown, drawn=points)
         return bool(envs)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sympy import Expr, HadamardProduct, MatMul, MatrixExpr
+from sympy import Expr, HadamardProduct, MatMul, MatrixExpr, Transpose
 
 from derive.algebra.bound import Bound
-from derive.algebra.nodes import Jacobian, Norm, T, Timed, t
+from derive.algebra.nodes import Jacobian, Norm, Scale, T, Timed, t
 from derive.errors import UnsupportedError
 from derive.program import Program, operands
 from derive.proof.inequality.affine import Affine, Facts, minus, never_negative
@@ -15,10 +15,14 @@ from derive.proof.inequality.encode import Encoder
 from derive.proof.inequality.rules import Within
 
 
-def facts(program: Program, encoder: Encoder, *sides: MatrixExpr) -> Facts:
-    """Combinations of indices that are never negative at the places that `Domain` gives to a claim."""
-    step = encoder.step
+def facts(program: Program, encoder: Encoder, left: MatrixExpr, right: MatrixExpr) -> Facts:
+    """Combinations of indices that are never negative at the places that `Domain` gives to left ≤ right.
+
+    Those at which a derivative at a step after the last makes the left side zero are left out: there it is true.
+    """
+    step, sides = encoder.step, (left, right)
     found: dict[Affine, None] = {step(T - 1): None}
+    found |= {a: None for x in _factors(left) if isinstance(x, Jacobian) for a in _before_the_end(program, encoder, x)}
     if any(t in e.free_symbols for e in sides):
         found |= {step(t): None, step(T - 1 - t): None}
     parts = [x for e in sides for x in _certain(e)]
@@ -27,6 +31,20 @@ def facts(program: Program, encoder: Encoder, *sides: MatrixExpr) -> Facts:
             for fact in _said(e, program, encoder, tuple(found)):
                 found[fact] = None
     return tuple(found)
+
+
+def _factors(e: MatrixExpr) -> Iterator[MatrixExpr]:
+    """What makes the whole zero where it is zero."""
+    yield e
+    if isinstance(e, (Norm, Transpose, Scale, MatMul, HadamardProduct)):
+        for a in operands(e):
+            yield from _factors(a)
+
+
+def _before_the_end(program: Program, encoder: Encoder, x: Jacobian) -> Iterator[Affine]:
+    v = program.variables.get(x.of.name) if isinstance(x.of, Timed) else None
+    if v is not None and not v.backward:
+        yield from _steps(encoder, T - 1 - x.of.index)
 
 
 def within(program: Program, encoder: Encoder, known: Facts, *sides: MatrixExpr) -> tuple[Within, ...]:
@@ -62,7 +80,7 @@ def _said(e: MatrixExpr, program: Program, encoder: Encoder, known: Facts) -> It
     elif isinstance(e, Timed):
         yield from _exists(e, program, encoder)
     elif isinstance(e, Jacobian) and isinstance(e.of, Timed) and isinstance(e.by, Timed):
-        last = list(_steps(encoder, T - 1 - e.of.index))
+        last = list(_before_the_end(program, encoder, e))
         if last and never_negative(last[0], known):  # a derivative at a step after the last is zero, whatever it is by
             yield from _exists(e.of, program, encoder)
             yield from _exists(e.by, program, encoder)
@@ -83,5 +101,3 @@ def _steps(encoder: Encoder, e: Expr) -> Iterator[Affine]:
         yield encoder.step(e)
     except UnsupportedError:
         return
-
-

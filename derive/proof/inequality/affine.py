@@ -1,4 +1,4 @@
-"""Steps and numbers of factors, such as t − k + 1: integer combinations of indices, and which of them are never negative.
+"""Steps and numbers of factors, such as t − k + 1: combinations of indices, and which of them are never negative.
 
 An expression is a tuple of pairs (index, coefficient), sorted, without zeros; the constant goes with the index "".
 """
@@ -38,7 +38,7 @@ def replaced(a: Affine, values: Mapping[str, Affine]) -> Affine:
     """With expressions in the place of indices, all at once."""
     found: Affine = ()
     for s, c in a:
-        found = plus(found, values[s] if s in values else ((s, 1),), c)
+        found = plus(found, values.get(s, ((s, 1),)), c)
     return found
 
 

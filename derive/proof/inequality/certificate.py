@@ -19,6 +19,7 @@ from derive.proof.inequality.rules import RULES, Premise, Proof, RuleError, Rule
 from derive.proof.inequality.terms import KINDS, MOST_DEPTH, Term, TermError, shape
 
 FORMAT, VERSION = "derive certificate of an inequality", 1
+HEADS = ("norm", "entries", *(f"norm {kind}" for kind in KINDS))
 MOST_CHARACTERS = 2_000_000
 
 
@@ -57,7 +58,7 @@ def certificate(goals: Iterable[Goal], premises: Sequence[Premise], claim: Mappi
 
 
 def reasons(goals: Iterable[Goal], premises: Sequence[Premise]) -> list[str]:
-    """By what rules and premises it is proved, each once, in the order of the proof; empty where the sides are equal."""
+    """By what rules and premises it is proved, each once, in the order of the proof."""
     found: dict[str, None] = {}
     for goal in goals:
         for rule in _rules(goal.proof):
@@ -132,11 +133,11 @@ def _follow(premises: tuple[Premise, ...], goal: Mapping[str, Any]) -> None:
 def _premise(given: Mapping[str, Any]) -> Premise:
     head, indices = given["head"], tuple(map(_name, given["indices"]))
     left, why = _matrix(given["left"]), given["why"]
-    if head not in ("norm", "entries") or not isinstance(why, str) or not why:
+    if head not in HEADS or not isinstance(why, str) or not why:
         raise CertificateError("a premise without a reason")
-    right = _number(given["right"]) if head == "entries" else _matrix(given["right"])
-    if head == "entries" and right[0] != "num":
-        raise CertificateError("a premise about entries without a number")
+    right = _matrix(given["right"]) if head == "norm" else _number(given["right"])
+    if head != "norm" and right[0] != "num":
+        raise CertificateError("a premise about how large something is, without a number")
     if head == "norm" and shape(left) != shape(right):
         raise CertificateError("a premise between matrices of different shapes")
     return Premise(head, indices, left, right, tuple(map(_affine, given["given"])), why)
@@ -218,5 +219,3 @@ def _fraction(given: Any, positive: bool = False) -> str:
 
 def _tuples(given: Any) -> Any:
     return tuple(map(_tuples, given)) if isinstance(given, list) else given
-
-

@@ -95,7 +95,14 @@ class Encoder:
             case Identity():
                 return ("identity", str(e.shape[0]))
             case OrderedProduct():
-                return ("prod", self.index(e.index), self.step(e.low), self.step(e.high), e.direction, self.matrix(e.body))
+                return (
+                    "prod",
+                    self.index(e.index),
+                    self.step(e.low),
+                    self.step(e.high),
+                    e.direction,
+                    self.matrix(e.body),
+                )
             case Bound():
                 return ("sum", self.index(e.index), self.step(e.low), self.step(e.high), self.matrix(e.body))
         return self._opaque(e)

@@ -119,7 +119,7 @@ class Equations:
         return {new: name for name, new in self.subject.adjoint.cotangents.items()}
 
     def _gradient(self, x: MatrixExpr) -> Iterator[Equation]:
-        """What a gradient is: the sum of what the losses of its step and later ones give, and the adjoint's equation."""
+        """What a gradient is: a sum over the losses of its step and later ones, and the adjoint's equation."""
         names = self.subject.names
         if x.name in self._of:
             yield from self._summed(x.name, self._of[x.name])

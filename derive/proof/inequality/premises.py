@@ -1,4 +1,4 @@
-"""The premises of a proof: equations that the prover confirms, and numbers that the entries of columns do not exceed."""
+"""The premises of a proof: equations that the prover confirms, and numbers that no entry of a column exceeds."""
 
 from __future__ import annotations
 

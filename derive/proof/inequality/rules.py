@@ -1,4 +1,4 @@
-"""What a norm is at most: one rule for each way to come by a bound, applied as a proof says and checked as it is applied.
+"""What a norm is at most: a rule for each way to come by a bound, applied as a proof says and checked on the way.
 
 A proof follows the number that it bounds: "keep", ("each", proof, …) for sums and products, ("inside", proof) below a
 sum or product over an index, and for a norm a rule with what it needs and the proof for what comes of it.  All that is
@@ -28,7 +28,8 @@ class Premise:
     """What a proof may use without proof, for all values of its indices that are as given.
 
     Attributes:
-        head: "norm": ‖left‖ ≤ ‖right‖ in every norm; "entries": no entry of the column `left` exceeds `right`.
+        head: "norm": ‖left‖ ≤ ‖right‖ in every norm; "entries": no entry of the column `left` exceeds `right`;
+            "norm 2", "norm F", "norm inf": that norm of `left` is at most `right`.
         given: what has to be ≥ 0.
         why: in words, for readers.
     """
@@ -106,7 +107,6 @@ class Rules:
         index: Affine = ((name, 1),)
         facts = (*facts, minus(index, low), minus(high, index))
         return name, substituted(body, {i: index}), facts + sum((w.at(name, facts) for w in self.within), ())
-
 
 
 def _ensure(holds: bool, what: str) -> None:
@@ -222,6 +222,9 @@ def _premise(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Ter
     if premise.head == "entries":
         _ensure(kind == "inf" and is_column(m), "the premise is about entries")
         return premise.right
+    if premise.head != "norm":
+        _ensure(premise.head == f"norm {kind}", "the premise is about another norm")
+        return premise.right
     return ("norm", kind, substituted(premise.right, values))
 
 
@@ -246,4 +249,3 @@ RULES: Mapping[str, Callable[[Rules, str, Term, Proof, Facts], Term]] = {
     "premise": _premise,
     "identity": _even,
 }
-

@@ -19,6 +19,7 @@ from derive.proof.inequality.terms import (
     is_column,
     rebuilt,
     shape,
+    steps,
     substituted,
 )
 
@@ -136,8 +137,8 @@ class _Search:
 
     def _leads_on(self, premise: Premise, kind: str, values: Mapping[str, Affine], m: Term) -> bool:
         """Does it say what a derivative is, or how large entries are; or does it come to what is wanted?"""
-        if premise.head == "entries":
-            return kind == "inf"
+        if premise.head != "norm":
+            return kind == ("inf" if premise.head == "entries" else premise.head[5:])
         if self._is_backward(premise):
             return self._wanted(kind, premise.right)
         return not _contains(substituted(premise.right, values), m)
@@ -149,7 +150,7 @@ class _Search:
     @staticmethod
     def _is_backward(premise: Premise) -> bool:
         """From what a derivative is to the derivative."""
-        return premise.left[0] not in ("op", "ref")
+        return premise.head == "norm" and premise.left[0] not in ("op", "ref")
 
     def _hits(self, parts: list[Term], sizes: tuple[int, ...], kind: str) -> int:
         """How many groups are norms that are wanted, else how many groups there are."""
@@ -192,13 +193,10 @@ def matched(premise: Premise, m: Term) -> dict[str, Affine] | None:
 def _match(pattern: Term, m: Term, free: frozenset[str], values: dict[str, Affine]) -> bool:
     if pattern[0] != m[0] or len(pattern) != len(m):
         return False
-    parts = ([], []), ([], [])  # type: ignore[var-annotated]
-    for e, (inner, times) in zip((pattern, m), parts, strict=True):
-        rebuilt(e, lambda a, inner=inner: inner.append(a) or a, lambda s, times=times: times.append(s) or s)
-    (below, steps), (others, given) = parts
-    if len(below) != len(others) or len(steps) != len(given):
+    below, others, times, given = children(pattern), children(m), steps(pattern), steps(m)
+    if len(below) != len(others) or len(times) != len(given):
         return False
-    if not all(_fits(a, s, free, values) for a, s in zip(steps, given, strict=True)):
+    if not all(_fits(a, s, free, values) for a, s in zip(times, given, strict=True)):
         return False
     return all(_match(a, x, free, values) for a, x in zip(below, others, strict=True))
 
@@ -211,5 +209,3 @@ def _fits(step: Affine, given: Affine, free: frozenset[str], values: dict[str, A
     s = next(iter(unknown))
     value = minus(given, tuple(p for p in step if p[0] != s))
     return values.setdefault(s, value) == value
-
-

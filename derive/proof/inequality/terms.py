@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from derive.proof.inequality.affine import Affine, minus, plus, replaced
@@ -57,7 +58,7 @@ def shape(m: Term) -> Shape:
             return shape(parts[0])
         case ("mul", *parts):
             shapes = [shape(a) for a in parts]
-            _ensure(bool(parts) and all(a[1] == b[0] for a, b in zip(shapes, shapes[1:], strict=False)), "no product")
+            _ensure(bool(parts) and all(a[1] == b[0] for a, b in pairwise(shapes)), "no product")
             return shapes[0][0], shapes[-1][1]
     raise TermError(f"{str(m)[:60]} is no matrix")
 
