@@ -18,6 +18,7 @@ from derive.claims.reading.conditions import EQUAL, ORDER, NoClaim
 from derive.claims.reading.equation import Claim, Side, defined, named, read_claim
 from derive.claims.reading.formula import Formula
 from derive.claims.reading.readings import Choices, Misfit, Search, search
+from derive.claims.reading.repeated import repeated
 from derive.claims.reading.stage import Definition, Stage
 from derive.claims.reading.tensors import has_tensors
 from derive.claims.reading.vocabulary import Vocabulary

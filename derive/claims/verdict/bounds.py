@@ -37,7 +37,6 @@ GREATER = ("ge", "geq", "geqslant", ">", "gg")
 VAGUE = ("ll", "gg")  # much less than: nothing that numbers could deny
 SECONDS = 3.0
 DRAWN = (ANY, SMALL, LARGE, SPARSE)
-DRAWS = 2  # of each kind: one before a proof is looked for
 PLACES = ((1, 0), (2, 1), (4, 0))  # T, and the order of the sizes
 CLEAR = 1e-20  # relative: what rounding cannot explain
 
@@ -88,38 +87,37 @@ class _Bound:
     assumed: tuple[Pair, ...]
 
     def __post_init__(self) -> None:
-        self.prover, self.budget = self.judge.prover, Budget(SECONDS)
+        self.prover, self.budget, self.tried = self.judge.prover, Budget(SECONDS), 0
 
     def verdict(self) -> Verdict:
         """Refuted by numbers, proved by a certificate, else open."""
-        tried = 0
-        for seed in range(1, DRAWS + 1):
-            try:
-                found = self._refuted(seed)
-                if isinstance(found, Verdict):
-                    return found
-                tried += found
-                proved = self._proved() if found and seed == 1 else None
-            except OutOfBudget:
-                self.budget, proved = Budget(SECONDS), None
-            except (UnsupportedError, TermError, ZeroDivisionError) as error:
-                return Verdict(Status.OPEN, str(error) or "a division by zero")
-            if proved:
-                return proved
-        return Verdict(Status.OPEN, f"not violated at {tried} random points, and no rule proves it")
+        try:
+            found = self._refuted(1) or (self._proved_in_time() if self.tried else None) or self._refuted(2)
+        except (UnsupportedError, TermError, ZeroDivisionError) as error:
+            return Verdict(Status.OPEN, str(error) or "a division by zero")
+        return found or Verdict(Status.OPEN, f"not violated at {self.tried} random points, and no rule proves it")
 
-    def _refuted(self, seed: int) -> Verdict | int:
-        """A violation, or at how many points there is none."""
-        tried = 0
+    def _refuted(self, seed: int) -> Verdict | None:
+        """A violation, if one is found in time."""
+        self.budget = Budget(SECONDS)
         for (steps, shift), points in product(PLACES, DRAWN):
             try:
                 found = self._violation(1 if self.judge.single else steps, shift, seed, points)
             except ZeroDivisionError:
                 continue  # a logarithm of zero: other values do better
+            except OutOfBudget:
+                return None
             if isinstance(found, Counterexample):
                 return Verdict(Status.REFUTED, f"it is violated at T = {found.T}", 1, counterexample=found)
-            tried += found
-        return tried
+            self.tried += found
+        return None
+
+    def _proved_in_time(self) -> Verdict | None:
+        self.budget = Budget(SECONDS)
+        try:
+            return self._proved()
+        except OutOfBudget:
+            return None
 
     def _proved(self) -> Verdict | None:
         subject = self.prover.subject
@@ -185,7 +183,7 @@ class _Bound:
             for i, (u, v) in enumerate(zip(a, b, strict=True)):
                 for j, (x, y) in enumerate(zip(u, v, strict=True)):
                     if (x - y if self.relation in ORDER else abs(x - y)) > CLEAR * (1 + abs(y)):
-                        shown = [context.nstr(z, DIGITS) for z in (x, y)]
+                        low, high = context.nstr(x, DIGITS), context.nstr(y, DIGITS)
                         step = next((n for s, n in env.items() if str(s) == "t"), None)
-                        return Counterexample(steps, sizes, seed, step, (i, j), *shown, drawn=points)
+                        return Counterexample(steps, sizes, seed, step, (i, j), low, high, points)
         return bool(envs)

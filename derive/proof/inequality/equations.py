@@ -18,6 +18,7 @@ from derive.errors import UnsupportedError
 from derive.program import Program, references
 from derive.proof.field.truth import Subject
 
+MOST_NESTED = 8  # names within names
 J, K, I = (Symbol(s, integer=True) for s in ("j", "k", "i"))
 
 
@@ -70,6 +71,7 @@ class Equations:
             except UnsupportedError:
                 return
             left = Jacobian(at(of, J), at(by, J - between), kind)
+            step = self._in_own_names(step)
             yield Equation(left, step.xreplace({t: J}), (J,), f"one step of {of}, written out by the chain rule")
         elif self._is_sole(by) and (of == by or self._passes(of, by)):
             one = Jacobian(at(by, I), at(by, I - 1), kind)
@@ -80,6 +82,25 @@ class Equations:
             why = f"{by} alone carries what came before from step to step"
             why += "" if total else ", and within a step only what stands one step before counts"
             yield Equation(left, right, (), why, (J - K,), equal=total)
+
+    def _in_own_names(self, e: MatrixExpr) -> MatrixExpr:
+        """With what the names stand for that the user did not write."""
+        for _ in range(MOST_NESTED):
+            new = {r for r in references(e) if self._is_ours(r.name)}
+            if not new:
+                break
+            e = e.xreplace({r: self._meant(r) for r in new})
+        return e
+
+    def _is_ours(self, name: str) -> bool:
+        """Is it a value of the model to which the user gave no name?"""
+        names = self.subject.names
+        known = name in self.subject.reading.variables or name not in names.equations
+        return not known and name not in self._of and names[name].role != "carry"
+
+    def _meant(self, r: MatrixExpr) -> MatrixExpr:
+        e = self.subject.names.equations[r.name]
+        return e.xreplace({t: r.index}) if isinstance(r, Timed) else e
 
     def _is_sole(self, state: str) -> bool:
         """Is a vector, read one step later, all by which a step reaches later ones?"""
@@ -125,7 +146,7 @@ class Equations:
             yield from self._summed(x.name, self._of[x.name])
         if x.name not in names.equations or (x.name not in self._of and names[x.name].role != "carry"):
             return
-        e = names.equations[x.name]
+        e = self._in_own_names(names.equations[x.name])
         c, inner = split(e)
         why = f"{x.name} by the chain rule, from what comes after it"
         if isinstance(x, Timed) and not e.has(SumOver):

@@ -158,7 +158,9 @@ def canonical(m: Term, depth: int = 0) -> tuple[Fraction, Term]:
                 factor *= c
             return factor, ("had", *sorted((a for _, a in found), key=repr))
         case ("add", *parts):
-            return Fraction(1), ("add", *sorted((_scaled(*canonical(a, depth)) for a in parts), key=repr))
+            found = sorted((canonical(a, depth) for a in parts), key=lambda pair: repr(pair[1]))
+            first = next((c for c, _ in found if c), Fraction(1))  # −(A − B) is B − A
+            return first, ("add", *(_scaled(c / first, a) for c, a in found))
         case ("diag", v):
             factor, inner = canonical(v, depth)
             return factor, ("diag", inner)
