@@ -14,7 +14,7 @@ EXPECTED = json.loads((FOLDER / "expected.json").read_text("utf-8"))
 FILES = sorted({x["file"] for x in EXPECTED.values()})
 UNDECIDED = (Outcome.OPEN, Outcome.UNREADABLE)
 # An unproved bound, expectations, a directional and second derivatives, detached states.
-KNOWN_OPEN = {"bd-md6", "d2l-rand", "rop", "hess-scalar", "hess-mut", "tbptt"}
+KNOWN_OPEN = {"d2l-rand", "rop", "hess-scalar", "hess-mut", "tbptt"}
 
 
 @pytest.mark.parametrize("file", FILES)
