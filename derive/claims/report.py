@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from derive.claims.verdict.verdicts import FALSE, Judgement, Outcome
+from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.claims.verify import Result
 from derive.proof.verdict import Counterexample
 
@@ -65,7 +65,7 @@ def github(results: Iterable[Result]) -> list[str]:
         level = {"error": "error", "warning": "warning", "note": "notice"}.get(_level(r))
         if level:
             title = _escaped(f"{r.judgement.outcome}: {r.id}", title=True)
-            message = _escaped("\n".join([r.judgement.reason, *_more(r.judgement)]))
+            message = _escaped("\n".join([r.judgement.reason, *_more(r)]))
             lines.append(f"::{level} file={_escaped(r.file, title=True)},line={r.line},title={title}::{message}")
     return lines
 
@@ -84,7 +84,7 @@ def sarif(results: Iterable[Result], version: str) -> dict[str, object]:
         if level == "none":
             continue
         place = {"artifactLocation": {"uri": r.file}, "region": {"startLine": r.line}}
-        text = "\n".join([r.judgement.reason, *_more(r.judgement)])
+        text = "\n".join([r.judgement.reason, *_more(r)])
         rule = "expected-false" if r.expected_false else str(r.judgement.outcome)
         location = {"physicalLocation": place}
         found.append({"ruleId": rule, "level": level, "message": {"text": text}, "locations": [location]})
@@ -116,7 +116,7 @@ def text(r: Result) -> list[tuple[str, str]]:
     if j.outcome is Outcome.UNREADABLE and j.at and len(shown) <= LONGEST and shown == r.tex:
         lines.append(("more", f"    {' ' * j.at}^"))
     lines.append(("more", f"    {j.reason}"))
-    lines += [("more", f"    {line}") for line in _more(j)]
+    lines += [("more", f"    {line}") for line in _more(r)]
     if j.help:
         lines.append(("help", f"    help: {j.help}"))
     return lines
@@ -153,9 +153,9 @@ def _numbers(example: Counterexample) -> str:
     return f"{place}: entry ({row}, {col}) is {left} on the left, {right} on the right"
 
 
-def _more(j: Judgement) -> list[str]:
-    """The counterexample, the readings, the repair."""
-    lines = []
+def _more(r: Result) -> list[str]:
+    """The counterexample, the readings, what is assumed, the repair."""
+    lines, j = [], r.judgement
     verdict = j.verdict
     if verdict is not None and verdict.counterexample is not None:
         lines.append(_numbers(verdict.counterexample))
@@ -163,11 +163,13 @@ def _more(j: Judgement) -> list[str]:
         lines += _telling(j)
     elif len(j.readings) > 1 and j.outcome in FALSE:
         lines.append(f"false in all {len(j.readings)} readings that make sense")
-    elif len(j.readings) > 1 and j.outcome in (Outcome.PROVED, Outcome.CHECKED):
+    elif len(j.readings) > 1 and j.outcome in TRUE:
         lines.append(f"true in all {len(j.readings)} readings that make sense")
-    elif j.outcome in (Outcome.PROVED, Outcome.CHECKED):
+    elif j.outcome in TRUE:
         unusual = {q: a for q, a in j.reading.items() if USUAL.get(q) != a}
         lines += [f"read so: {chosen(unusual)}"] if unusual else []
+    if j.outcome in (*TRUE, Outcome.CONDITIONAL):
+        lines += [f"assumed: {tex}" for tex in r.assumptions]
     if verdict is not None:
         lines += [f"assumed: {a}" for a in verdict.assumptions]
     if j.repair is not None:

@@ -277,7 +277,7 @@ def test_no_certificate_whose_content_was_changed_is_accepted() -> None:
         check(text.replace('"1","1"]', '"1","2"]', 1) if '"1","1"]' in text else text.replace("tanh", "tanx"))
 
 
-OTHERS: tuple[Any, ...] = (None, [], 0, -1, "2", "x", {}, ["num", "0"], ["keep"], [["", 5]], ["norm", "2", ["identity", "H"]])
+OTHERS: tuple[Any, ...] = (None, [], 0, -1, "2", "x", {}, ["num", "0"], ["keep"], [["", 5]], ["norm", "2", ["T", 0]])
 
 
 def leaves(x: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -53,8 +53,8 @@ class Points:
         return f"some given values are 0{others}" if self.zeros else ""
 
     def as_json(self) -> Mapping[str, object]:
-        pool, scale = [str(x) for x in self.pool], str(self.scale)
-        return {"positive": self.positive, "zeros": str(self.zeros), "pool": pool, "scale": scale}
+        scale = {"scale": str(self.scale)} if self.scale != 1 else {}
+        return {"positive": self.positive, "zeros": str(self.zeros), "pool": [str(x) for x in self.pool], **scale}
 
 
 ANY, POSITIVE = Points(), Points(positive=True)

@@ -58,7 +58,7 @@ class Encoder:
                 return ("norm", "2", self.matrix(e.arg))
             case Apply() if e.name == "power" and e.numbers[0].is_Integer and e.numbers[0] > 0:
                 return ("times", *[self.number(e.arg)] * int(e.numbers[0]))
-        raise UnsupportedError(f"no rule for bounds knows {type(e).__name__}")
+        raise UnsupportedError("bounds are proved between norms, numbers, and sums and products of them")
 
     def _coefficient(self, c: Expr) -> Term:
         c = c.subs(self.numbers)
