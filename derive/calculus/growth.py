@@ -76,9 +76,7 @@ def growth(program: Program, states: tuple[str, ...]) -> Growth:
             continue
         for key, value in rules.row(s).items():
             blocks[(s, 1), key] = value
-    needed = rules.ranges.needed()
-    ranges = {s: found for s, found in rules.ranges.states.items() if s in needed}
-    return Growth(keys, blocks, dict(rules.norms), dict(rules.peaks), ranges)
+    return Growth(keys, blocks, dict(rules.norms), dict(rules.peaks), rules.ranges.bounds())
 
 
 def _lags(program: Program, state: str) -> list[int]:

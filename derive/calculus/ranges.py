@@ -27,6 +27,7 @@ from sympy import (
     Symbol,
     Transpose,
     ZeroMatrix,
+    factor_list,
     oo,
     real_roots,
 )
@@ -86,6 +87,16 @@ class Ranges:
                 found.add(name)
                 todo += self.reads[name]
         return {n for n in found if any(self.program[n].initial)}
+
+    def anew(self) -> None:
+        """Forget on what the answers so far hang."""
+        self.used.clear()
+        self.named.clear()
+
+    def bounds(self) -> dict[str, Range]:
+        """The ranges of those states."""
+        needed = self.needed()
+        return {s: found for s, found in self.states.items() if s in needed}
 
     def _settle(self) -> None:
         """Ranges of states that no step leaves: what grows on and on has none."""
@@ -214,10 +225,29 @@ def hull(*ranges: Range) -> Range:
 
 
 def span(p: Expr, box: dict[Symbol, Range]) -> Range:
-    """A range that holds the values of a polynomial where its symbols lie in theirs."""
+    """A range that holds the values of a polynomial where its symbols lie in theirs.
+
+    Factors that have no symbol in common are independent of each other: (1 − z)(1 − h²) lies in [0, 1].
+    """
     symbols = [s for s in box if p.has(s)]
     if not symbols:
         return p, p
+    c, factors = factor_list(p, *symbols)
+    groups: list[tuple[frozenset[Symbol], Expr]] = []
+    for factor, n in factors:
+        own, whole = frozenset(factor.free_symbols & {*symbols}), factor**n
+        for other in [g for g in groups if g[0] & own]:
+            groups.remove(other)
+            own, whole = own | other[0], whole * other[1]
+        groups.append((own, whole))
+    found = (c, c)
+    for _, group in groups:
+        found = _times(found, _span(group, box))
+    return found
+
+
+def _span(p: Expr, box: dict[Symbol, Range]) -> Range:
+    symbols = [s for s in box if p.has(s)]
     poly = Poly(p, *symbols)
     finite = all(x.is_finite for s in symbols for x in box[s])
     if len(symbols) == 1 and finite:

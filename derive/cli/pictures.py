@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ from derive.cli.terminal import complete_cell, load_cell, print_json, progress, 
 from derive.errors import InputError
 
 if TYPE_CHECKING:
+    from derive.calculus.growth import Key
     from derive.flow import Flow
+
+    Certificates = Mapping[tuple[Key, Key], str | None]
 
 
 @cli.command()
@@ -49,12 +53,14 @@ def flow(
     derive flow mine.cell --params trained.npz --sizes H=64 --plot mine.png
 
     The Jacobian of every step of a run on random inputs, by the complex step, and the products of steps k+1 … j: the
-    largest singular value against j − k.  Beside it a bound, by rules: a step multiplies a difference of the state by
-    no more than the norms of the weights on its way times the largest slopes and gates.  Recurrent weights are
-    orthogonal matrices times ρ, others uniform in ±1/√n.
+    largest singular value against j − k.  Beside it a bound: a step multiplies a difference of the state by no more
+    than the norms of the weights on its way times the largest slopes and gates.  What is marked as proved has a
+    certificate in --json, for `derive check-proof`.  Recurrent weights are orthogonal matrices times ρ, others uniform
+    in ±1/√n.
     """
     from derive.flow import flow as measured
     from derive.picture import check_file
+    from derive.proof.inequality.steps import certified
 
     check_file(plot)
     model = load_cell(cell)
@@ -67,10 +73,11 @@ def flow(
         from derive.flow.plot import draw
 
         draw(plot, found)
+    certificates = certified(model.prover, found.growth)
     if as_json:
-        print_json(_as_json(found))
+        print_json(_as_json(found, certificates))
     else:
-        _report(found)
+        _report(found, certificates)
     if plot is not None:
         click.echo(plot, err=as_json)
 
@@ -140,11 +147,11 @@ def _load(path: Path | None) -> Any:
         raise InputError("--params", expected, str(error)) from error
 
 
-def _report(found: Flow) -> None:
+def _report(found: Flow, certificates: Certificates) -> None:
     from derive.flow.words import bounds, derivative, table, ways
 
     click.echo(f"{found.program.name}: ‖{derivative(found)}‖, {ways(found)}")
-    for line in bounds(found):
+    for line in bounds(found, certificates):
         click.echo(f"  {line}")
     rows = table(found)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -152,14 +159,15 @@ def _report(found: Flow) -> None:
         click.echo("  " + "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
 
 
-def _as_json(found: Flow) -> dict[str, Any]:
+def _as_json(found: Flow, certificates: Certificates) -> dict[str, Any]:
     from derive.flow.words import bounds
 
     return {
         "model": found.program.name,
         "states": list(found.states),
         "weights": list(found.weights),
-        "bounds": list(bounds(found)),
+        "bounds": list(bounds(found, certificates)),
+        "certificates": [text for text in certificates.values() if text is not None],
         "curves": [
             {
                 "radius": c.radius,

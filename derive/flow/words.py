@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sympy import Expr, Symbol
 
@@ -28,11 +28,12 @@ def ways(found: Flow) -> str:
     return f"{f'{len(found.weights)} weights' if many else ', '.join(found.weights)} of spectral radius ρ"
 
 
-def bounds(found: Flow) -> Iterator[str]:
-    """The bound of a step, block by block, and where it holds."""
+def bounds(found: Flow, certificates: Mapping[tuple[Key, Key], str | None] | None = None) -> Iterator[str]:
+    """The bound of a step, block by block, which of them are proved, and where they hold."""
     for (row, column), e in found.growth.blocks.items():
         if row[1] == 1:
-            yield f"‖∂{_now(row)}/∂{_before(found.program, column)}‖ ≤ {expression(e)}"
+            proved = "  (proved)" if certificates and certificates.get((row, column)) else ""
+            yield f"‖∂{_now(row)}/∂{_before(found.program, column)}‖ ≤ {expression(e)}{proved}"
     if found.growth.ranges:
         inside = [f"{s} lies in {_interval(low, high)}" for s, (low, high) in found.growth.ranges.items()]
         yield f"if the {'last' if found.backward else 'initial'} {', '.join(inside)}"

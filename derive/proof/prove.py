@@ -8,6 +8,7 @@ from functools import cached_property
 from sympy import MatrixExpr
 
 from derive.algebra.accept import accept
+from derive.calculus.ranges import Ranges
 from derive.errors import ShapeError, UnsupportedError
 from derive.proof.agreement import Agreement
 from derive.proof.budget import SECONDS, Budget, OutOfBudget, check_size
@@ -27,6 +28,11 @@ class Prover:
     @cached_property
     def reader(self) -> Reader:
         return Reader(self.subject)
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """Where the entries of the model's arrays lie."""
+        return Ranges(self.subject.normal)
 
     @cached_property
     def agreement(self) -> Agreement:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import derive.cli
+from derive.proof.inequality.certificate import check
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -32,11 +33,19 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return call
 
 
+def test_the_proofs_of_the_bounds_are_in_its_json(run: Run) -> None:
+    status, out, _ = run("elman", "--radius", "1", "--steps", "3", "--sizes", "H=3,I=2,O=2", "--json")
+    data = json.loads(out)
+    assert status == 0
+    assert data["bounds"] == ["‖∂h[t]/∂h[t-1]‖ ≤ ‖W‖  (proved)"]
+    assert [check(text)["right"] for text in data["certificates"]] == ["norm(W)"]
+
+
 def test_a_table_with_the_bound(run: Run) -> None:
     status, out, _ = run("elman", "--radius", "0.5,2", "--steps", "12", "--sizes", "H=5,I=3,O=2")
     assert status == 0
     lines = out.splitlines()
-    assert lines[1].strip() == "‖∂h[t]/∂h[t-1]‖ ≤ ‖W‖"
+    assert lines[1].strip() == "‖∂h[t]/∂h[t-1]‖ ≤ ‖W‖  (proved)"
     assert lines[2].split() == ["ρ", "per", "step", "after", "10", "after", "12", "bound", "per", "step"]
     first, second = (line.split() for line in lines[3:])
     assert (first[0], first[-1], second[0], second[-1]) == ("0.5", "0.500", "2", "2.000")

@@ -56,7 +56,7 @@ class Equations:
             known = all(isinstance(r, Timed) and r.name in self.program.variables for r in pair)
             if known and not x.held and x.kind in ("total", "immediate"):
                 between = (x.of.index - x.by.index).expand()
-                yield from self._derivative(x.of.name, x.by.name, x.kind, between if between in (0, 1) else None)
+                yield from self._derivative(x.of.name, x.by.name, x.kind, between if between.is_Integer else None)
         elif is_reference(x):
             yield from self._gradient(x)
 
@@ -64,14 +64,14 @@ class Equations:
 
     def _derivative(self, of: str, by: str, kind: str, between: Expr | None) -> Iterator[Equation]:
         at = self.program.at
-        whole = kind == "immediate" or between == 0 or (of == by and self._is_sole(by))
+        whole = kind == "immediate" or between == 0 or (between == 1 and of == by and self._is_sole(by))
         if between is not None and (of != by or between) and whole:
             try:
                 step = jacobian(self.program, of, self.program.ref(by, -int(between)))
             except UnsupportedError:
                 return
             left = Jacobian(at(of, J), at(by, J - between), kind)
-            step = self._in_own_names(step)
+            step = self.in_own_names(step)
             yield Equation(left, step.xreplace({t: J}), (J,), f"one step of {of}, written out by the chain rule")
         elif self._is_sole(by) and (of == by or self._passes(of, by)):
             one = Jacobian(at(by, I), at(by, I - 1), kind)
@@ -83,7 +83,7 @@ class Equations:
             why += "" if total else ", and within a step only what stands one step before counts"
             yield Equation(left, right, (), why, (J - K,), equal=total)
 
-    def _in_own_names(self, e: MatrixExpr) -> MatrixExpr:
+    def in_own_names(self, e: MatrixExpr) -> MatrixExpr:
         """With what the names stand for that the user did not write."""
         for _ in range(MOST_NESTED):
             new = {r for r in references(e) if self._is_ours(r.name)}
@@ -146,7 +146,7 @@ class Equations:
             yield from self._summed(x.name, self._of[x.name])
         if x.name not in names.equations or (x.name not in self._of and names[x.name].role != "carry"):
             return
-        e = self._in_own_names(names.equations[x.name])
+        e = self.in_own_names(names.equations[x.name])
         c, inner = split(e)
         why = f"{x.name} by the chain rule, from what comes after it"
         if isinstance(x, Timed) and not e.has(SumOver):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sympy import HadamardProduct, MatrixExpr, preorder_traversal
+from sympy import Expr, HadamardProduct, MatrixExpr, preorder_traversal
 
-from derive.algebra.nodes import Diag, Jacobian, Timed, is_reference
+from derive.algebra.build import hadamard
+from derive.algebra.nodes import Diag, Jacobian, T, Timed, is_reference
 from derive.algebra.text import text
 from derive.calculus.ranges import Ranges
 from derive.errors import UnsupportedError
@@ -27,11 +28,14 @@ class Premises:
 
     Args:
         holds: asks whether an equation is true, of whoever can tell.
+        boundary: may ranges be used that hold only if the states before the first step lie in theirs?
     """
 
     equations: Equations
     encoder: Encoder
     holds: Holds
+    ranges: Ranges
+    boundary: bool = False
 
     def of(self, *sides: MatrixExpr) -> tuple[Premise, ...]:
         """All that can be said of the derivatives in these expressions, and of the columns in what they come to."""
@@ -50,7 +54,14 @@ class Premises:
                         known.add(equation.left)
                         found += self._both_ways(equation)
                         todo.append(equation.right)
+        for c in [*columns]:
+            bounded = [a for a in c.args if self._is_bounded(a)] if isinstance(c, HadamardProduct) else []
+            if bounded:  # without what is not
+                columns[hadamard(*bounded)] = None
         return (*found, *(p for c in columns for p in self._range(c)))
+
+    def _is_bounded(self, e: MatrixExpr) -> bool:
+        return _is_number(self.ranges.largest(e, computed=True))
 
     def _both_ways(self, e: Equation) -> Iterator[Premise]:
         m = self.encoder
@@ -67,20 +78,37 @@ class Premises:
             yield Premise("norm", indices, right, left, (*given, *map(m.step, e.least)), why)
 
     def _range(self, column: MatrixExpr) -> Iterator[Premise]:
-        """That no entry of a column exceeds a number, at the steps at which its quantities are computed."""
-        ranges = Ranges(self.equations.program)
+        """That no entry of a column exceeds a number: at the steps at which its quantities are computed, or at all."""
+        ranges, m = self.ranges, self.encoder
+        ranges.anew()
         most = ranges.largest(column, computed=True)
-        if not (most.is_Rational and most >= 0) or ranges.needed():
+        if _is_number(most) and not ranges.needed():
+            given = [a for r in ranges.named if isinstance(r, Timed) for a in self._computed(r)]
+            why = f"the entries of {text(column)} are at most {most} in size"
+        elif self.boundary:
+            ranges.anew()
+            most, given = ranges.largest(column), []
+            inside = "; ".join(f"{s} lies in [{low}, {high}]" for s, (low, high) in ranges.bounds().items())
+            why = (
+                f"the entries of {text(column)} are at most {most} in size{f', if the initial {inside}' * bool(inside)}"
+            )
+        if not _is_number(most):
             return
-        m = self.encoder
         try:
-            given = tuple(sorted({m.step(r.index) for r in ranges.named if isinstance(r, Timed)}))
-            left = m.matrix(column)
+            steps, left = tuple(sorted({m.step(a) for a in given})), m.matrix(column)
         except UnsupportedError:
             return
-        indices = {s for a in given for s, _ in a if s} | free(left)
-        why = f"the entries of {text(column)} are at most {most} in size"
-        yield Premise("entries", tuple(sorted(indices)), left, ("num", str(most)), given, why)
+        indices = {s for a in steps for s, _ in a if s} | free(left)
+        yield Premise("entries", tuple(sorted(indices)), left, ("num", str(most)), steps, why)
+
+    def _computed(self, r: Timed) -> list[Expr]:
+        """What is ≥ 0 where it is no value from before the first step, or after the last of a state that runs back."""
+        v = self.equations.program.variables.get(r.name)
+        return [r.index, T - 1 - r.index] if v is None or v.backward else [r.index]
+
+
+def _is_number(most: Expr) -> bool:
+    return bool(most.is_Rational and most >= 0)
 
 
 def _derivatives(e: MatrixExpr) -> Iterator[MatrixExpr]:

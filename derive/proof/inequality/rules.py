@@ -195,12 +195,14 @@ def _diagonal(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Te
 def _entrywise(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:
     """‖u ∘ v‖ ≤ max |u| ‖v‖
 
-    Of columns.
+    Of columns, in groups of factors.
     """
-    _ensure(m[0] == "had" and is_column(m) and len(data) == 1, "there are no columns that are multiplied")
-    ((kept,), parts) = data, m[1:]
-    _ensure(type(kept) is int and 0 <= kept < len(parts), "no factor keeps the norm")
-    return ("times", *(("norm", kind if k == kept else "inf", x) for k, x in enumerate(parts)))
+    _ensure(m[0] == "had" and is_column(m) and len(data) == 2, "there are no columns that are multiplied")
+    places, whole = data
+    _ensure(sorted(k for group in places for k in group) == list(range(len(m) - 1)), "groups of another product")
+    groups = [m[1 + group[0]] if len(group) == 1 else ("had", *(m[1 + k] for k in group)) for group in places]
+    _ensure(type(whole) is int and 0 <= whole < len(groups), "no factor keeps the norm")
+    return ("times", *(("norm", kind if k == whole else "inf", x) for k, x in enumerate(groups)))
 
 
 def _weaken(rules: Rules, kind: str, m: Term, data: Proof, facts: Facts) -> Term:

@@ -86,8 +86,8 @@ class _Search:
             yield KEEP, a
 
     def _norm(self, kind: str, m: Term, facts: Facts, depth: int) -> Iterator[tuple[Proof, Term]]:
-        wanted = self._wanted(kind, m)
-        if wanted:
+        """A norm that is left over has to stand on the right side: no other way leads anywhere."""
+        if self._wanted(kind, m):
             yield KEEP, ("norm", kind, m)
         for rule in self._applicable(kind, m, facts):
             try:
@@ -99,8 +99,6 @@ class _Search:
                 continue
             for proof, reached in self.ways(after, facts, depth + 1):
                 yield (*rule, proof), reached
-        if not wanted:
-            yield KEEP, ("norm", kind, m)
 
     def _wanted(self, kind: str, m: Term) -> bool:
         return any(x in self.goals for x in _alike(kind, m))
@@ -130,7 +128,10 @@ class _Search:
             case ("identity", _):
                 yield ("identity",)
             case ("had", *parts):
-                yield from (("entrywise", k) for k in range(len(parts)))
+                named = [k for k, a in enumerate(parts) if self._wanted("inf", a) or self._wanted(kind, a)]
+                yield from (
+                    ("entrywise", groups, k) for groups in _apart(named, len(parts)) for k in range(len(groups))
+                )
             case ("mul", *parts):
                 for sizes in sorted(_groups(len(parts)), key=lambda s: -self._hits(parts, s, kind)):
                     yield from (("factors", sizes, k) for k in (range(len(sizes)) if kind == "F" else (0,)))
@@ -164,6 +165,13 @@ class _Search:
 
 def _contains(a: Term, m: Term) -> bool:
     return a == m or any(_contains(x, m) for x in children(a))
+
+
+def _apart(named: list[int], n: int) -> list[tuple[tuple[int, ...], ...]]:
+    """The factors of an elementwise product whose norms are wanted on their own, all others together; or all apart."""
+    others = tuple(k for k in range(n) if k not in named)
+    single = tuple((k,) for k in range(n))
+    return [(others, *((k,) for k in named)), single] if len(others) > 1 and named else [single]
 
 
 def _groups(n: int) -> list[tuple[int, ...]]:
