@@ -98,7 +98,7 @@ class Premises:
             steps, left = tuple(sorted({m.step(a) for a in given})), m.matrix(column)
         except UnsupportedError:
             return
-        indices = {s for a in steps for s, _ in a if s} | free(left)
+        indices = ({s for a in steps for s, _ in a if s} | free(left)) - {str(T)}
         yield Premise("entries", tuple(sorted(indices)), left, ("num", str(most)), steps, why)
 
     def _computed(self, r: Timed) -> list[Expr]:
