@@ -1,4 +1,4 @@
-"""The one template environment, and writing what it renders.
+"""The one template environment.
 
 Templates lie beside the package in a checkout and inside it in an installed wheel; they are read as
 package data, so that an import from a zip archive works too.
@@ -10,11 +10,8 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from secrets import token_hex
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateNotFound
-
-from derive.errors import InputError
 
 MARKER = "TEMPLATES.toml"
 
@@ -67,37 +64,3 @@ def _source(name: str) -> str:
     if ".." in parts or not found.is_file():
         raise TemplateNotFound(name)
     return found.read_text(encoding="utf-8")
-
-
-def write_text(path: Path | str, text: str) -> None:
-    """Write UTF-8 with \n line ends; a reader sees the old file or the new one, never a part.
-
-    Raises:
-        InputError: the file can not be written.
-    """
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path | str, data: bytes) -> None:
-    """Write a file; a reader sees the old one or the new one, never a part.
-
-    Raises:
-        InputError: the file can not be written.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
-    except OSError as error:
-        raise InputError(str(path), "a file that can be written", error.strerror or str(error)) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

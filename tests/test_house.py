@@ -33,6 +33,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # the calculus.  "derive" is derive/__init__.py, the public face.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
+    ("files",),
     ("render", "picture"),
     ("algebra",),
     ("program",),

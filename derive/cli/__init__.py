@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from derive.cli import bench, claims, first, people, pictures  # noqa: F401 - register their verbs
+from derive.cli import bench, claims, first, people, pictures, written  # noqa: F401 - register their verbs
 from derive.cli.commands import cli
 from derive.cli.terminal import BAD_INPUT, BUG, error_json, print_json, report_error, status_of
 from derive.errors import DeriveError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from derive.cli.commands import as_json, cli
+from derive.cli.commands import as_json, cli, force
 from derive.cli.terminal import (
     FAILED,
     MISSING_TOOL,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 1024), help="Of PyTorch, JAX and BLAS.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw time against T, B and H.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.json", help="Write the figures as JSON.")
+@force
 @as_json
 def bench(
     cell: str,
@@ -61,6 +62,7 @@ def bench(
     threads: int,
     plot: Path | None,
     output: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Time the kernels beside PyTorch and JAX, on the same work.
@@ -84,11 +86,14 @@ def bench(
     from derive.bench.bench import choose
     from derive.bench.plot import draw
     from derive.bench.sizes import size_sets
+    from derive.files import check_ours
     from derive.picture import check_file
 
     names = parse_names(peers) or None
     choose(names)
-    check_file(plot)
+    check_file(plot, force=force)
+    if output is not None:
+        check_ours(output, force)
     model = load_cell(cell)
     unused = {s.name for s in model.program.sizes} - {s.name for s in model.normal.sizes}
     sets = size_sets(model.normal, sizes, unused)
@@ -142,11 +147,13 @@ class Run:
     def report(self, found: Bench, panels: dict[str, Bench], output: Path | None, as_json: bool) -> None:
         """Write and print the figures."""
         from derive.bench import machine
-        from derive.render import write_text
+        from derive.files import write_text
 
         described = machine.describe(self.threads)
         date = datetime.now(UTC).date().isoformat()
-        data = self.as_json({"date": date, "machine": described, "load": self.load}, found, panels)
+        data = {"made_by": "derive"} | self.as_json(
+            {"date": date, "machine": described, "load": self.load}, found, panels
+        )
         if output is not None:
             write_text(output, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         if as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from derive.cli.commands import as_json, cli, folder
+from derive.cli.commands import as_json, cli, folder, force
 from derive.cli.terminal import print_json
 
 archives = click.option(
@@ -21,8 +21,9 @@ archives = click.option(
 @cli.command()
 @folder
 @archives
+@force
 @as_json
-def page(output: Path | None, archives: Path | None, as_json: bool) -> None:
+def page(output: Path | None, archives: Path | None, force: bool, as_json: bool) -> None:
     """Write a page that derives and judges in the browser.
 
     Writes DIR (default: derived/page), a folder for any web server: nothing runs there, and nothing that is typed
@@ -37,7 +38,7 @@ def page(output: Path | None, archives: Path | None, as_json: bool) -> None:
         if not as_json and sys.stderr:
             click.echo(words, err=True)
 
-    written = write_site(place, archives, progress)
+    written = write_site(place, archives, progress, force)
     if as_json:
         print_json({"folder": str(place), "files": [str(path) for path in written]})
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from derive.cli.commands import as_json, cli
+from derive.cli.commands import as_json, cli, force
 from derive.cli.terminal import complete_cell, load_cell, print_json, progress, warn
 from derive.errors import InputError
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--params", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE.npz",
               help="Weights to look at, an array for each parameter, instead of random ones.")  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw it.")
+@force
 @as_json
 def flow(
     cell: str,
@@ -43,6 +44,7 @@ def flow(
     seed: int,
     params: Path | None,
     plot: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Show how gradients vanish or explode: norms of ∂h_j/∂h_k.
@@ -62,7 +64,7 @@ def flow(
     from derive.picture import check_file
     from derive.proof.inequality.steps import certified
 
-    check_file(plot)
+    check_file(plot, force=force)
     model = load_cell(cell)
     warn(model)
     chosen = _numbers(radii)
@@ -87,8 +89,9 @@ def flow(
 @click.option("--wrt", default="", metavar="NAME", help="The ways back from a loss to this parameter instead.")
 @click.option("--step", default="j", show_default=True, metavar="N", help="Of the loss whose ways back are drawn.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.png", help="NAME_graph.png by default.")
+@force
 @as_json
-def graph(cell: str, wrt: str, step: str, output: Path | None, as_json: bool) -> None:
+def graph(cell: str, wrt: str, step: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Draw the network unrolled in time.
 
     \b
@@ -102,7 +105,7 @@ def graph(cell: str, wrt: str, step: str, output: Path | None, as_json: bool) ->
     model = load_cell(cell)
     warn(model)
     path = output or Path(f"{model.name}_graph.png")
-    check_file(path, "-o")
+    check_file(path, "-o", force)
     draw(path, of_model(model, wrt, step))
     if as_json:
         print_json({"file": str(path)})

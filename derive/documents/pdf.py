@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from derive.errors import ToolError
+from derive.files import PDF_MARK
 
 ENGINES = ("pdflatex", "lualatex")
 HELP = "install TeX Live (Debian: texlive-latex-recommended texlive-pictures), or write --format tex,html"
@@ -58,7 +59,7 @@ def pdf(latex: str, name: str, program: str | None = None) -> bytes:
         made = folder / f"{name}.pdf"
         if not made.exists():
             raise ToolError(f"{Path(program).name} wrote no page:\n{_complaint(log)}")
-        return made.read_bytes()
+        return made.read_bytes() + PDF_MARK
 
 
 def _pass(program: str, source: Path) -> str:

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from derive.errors import ToolError
-from derive.render import write_text
+from derive.files import write_text
 
 # For this machine: what is compiled here runs here.  Nothing that changes results beyond rounding, so no -ffast-math.
 FLAGS = (

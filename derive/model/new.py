@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from derive.errors import CellError, InputError
+from derive.files import write_text
 from derive.model.model import load, parse
-from derive.render import render, write_text
+from derive.render import render
 
 DECLARED = re.compile(r"^(cell[ \t]+)\w+", re.MULTILINE)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from derive.errors import ToolError
+from derive.files import publish
 from derive.kernels import errormap
 from derive.kernels.arrays import Array
 from derive.kernels.gradcheck import SHAPES, check
@@ -17,7 +18,6 @@ from derive.model.model import Model
 from derive.model.paper import LAST, Paper, paper, plan
 from derive.proof.derivation import DerivationProof, prove_derivation, work_of
 from derive.proof.verdict import Verdict
-from derive.render import write_text
 
 SETS = 5
 SMALL = 32_768  # characters of certificates that are kept without being asked for
@@ -60,34 +60,28 @@ def work(model: Model) -> int:
     return samples() + work_of(model.prover) + sum(1 for _ in plan(model, None, LAST).equations())
 
 
-def write_kernels(model: Model, folder: Path) -> list[Path]:
+def write_kernels(model: Model, folder: Path, force: bool = False) -> list[Path]:
     """Write kernels of a model into folder/<cell>/."""
     contents: dict[str, str] = {}
     for target in PLAIN:
         contents |= model.code(target)
-    return _write(contents, folder / model.name)
+    return _write(contents, folder / model.name, force)
 
 
-def write_paper(made: Paper, folder: Path) -> list[Path]:
+def write_paper(made: Paper, folder: Path, force: bool = False) -> list[Path]:
     """Write a derivation as LaTeX and as a page into folder/<cell>/."""
     name = made.model.name
-    return _write({f"{name}.tex": made.latex(), f"{name}.html": made.html()}, folder / name)
+    return _write({f"{name}.tex": made.latex(), f"{name}.html": made.html()}, folder / name, force)
 
 
-def write_certificates(model: Model, folder: Path, texts: Mapping[str, str]) -> list[Path]:
+def write_certificates(model: Model, folder: Path, texts: Mapping[str, str], force: bool = False) -> list[Path]:
     """Write certificates, by the name of the parameter, into folder/<cell>/."""
-    return _write(
-        {f"{model.name}_d{name}.proof.json": f"{text}\n" for name, text in texts.items()}, folder / model.name
-    )
+    contents = {f"{model.name}_d{name}.proof.json": f"{text}\n" for name, text in texts.items()}
+    return _write(contents, folder / model.name, force)
 
 
-def _write(contents: Mapping[str, str], folder: Path) -> list[Path]:
-    written = []
-    for name, text in contents.items():
-        path = folder / name
-        write_text(path, text)
-        written.append(path)
-    return written
+def _write(contents: Mapping[str, str], folder: Path, force: bool) -> list[Path]:
+    return publish(folder, {name: text.encode() for name, text in contents.items()}, force)
 
 
 def check_all(
@@ -129,16 +123,20 @@ def certificates(verdicts: Mapping[str, Verdict | None], every: bool = False) ->
 
 
 def run(
-    model: Model, folder: Path, progress: Callable[[], None] = lambda: None, every_certificate: bool = False
+    model: Model,
+    folder: Path,
+    progress: Callable[[], None] = lambda: None,
+    every_certificate: bool = False,
+    force: bool = False,
 ) -> Outcome:
-    """Derive, prove, write and check."""
-    outcome = Outcome(model.name, write_kernels(model, folder))
+    """Derive, prove, write and check; `force` writes over files that derive did not make."""
+    outcome = Outcome(model.name, write_kernels(model, folder, force))
     outcome.proof = prove_derivation(model.prover, progress)
     made = paper(model, progress=progress, sums=outcome.proof.sums)
     if made.wrong:
         outcome.wrong = made.wrong
     else:
-        outcome.files += write_paper(made, folder)
-    outcome.files += write_certificates(model, folder, certificates(outcome.proof.sums, every_certificate))
+        outcome.files += write_paper(made, folder, force)
+    outcome.files += write_certificates(model, folder, certificates(outcome.proof.sums, every_certificate), force)
     check_all(model, outcome, progress=progress)
     return outcome

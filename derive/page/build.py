@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from derive.errors import ToolError
+from derive.files import is_ours, publish, write_bytes
 from derive.language import names, text
 from derive.page import vendor
-from derive.render import render, templates, write_bytes
+from derive.render import render, templates
 
 TEXTS = ("index.html", "page.css", "page.js", "worker.js", "icon.svg")
 LIBRARY = "python_stdlib.zip"  # Python's own library, which Pyodide has as sources
@@ -50,22 +51,21 @@ CLAIMS = (
 Progress = Callable[[str], None]
 
 
-def write_site(folder: Path, archives: Path | None = None, progress: Progress = lambda words: None) -> list[Path]:
+def write_site(
+    folder: Path, archives: Path | None = None, progress: Progress = lambda words: None, force: bool = False
+) -> list[Path]:
     """Write the page's files below a folder.
 
     Args:
         archives: a folder with what `npm pack` fetches, for machines without network.
         progress: called with what is done next, in words.
+        force: write over files that derive did not make; over a page of its own it writes without being told.
 
     Raises:
         ToolError: npm or Node.js is missing, or fails.
         InputError: an archive is missing or another one, or a file can not be written.
     """
-    written = []
-    for name, data in site(archives, progress).items():
-        write_bytes(folder / name, data)
-        written.append(folder / name)
-    return written
+    return publish(folder, site(archives, progress), force or is_ours(folder / "index.html"))
 
 
 def site(archives: Path | None, progress: Progress) -> dict[str, bytes]:

@@ -8,7 +8,8 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from derive import render as module
-from derive.render import MARKER, render, templates, write_text
+from derive.files import write_text
+from derive.render import MARKER, render, templates
 
 
 def test_templates_of_a_checkout_lie_beside_the_package() -> None:

@@ -15,12 +15,12 @@ import pytest
 
 import derive
 from derive.errors import InputError
+from derive.files import write_text
 from derive.kernels.entry import check_wrt
 from derive.kernels.gradcheck import _Case, size_sets
 from derive.kernels.report import relative_error
 from derive.kernels.targets.jax.loaded import Jax
 from derive.language import names
-from derive.render import write_text
 from tests.kernels.random_cells import LIMIT, distance, made_up
 
 pytestmark = [

@@ -18,11 +18,11 @@ import pytest
 
 import derive
 from derive.algebra.nodes import Detach
+from derive.files import write_text
 from derive.kernels.entry import check_wrt
 from derive.kernels.gradcheck import _Case, size_sets
 from derive.kernels.targets.imported import imported
 from derive.language import names
-from derive.render import write_text
 
 pytestmark = [
     pytest.mark.frameworks,

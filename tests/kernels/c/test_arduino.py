@@ -10,7 +10,7 @@ import pytest
 
 import derive
 from derive.errors import InputError
-from derive.render import write_text
+from derive.files import write_text
 from tests.tools import needs
 
 BOARD = """

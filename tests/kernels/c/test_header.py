@@ -11,7 +11,7 @@ import pytest
 
 import derive
 from derive.errors import InputError
-from derive.render import write_text
+from derive.files import write_text
 from tests.tools import needs, some
 
 STRICT = ("-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")

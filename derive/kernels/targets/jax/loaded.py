@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from derive.errors import ToolError
+from derive.files import write_text
 from derive.kernels.entry import entry_points
 from derive.kernels.lowering.schedule import schedule
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets.imported import imported
 from derive.kernels.targets.jax.target import files
-from derive.render import write_text
 
 HELP = "pip install jax"
 Arrays = Mapping[str, Any]

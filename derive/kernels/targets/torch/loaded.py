@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from derive.errors import InputError, ToolError
+from derive.files import write_text
 from derive.kernels.options import Options
 from derive.kernels.runtime import Kernel
 from derive.kernels.targets.c.module import Module
 from derive.kernels.targets.imported import imported
 from derive.kernels.targets.torch.target import files
-from derive.render import write_text
 
 HELP = "pip install torch"
 
