@@ -87,7 +87,8 @@ class Reader:
                 verdicts.append(replace(judgement, reason=beside))
         worst = min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
         if worst.outcome in TRUE or not self._is_partial(claim):
-            return worst
+            reasons = dict.fromkeys(j.reason for j in verdicts)
+            return replace(worst, reason=CHAINED.join(reasons)) if worst.outcome is Outcome.PROVED else worst
         return Judgement(Outcome.OPEN, "said of some steps, and not true of every one")
 
     def _is_partial(self, claim: Claim) -> bool:
@@ -254,6 +255,7 @@ def _plans(found: Search[tuple[Pair, ...]]) -> list[Mapping[str, str]]:
     return [{gradient: "columns"}, {gradient: "rows"}]
 
 
+CHAINED = "; and the next of the chain "
 MOST_PLANS, STEP = 4, Symbol("t'", integer=True)
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from itertools import islice
+from time import monotonic
 from typing import Any
 from zlib import crc32
 
@@ -209,6 +210,46 @@ def test_what_facts_are_said_to_imply_they_imply(pairs: list[tuple[str, int, int
                     assert step(claim, env) >= 0 or any(step(f, env) < 0 for f in facts)
 
 
+@given(matrices(), st.sampled_from(["1/2", "2/3", "1", "3/2"]), st.sampled_from(["2", "F"]))
+@settings(max_examples=500, deadline=None)
+def test_a_transpose_has_the_same_norm_and_no_smaller_one(m: Term, c: str, kind: str) -> None:
+    """Parts that stand in another order once they are turned: 2 Aᵀ + 3 B is not two thirds of 2 A + 3 Bᵀ."""
+    left, right = ("norm", kind, m), ("norm", kind, turned(m))
+    scaled: Term = ("times", ("num", c), right)
+    try:
+        found = is_at_most(left, scaled, ())
+    except TermError:
+        return
+    if number(left, ENV) > 1e-9:
+        assert found is (fraction(c) >= 1)
+
+
+def turned(m: Term) -> Term:
+    """The transpose, pushed inside."""
+    match m:
+        case ("T", a):
+            return a
+        case ("mul", *parts):
+            return ("mul", *map(turned, reversed(parts)))
+        case ("add" | "had", *parts):
+            return (m[0], *map(turned, parts))
+        case ("scale", c, a):
+            return ("scale", c, turned(a))
+        case ("sum", i, low, high, a):
+            return ("sum", i, low, high, turned(a))
+        case ("diag" | "identity", _):
+            return m
+    return ("T", m)
+
+
+def test_one_norm_is_not_two_thirds_of_itself() -> None:
+    a, b = ref("A", "H", "H"), ref("B", "H", "H")
+    left = ("add", ("scale", "2", ("T", a)), ("scale", "3", b))
+    right = ("add", ("scale", "2", a), ("scale", "3", ("T", b)))
+    assert not is_at_most(("norm", "2", left), ("times", ("num", "2/3"), ("norm", "2", right)), ())
+    assert is_at_most(("norm", "2", left), ("norm", "2", right), ())
+
+
 WRONG = [
     (("norm", "inf", ("T", W)), ("transpose", KEEP), "largest row"),
     (("norm", "2", W), ("triangle", KEEP), "no sum"),
@@ -263,7 +304,7 @@ def chain() -> tuple[Goal, tuple[Premise, ...]]:
 
 def test_a_chain_over_all_steps_is_found_and_checked() -> None:
     goal, premises = chain()
-    assert check(certificate([goal], premises, CLAIM))["assumptions"] == ["tanh"]
+    assert check(certificate([goal], premises, CLAIM))["assumptions"] == ["tanh", "meant where k + 1 ≥ 0, t - k ≥ 0"]
 
 
 def test_nothing_is_found_where_a_power_might_be_negative_or_a_state_is_before_the_first_step() -> None:
@@ -280,6 +321,64 @@ def test_no_certificate_whose_content_was_changed_is_accepted() -> None:
 
 
 OTHERS: tuple[Any, ...] = (None, [], 0, -1, "2", "x", {}, ["num", "0"], ["keep"], [["", 5]], ["norm", "2", ["T", 0]])
+
+
+def forged(**parts: Any) -> str:
+    goal, premises = chain()
+    content = json.loads(certificate([goal], premises, CLAIM))
+    content["goals"][0] |= {k: v for k, v in parts.items() if k != "premises"}
+    content["premises"] = parts.get("premises", content["premises"])
+    return json.dumps({**content, "digest": digest(content)})
+
+
+def premise(left: Term, right: Term) -> dict[str, Any]:
+    return {"head": "norm", "indices": ["j"], "left": left, "right": right, "given": [], "why": "it is said"}
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([["#0", 1]], "no name"),  # the name that the checker gives to indices of its own
+        ([["", 0.5]], "combination"),
+        ([["", True]], "combination"),
+        ([["", 10**4000]], "combination"),
+        ([["", 1], ["", 2]], "combination"),
+    ],
+)
+def test_a_premise_is_used_at_steps_only(value: Any, says: str) -> None:
+    window = ("sum", "i", (), (("", 2),), ref("A", "H", "H", at(i=1, j=1)))
+    wide = ("sum", "i", (), (("", 2),), ref("A", "H", "H", at(i=2)))
+    proof = ["premise", 0, [["j", value]], ["keep"]]
+    goal = {"left": ("norm", "2", wide), "right": ("norm", "2", W), "facts": [], "proof": proof}
+    with pytest.raises(CertificateError, match=says):
+        check(forged(premises=[premise(window, W)], **goal))
+
+
+def nested(depth: int) -> Term:
+    found: Term = ref("A", "H", "H", at(i0=1))
+    for k in range(depth):
+        found = ("sum", f"i{k}", (), (("", 2),), ("add", found, ref("A", "H", "H", at(**{f"i{k}": 1}))))
+    return ("norm", "2", found)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [("num", "1e9999999"), nested(24), ("norm", "2", ("add", *[ref(f"A{k}", "H", "H") for k in range(20_000)]))],
+    ids=["an exponent", "sums in sums", "a long sum"],
+)
+def test_what_would_take_long_is_refused_at_once(left: Term) -> None:
+    start = monotonic()
+    with pytest.raises(CertificateError):
+        check(forged(left=left, proof=["keep"]))
+    assert monotonic() - start < 2
+
+
+def test_many_facts_are_refused_or_followed_quickly() -> None:
+    names_ = "abcdefgh"
+    facts = [[[s, 1 + k % 3], [names_[(k * 5 + 1) % 8], -1 - k % 2], ["", k]] for k in range(55) for s in names_[k % 8]]
+    start = monotonic()
+    check(forged(facts=[*json.loads(forged())["goals"][0]["facts"], *facts]))
+    assert monotonic() - start < 5
 
 
 def leaves(x: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from derive.algebra.text import unicode_text
 from derive.claims.reading.conditions import ORDER
 from derive.claims.reading.readings import Search
 from derive.claims.text.tree import Row
-from derive.claims.verdict.domain import Domain
+from derive.claims.verdict.domain import Domain, Env, NoValue
 from derive.claims.verdict.facts import facts, within
 from derive.claims.verdict.judge import Judge, Pair
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
@@ -93,6 +93,8 @@ class _Bound:
         """Refuted by numbers, proved by a certificate, else open."""
         try:
             found = self._refuted(1) or (self._proved_in_time() if self.tried else None) or self._refuted(2)
+        except NoValue as error:
+            return Verdict(Status.ILL_FORMED, str(error))
         except (UnsupportedError, TermError, ZeroDivisionError) as error:
             return Verdict(Status.OPEN, str(error) or "a division by zero")
         return found or Verdict(Status.OPEN, f"not violated at {self.tried} random points, and no rule proves it")
@@ -174,16 +176,26 @@ class _Bound:
         sizes = agreement.sizes(shift)
         truth = Truth(subject, sizes, steps, Reals(), seed, points)
         truth.world.budget = self.budget
-        context = truth.world.domain.context  # type: ignore[attr-defined]
         envs = Domain(subject.names, steps, sizes).envs(left, right, agreement.free(left, right))
         if any(truth.value(a)[0][0] > truth.value(c)[0][0] for a, c in self.assumed):
             return False
         for env in envs:
-            a, b = truth.value(left, env), truth.value(right, env)
-            for i, (u, v) in enumerate(zip(a, b, strict=True)):
-                for j, (x, y) in enumerate(zip(u, v, strict=True)):
-                    if (x - y if self.relation in ORDER else abs(x - y)) > CLEAR * (1 + abs(y)):
-                        low, high = context.nstr(x, DIGITS), context.nstr(y, DIGITS)
-                        step = next((n for s, n in env.items() if str(s) == "t"), None)
-                        return Counterexample(steps, sizes, seed, step, (i, j), low, high, points)
+            if self._exceeds(truth, env) is None:
+                continue
+            fine = Truth(subject, sizes, steps, Reals(3 * DIGITS), seed, points)  # where large numbers cancel
+            fine.world.budget = self.budget
+            found = self._exceeds(fine, env)
+            if found is not None:
+                step = next((n for s, n in env.items() if str(s) == "t"), None)
+                return Counterexample(steps, sizes, seed, step, *found, points)
         return bool(envs)
+
+    def _exceeds(self, truth: Truth, env: Env) -> tuple[tuple[int, int], str, str] | None:
+        """An entry, with both sides, where the smaller one is clearly the larger one (of an equation, they differ)."""
+        context = truth.world.domain.context  # type: ignore[attr-defined]
+        left, right = truth.value(self.left, env), truth.value(self.right, env)
+        for i, (u, v) in enumerate(zip(left, right, strict=True)):
+            for j, (x, y) in enumerate(zip(u, v, strict=True)):
+                if (x - y if self.relation in ORDER else abs(x - y)) > CLEAR * (1 + abs(y)):
+                    return (i, j), context.nstr(x, DIGITS), context.nstr(y, DIGITS)
+        return None

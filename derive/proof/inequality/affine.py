@@ -42,6 +42,12 @@ def replaced(a: Affine, values: Mapping[str, Affine]) -> Affine:
     return found
 
 
+def written(a: Affine) -> str:
+    """For readers: T - 1 - t."""
+    text = " ".join(f"{'-' if c < 0 else '+'} {abs(c) if not s or abs(c) > 1 else ''}{s}" for s, c in reversed(a))
+    return text.removeprefix("+ ").replace("- ", "-", 1) if text.startswith("-") else text.removeprefix("+ ") or "0"
+
+
 def indices(a: Affine) -> set[str]:
     return {s for s, _ in a if s}
 
@@ -58,10 +64,16 @@ def never_negative(a: Affine, facts: Iterable[Affine]) -> bool:
     while True:
         if any(all(not s for s, _ in row) and sum(c for _, c in row) < 0 for row in rows):
             return True
-        left = sorted({s for row in rows for s in indices(row)})
-        if not left or len(rows) > MOST:
+        left = sorted({s for row in rows for s in indices(row)}, key=lambda s: (_products(s, rows), s))
+        if not left or len(rows) + _products(left[0], rows) > MOST:
             return False
         rows = _without(left[0], rows)
+
+
+def _products(s: str, rows: set[Affine]) -> int:
+    """How many inequalities come of it to eliminate an index."""
+    signs = [dict(r).get(s, 0) for r in rows]
+    return sum(c > 0 for c in signs) * sum(c < 0 for c in signs)
 
 
 def _without(s: str, rows: set[Affine]) -> set[Affine]:

@@ -7,20 +7,22 @@ checked here is that the terms say what the claim says, and that the premises ho
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from derive.proof.checker import CertificateError, digest
-from derive.proof.inequality.affine import Affine, Facts, affine
-from derive.proof.inequality.order import is_at_most
+from derive.proof.inequality.affine import Affine, Facts, affine, written
+from derive.proof.inequality.order import MOST_NESTED, is_at_most
 from derive.proof.inequality.rules import RULES, Premise, Proof, RuleError, Rules, Within
 from derive.proof.inequality.terms import KINDS, MOST_DEPTH, Term, TermError, shape
 
 FORMAT, VERSION = "derive certificate of an inequality", 1
 HEADS = ("norm", "entries", *(f"norm {kind}" for kind in KINDS))
-MOST_CHARACTERS = 2_000_000
+NUMBER = re.compile(r"-?[0-9]{1,100}(/[0-9]{1,100})?")
+MOST_CHARACTERS, MOST_FACTS = 300_000, 60
 
 
 @dataclass(frozen=True)
@@ -114,18 +116,22 @@ def check(text: str) -> dict[str, Any]:
             raise CertificateError("the second proof is not that of the other direction")
         for goal in given["goals"]:
             _follow(premises, goal)
-        return {**claim, "assumptions": [p.why for p in premises]}
+        facts = dict.fromkeys(written(_affine(f)) for goal in given["goals"] for f in goal["facts"])
+        where = [f"meant where {', '.join(f'{f} ≥ 0' for f in facts if f != '0')}"] if facts else []
+        return {**claim, "assumptions": [*(p.why for p in premises), *where]}
     except (RuleError, TermError) as error:
         raise CertificateError(str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CertificateError(f"not a certificate: {type(error).__name__}") from error
 
 
 def _follow(premises: tuple[Premise, ...], goal: Mapping[str, Any]) -> None:
     left, right = _number(goal["left"]), _number(goal["right"])
     facts = tuple(map(_affine, goal["facts"]))
+    if len(facts) + len(goal["within"]) > MOST_FACTS:
+        raise CertificateError("it takes too much for granted to be followed")
     within = [Within(_name(w["index"]), *(_affine(w[k]) for k in ("low", "high", "fact"))) for w in goal["within"]]
-    reached = Rules(premises, tuple(within)).bound(left, _tuples(goal["proof"]), facts)
+    reached = Rules(premises, tuple(within)).bound(left, _proof(goal["proof"]), facts)
     if not is_at_most(reached, right, facts):
         raise CertificateError("what the proof comes to is not seen to be at most the right side")
 
@@ -164,26 +170,29 @@ def _number(given: Any, depth: int = 0) -> Term:
     raise CertificateError(f"{str(given)[:40]} is no number")
 
 
-def _matrix(given: Any, depth: int = 0) -> Term:
+def _matrix(given: Any, depth: int = 0, bound: int = 0) -> Term:
+    """`bound` counts the sums and products that it stands in."""
     head = _head(given, depth)
+    if bound > MOST_NESTED:
+        raise CertificateError("sums and products are nested too deeply")
     match given:
         case ["ref", str(), step, str(), str()]:
             return ("ref", given[1], None if step is None else _affine(step), *given[3:])
         case ["op", str(), str(), str(), list(), list()]:
-            parts = tuple(_matrix(a, depth + 1) for a in given[4])
+            parts = tuple(_matrix(a, depth + 1, bound) for a in given[4])
             return ("op", *given[1:4], parts, tuple(map(_affine, given[5])))
         case ["identity", str()]:
             return ("identity", given[1])
         case ["scale", c, a]:
-            return ("scale", _fraction(c), _matrix(a, depth + 1))
+            return ("scale", _fraction(c), _matrix(a, depth + 1, bound))
         case ["T" | "diag", a]:
-            return (head, _matrix(a, depth + 1))
+            return (head, _matrix(a, depth + 1, bound))
         case ["mul" | "add" | "had", _, *_]:
-            return (head, *(_matrix(a, depth + 1) for a in given[1:]))
+            return (head, *(_matrix(a, depth + 1, bound) for a in given[1:]))
         case ["prod", i, low, high, "ascending" | "descending", a]:
-            return ("prod", _name(i), _affine(low), _affine(high), given[4], _matrix(a, depth + 1))
+            return ("prod", _name(i), _affine(low), _affine(high), given[4], _matrix(a, depth + 1, bound + 1))
         case ["sum", i, low, high, a]:
-            return ("sum", _name(i), _affine(low), _affine(high), _matrix(a, depth + 1))
+            return ("sum", _name(i), _affine(low), _affine(high), _matrix(a, depth + 1, bound + 1))
     raise CertificateError(f"{str(given)[:40]} is no matrix")
 
 
@@ -209,7 +218,7 @@ def _affine(given: Any) -> Affine:
 
 
 def _fraction(given: Any, positive: bool = False) -> str:
-    if not isinstance(given, str) or len(given) > 200:
+    if not isinstance(given, str) or not NUMBER.fullmatch(given):
         raise CertificateError("a number is missing")
     value = Fraction(given)
     if positive and value < 0:
@@ -217,5 +226,11 @@ def _fraction(given: Any, positive: bool = False) -> str:
     return str(value)
 
 
-def _tuples(given: Any) -> Any:
-    return tuple(map(_tuples, given)) if isinstance(given, list) else given
+def _proof(given: Any, depth: int = 0) -> Any:
+    """A rule with its data; what stands for the indices of a premise is made of indices, like all else."""
+    if depth > MOST_DEPTH:
+        raise CertificateError("a proof is nested too deeply")
+    if isinstance(given, list) and given[:1] == ["premise"] and len(given) == 4:
+        values = tuple((_name(s), _affine(a)) for s, a in given[2])
+        return ("premise", given[1], values, _proof(given[3], depth + 1))
+    return tuple(_proof(x, depth + 1) for x in given) if isinstance(given, list) else given

@@ -69,14 +69,14 @@ def _norm(kind: str, m: Term, depth: int) -> Sum:
     if m[0] == "diag":  # its singular values, and its rows, are its entries
         return _norm("2" if kind == "F" else "inf", m[1], depth)
     factor, inner = canonical(m, depth)
+    if kind != "inf" or "1" in shape(m):  # the transpose has the same norm, and a number of its own in front
+        factor, inner = min((factor, inner), canonical(("T", m), depth), key=lambda pair: repr(pair[1]))
     if inner[0] == "identity" and kind != "F":
         return {(): abs(factor)}
     if inner[0] == "diag":
         return {f: abs(factor) * c for f, c in _norm(kind, inner, depth).items()}
     if kind == "F" and "1" in shape(m):
         kind = "2"
-    if kind != "inf" or "1" in shape(m):
-        inner = min(inner, canonical(("T", m), depth)[1], key=repr)
     return {((("norm", kind, inner), ONE),): abs(factor)} if factor else {}
 
 

@@ -1,0 +1,82 @@
+"""Inequalities between norms, on cells that set traps: what an adversary found, and what only looks true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from derive.model import Model, load
+
+NOT_TRUE = ("refuted", "open", "ill-formed")
+
+
+def model(folder: Path, equations: str, states: str = "h", more: str = "") -> Model:
+    """A cell with square weights W and U."""
+    path = folder / "trap.cell"
+    declared = "\n".join(f"state {s} : H" for s in states.split())
+    path.write_text(
+        f"cell trap\ndims H\ninput x : H\n{declared}\nparam W : H x H\nparam U : H x H\n{more}{equations}\n"
+    )
+    return load(str(path))
+
+
+@pytest.mark.parametrize(
+    "tex", [r"\|g_{t+1}\|_\infty \le 1", r"\|g_T\|_\infty \le 1", r"\|W \operatorname{diag}(g_{t+1})\| \le \|W\|"]
+)
+def test_a_state_after_the_last_step_may_be_anything(tex: str, tmp_path: Path) -> None:
+    backward = model(tmp_path, "g[t] = tanh(x[t] + W @ g[t+1])", "g")
+    assert backward.verify(tex).outcome in NOT_TRUE
+    assert backward.verify(r"\|g_t\|_\infty \le 1").outcome == "proved"
+
+
+@pytest.mark.parametrize("tex", [r"\|h_{t-1}\|_\infty \le 1", r"\|\operatorname{diag}(1 - h_{t-1}^2)\| \le 1"])
+def test_a_state_before_the_first_step_may_be_anything(tex: str, tmp_path: Path) -> None:
+    assert model(tmp_path, "h[t] = tanh(x[t] + W @ h[t-1])").verify(tex).outcome in NOT_TRUE
+
+
+def test_a_norm_is_not_two_thirds_of_that_of_the_transpose(tmp_path: Path) -> None:
+    trap = model(tmp_path, "h[t] = tanh(W @ h[t-1] + U @ x[t])")
+    assert trap.verify(r"\|2W^\top + 3U\| \le \frac23\|2W + 3U^\top\| + 9\|x_t\|").outcome in NOT_TRUE
+    assert trap.verify(r"\|2W^\top + 3U\| \le \|2W + 3U^\top\|").outcome == "proved"
+
+
+def test_rounding_where_large_numbers_cancel_violates_nothing(tmp_path: Path) -> None:
+    trap = model(tmp_path, "h[t] = exp(x[t] * x[t]) + 0.1 * h[t-1]")
+    assert trap.verify(r"\|W(h_t + x_t) - W h_t\| \le \|W x_t\|").outcome != "refuted"
+
+
+CHAIN = {
+    "two states": ("h[t] = tanh(W @ h[t-1] + U @ c[t-1])\nc[t] = sigmoid(W @ h[t-1])", "h c"),
+    "two lags": ("h[t] = tanh(W @ h[t-1] + U @ h[t-2])", "h"),
+    "a residual": ("h[t] = h[t-1] + tanh(W @ h[t-1])", "h"),
+    "a steep slope": ("h[t] = tanh(2 * W @ h[t-1])", "h"),
+    "a gate": ("z[t] = sigmoid(U @ h[t-1])\nh[t] = z[t] * tanh(W @ h[t-1])", "h"),
+}
+
+
+@pytest.mark.parametrize("kind", CHAIN)
+def test_what_does_not_go_through_one_matrix_is_not_bounded_by_it(kind: str, tmp_path: Path) -> None:
+    trap = model(tmp_path, *CHAIN[kind])
+    assert trap.verify(r"\left\|\frac{\partial h_t}{\partial h_k}\right\| \le \|W\|^{t-k}").outcome in NOT_TRUE
+
+
+def test_what_reads_the_past_beside_the_state_is_no_factor(tmp_path: Path) -> None:
+    equations = "h[t] = tanh(W @ h[t-1] + x[t])\ny[t] = U @ h[t] + h[t-1]\nloss[t] = dot(y[t], y[t])"
+    trap = load(str(_written(tmp_path, equations)))
+    last = r"\left\|\frac{\partial L_t}{\partial h_t}\right\|"
+    tex = rf"\left\|\frac{{\partial L_t}}{{\partial h_k}}\right\| \le {last} \|W\|^{{t-k}}"
+    assert trap.verify(tex).outcome in NOT_TRUE
+
+
+def _written(folder: Path, equations: str) -> Path:
+    path = folder / "beside.cell"
+    path.write_text(f"cell beside\ndims H\ninput x : H\nstate h : H\nparam W : H x H\nparam U : H x H\n{equations}\n")
+    return path
+
+
+def test_a_chain_says_what_each_part_rests_on() -> None:
+    tex = r"\left\|\frac{\partial h_t}{\partial h_{t-1}}\right\| \le \|\operatorname{diag}(1-h_t^2)\| \|W\| \le \|W\|"
+    found = load("elman").verify(tex)
+    assert found.outcome == "proved"
+    assert "and the next of the chain" in found.reason
