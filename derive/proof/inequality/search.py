@@ -45,13 +45,13 @@ def prove(left: Term, right: Term, rules: Rules, facts: Facts, budget: Budget) -
 def _named(a: Term) -> set[tuple[str, Term]]:
     """The norms in the right side, whatever their steps."""
     if a[0] == "norm":
-        kind = "2" if a[1] == "F" and "1" in shape(a[2]) else a[1]
-        return set(_alike(kind, a[2]))
+        return set(_alike(a[1], a[2]))
     return set[tuple[str, Term]]().union(*map(_named, children(a)))
 
 
 def _alike(kind: str, m: Term) -> list[tuple[str, Term]]:
     """A norm without its steps; in 2 and F, and of vectors, that of the transpose is the same."""
+    kind = "2" if kind == "F" and "1" in shape(m) else kind
     turned = [("T", m)] if kind != "inf" or "1" in shape(m) else []
     return [(kind, _timeless(canonical(x)[1])) for x in (m, *turned)]
 
