@@ -63,13 +63,13 @@ def publish(folder: Path, contents: Mapping[str, bytes], force: bool = False) ->
     return list(paths)
 
 
-def check_ours(path: Path, force: bool, data: bytes | None = None) -> None:
-    """Refuse to write over a file that bears no mark of derive, unless it would stay the same.
+def check_ours(path: Path | None, force: bool, data: bytes | None = None) -> None:
+    """Refuse to write over a file that bears no mark of derive, unless it would stay the same; None is no file.
 
     Raises:
         InputError: it is somebody else's.
     """
-    if force or not os.path.lexists(path):
+    if path is None or force or not os.path.lexists(path):
         return
     try:
         if path.is_file() and (MARKS.search(_ends(path)) or path.read_bytes() == data):

@@ -73,7 +73,7 @@ def rounds(count: int, seed: int, folder: Path, whole: dict[str, bytes]) -> Iter
 
 
 def killed(count: int, seed: int = 0, said: bool = False) -> tuple[int, int, int, int]:
-    """How many were killed; how many temporary files they left, at most at once; torn files; what is left at the end."""
+    """How many were killed; how many temporary files a round left, at most; torn files; what is left at the end."""
     with TemporaryDirectory(prefix="derive-kills-") as place:
         reference, folder = Path(place, "whole"), Path(place, "killed")
         if start(reference).wait(LONGEST):
@@ -84,7 +84,7 @@ def killed(count: int, seed: int = 0, said: bool = False) -> tuple[int, int, int
         for done, left, bad in rounds(count, seed, folder, whole):
             most, torn = max(most, left), torn + bad
             if said:
-                print(f"\r{done} killed, {left} left behind, {torn} torn", end="", file=sys.stderr)
+                print(f"\r{done} killed, {left} left behind, {torn} torn", end="", file=sys.stderr)  # noqa: T201
         start(folder).wait(LONGEST)
         now = contents(folder)
         return done, most, torn + (now != whole), len(leftovers(now))
@@ -96,7 +96,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     done, most, torn, stale = killed(chosen.count, chosen.seed, said=True)
-    print(f"\n{done} runs killed, up to {most} temporary files left by one round; torn files: {torn}; stale: {stale}")
+    print(f"\n{done} runs killed, up to {most} temporary files left by one round; torn files: {torn}; stale: {stale}")  # noqa: T201
     return 1 if torn or stale else 0
 
 

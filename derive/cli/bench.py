@@ -92,8 +92,7 @@ def bench(
     names = parse_names(peers) or None
     choose(names)
     check_file(plot, force=force)
-    if output is not None:
-        check_ours(output, force)
+    check_ours(output, force)
     model = load_cell(cell)
     unused = {s.name for s in model.program.sizes} - {s.name for s in model.normal.sizes}
     sets = size_sets(model.normal, sizes, unused)
