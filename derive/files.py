@@ -69,13 +69,15 @@ def check_ours(path: Path | None, force: bool, data: bytes | None = None) -> Non
     Raises:
         InputError: it is somebody else's.
     """
-    if path is None or force or not os.path.lexists(path):
+    if path is None:
         return
     try:
+        if force or not os.path.lexists(path):
+            return
         if path.is_file() and (MARKS.search(_ends(path)) or path.read_bytes() == data):
             return
-    except OSError as error:
-        raise InputError(str(path), "a file that can be read", error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # a path with a zero in it is no value
+        raise InputError(str(path), "a file that can be read", getattr(error, "strerror", "") or str(error)) from error
     kind = "a file that derive did not write" if path.is_file() else "something that is no file"
     raise InputError(str(path), "a place where nothing lies", kind, "--force writes over files")
 
@@ -110,8 +112,10 @@ def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
                 for temporary in waiting.values():
                     temporary.unlink(missing_ok=True)
             _flush(folder)
-    except OSError as error:
-        raise InputError(str(path), "a file that can be written", error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            str(path), "a file that can be written", getattr(error, "strerror", "") or str(error)
+        ) from error
 
 
 def _beside(path: Path, data: bytes) -> Path:

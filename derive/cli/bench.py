@@ -94,8 +94,7 @@ def bench(
     check_file(plot, force=force)
     check_ours(output, force)
     model = load_cell(cell)
-    unused = {s.name for s in model.program.sizes} - {s.name for s in model.normal.sizes}
-    sets = size_sets(model.normal, sizes, unused)
+    sets = size_sets(model.normal, sizes, {s.name for s in model.program.sizes} - {s.name for s in model.normal.sizes})
     run = Run(model, dtype, names, budget, threads)
     found = run.bench(sets)
     panels = run.panels(sets[0] if sizes else None) if plot is not None else {}
