@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of what reads strangers' files: our own errors only, 5 seconds and 1 GB at most for an input.
 
-python -m tests.fuzz cell|claim|certificate [--seconds 60 | --inputs 1000000] [--record FILE.json]
+python -m tests.fuzz cell|claim|certificate [--seconds 60 | --inputs 1000000] [--record]
 
 It needs `pip install atheris`.  An input that fails is written to crash-… in this folder and is to become a test.
 """
@@ -15,9 +15,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.records import record
 
 ROOT = Path(__file__).resolve().parents[1]
 FED = "DERIVE_FUZZ"  # says to the process that it is the one that is fed
@@ -149,23 +150,13 @@ def main() -> int:
     parser.add_argument("target", choices=[*TARGETS])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--inputs", type=int, default=0)
-    parser.add_argument("--record", type=Path, help="add the figures to this file")
+    parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability")
     given = parser.parse_args()
     status, tried, took = run(given.target, given.seconds, given.inputs)
     print(f"{given.target}: {tried} inputs in {took:.0f} s, {'a failure' if status else 'no failure'}")  # noqa: T201
-    if given.record is not None:
-        known = json.loads(given.record.read_text("utf-8")) if given.record.exists() else []
-        figures = {
-            "what": f"fuzz {given.target}",
-            "inputs": tried,
-            "failures": int(bool(status)),
-            "seconds": round(took),
-        }
-        entry = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "command": " ".join(["python -m tests.fuzz", *sys.argv[1:]]),
-        }
-        given.record.write_text(json.dumps([*known, entry | figures], indent=1) + "\n", "utf-8")
+    if given.record:
+        command = " ".join(["python -m tests.fuzz", *(a for a in sys.argv[1:] if a != "--record")])
+        record(f"inputs of the {given.target} reader", command, tried, int(bool(status)), took)
     return int(bool(status))
 
 

@@ -1,6 +1,6 @@
 """Two `derive run` at a time into one folder, killed while they write: no file may be torn, nothing may be left behind.
 
-python -m tests.kills --count 200 [--seed 0]
+python -m tests.kills --count 200 [--seed 0] [--record]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 from derive.files import LEFTOVER
+from tests.records import record
 
 CELL, LONGEST = "elman", 60.0  # seconds that a run may take
 
@@ -94,9 +95,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability")
     chosen = parser.parse_args()
+    began = monotonic()
     done, most, torn, stale = killed(chosen.count, chosen.seed, said=True)
     print(f"\n{done} runs killed, up to {most} temporary files left by one round; torn files: {torn}; stale: {stale}")  # noqa: T201
+    if chosen.record:
+        command = f"python -m tests.kills --count {chosen.count} --seed {chosen.seed}"
+        record("`derive run` killed while two of them write", command, done, torn + stale, monotonic() - began)
     return 1 if torn or stale else 0
 
 
