@@ -23,6 +23,7 @@ from tests.records import record
 ROOT = Path(__file__).resolve().parents[1]
 FED = "DERIVE_FUZZ"  # says to the process that it is the one that is fed
 SECONDS, MEGABYTES, LONGEST = 5, 1024, 4096
+SLOWER = 4  # times, with every branch counted
 WORDS = {
     "cell": """
         cell dims input target state param output loss backward where onehot as shared [t-1] [t+1] @ tanh( sigmoid(
@@ -130,7 +131,7 @@ def run(target: str, seconds: int, inputs: int) -> tuple[int, int, float]:
         quoted = ('"' + "".join(f"\\x{b:02x}" for b in w.encode()) + '"\n' for w in WORDS[target].split())
         words.write_text("".join(quoted))
         limits = [
-            f"-timeout={SECONDS}",
+            f"-timeout={SLOWER * SECONDS}",
             f"-rss_limit_mb={MEGABYTES}",
             f"-max_len={LONGEST if target != 'certificate' else 65536}",
         ]
