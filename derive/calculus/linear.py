@@ -76,6 +76,8 @@ def diagonal_times(d: MatrixExpr, m: MatrixExpr) -> MatrixExpr:
     """diag(d) M, with neighbouring diagonals merged."""
     if isinstance(d, OneMatrix):
         return m
+    if d.shape[1] != 1:  # a row: its diagonal would stand on the other side
+        raise UnsupportedError(NO_MATRIX)
     c, m = b.split(m)
     k, d = b.split(d)
     factors = list(m.args) if isinstance(m, MatMul) else [] if isinstance(m, Identity) else [m]

@@ -23,6 +23,7 @@ from sympy import (
     Mul,
     OneMatrix,
     Poly,
+    PolynomialError,
     S,
     Symbol,
     Transpose,
@@ -232,7 +233,10 @@ def span(p: Expr, box: dict[Symbol, Range]) -> Range:
     symbols = [s for s in box if p.has(s)]
     if not symbols:
         return p, p
-    c, factors = factor_list(p, *symbols)
+    try:
+        c, factors = factor_list(p, *symbols)
+    except PolynomialError:  # a coefficient such as the root of two
+        c, factors = S.One, [(p, 1)]
     groups: list[tuple[frozenset[Symbol], Expr]] = []
     for factor, n in factors:
         own, whole = frozenset(factor.free_symbols & {*symbols}), factor**n

@@ -9,9 +9,9 @@ from itertools import product
 
 from sympy import MatrixExpr, Symbol
 
-from derive.algebra.bound import MatrixSum
+from derive.algebra.bound import Bound, MatrixSum
 from derive.algebra.build import zeros
-from derive.algebra.nodes import T, t
+from derive.algebra.nodes import T, Timed, t
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
 from derive.claims.reading.conditions import EQUAL, ORDER, NoClaim
@@ -32,7 +32,7 @@ from derive.claims.text.tree import Fraction, Row, Scripted
 from derive.claims.verdict.assumptions import NotUnderstood, start_text, starting_at_zero, starts, zero_state
 from derive.claims.verdict.bounds import compares_norms, judged_bound, lesser_rows
 from derive.claims.verdict.judge import Judge, Pair, fingerprint
-from derive.claims.verdict.norms import norm_bound
+from derive.claims.verdict.norms import check_letters, norm_bound
 from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
 from derive.errors import ShapeError
 from derive.proof.prove import Prover
@@ -161,15 +161,23 @@ class Reader:
         """Norms with the numbers that they do not exceed.
 
         Raises:
-            NotUnderstood: a letter that a norm does not exceed makes the smaller side larger.
+            NotUnderstood: a norm has a time or several readings, or a letter stands where it speaks for itself only.
         """
+        if not self._norms:
+            return ()
         lesser = [r for s in sides for r in lesser_rows(s.left, s.right, s.relation)]
-        rows = [*lesser, *(side.right for side in claim.definitions), *(side.right for side in self.stage.definitions)]
-        if any(b.is_in(*rows) for b in self._norms):
-            raise NotUnderstood("a letter of which only what it is not below is known stands on the smaller side")
-        given = [Side(b.norm, "le", b.value) for b in self._norms if not b.letter]
-        found = [self._search((side,), self._maker((side,), claim, vocabulary), self._scope(claim)) for side in given]
-        return tuple(pair for f in found for r in f.readings[:1] for pair in r.result)
+        larger = [r for s in sides for r in (s.left, s.right) if r not in lesser]
+        defined = [s.right for s in claim.definitions] + [s.right for s in self.stage.definitions]
+        check_letters(self._norms, lesser, larger, defined)
+        given: list[Pair] = []
+        for bound in self._norms:
+            side = Side(bound.norm, "le", bound.norm if bound.letter else bound.value)
+            found = self._search((side,), self._maker((side,), claim, vocabulary), self._scope(claim))
+            pairs = {r.result[0] for r in found.readings}
+            if len(pairs) != 1 or not found.complete or any(e.atoms(Timed, Bound) for e in next(iter(pairs))):
+                raise NotUnderstood(f"what {bound.tex} is about has a time, or several readings: it is used of weights")
+            given += [] if bound.letter else pairs
+        return tuple(given)
 
     def _scope(self, claim: Claim) -> Scope:
         """The values of indices that a display is about."""

@@ -169,7 +169,7 @@ def _as_json(found: Flow, certificates: Certificates) -> dict[str, Any]:
         "model": found.program.name,
         "states": list(found.states),
         "weights": list(found.weights),
-        "bounds": list(bounds(found, certificates)),
+        "bounds": list(bounds(found)),
         "certificates": [text for text in certificates.values() if text is not None],
         "curves": [
             {

@@ -80,3 +80,40 @@ def test_a_chain_says_what_each_part_rests_on() -> None:
     found = load("elman").verify(tex)
     assert found.outcome == "proved"
     assert "and the next of the chain" in found.reason
+
+
+# What is assumed of a norm: ‖W‖ ≤ β is used as if β were ‖W‖, which speaks for larger β where it only makes the larger
+# side larger.  Each of these is false for some β that the assumption allows.
+UNSOUND = [
+    (r"assume \|h_t\| \le \beta_t", r"\beta_{t-1} \le \|h_{t-1}\|"),
+    (r"assume \|h_t\| \le \beta", r"\beta \le \|h_{t-1}\|"),
+    (r"assume \|W\| \le \beta", r"\beta \le \|W\|_F"),
+    (r"assume \|W\| \le \beta; where n = \|W\|", r"\|V - n V\| \le \|V - \beta V\|"),
+    (r"assume \|W\| \le \beta; where n = \|W\|; assume \|V - \beta V\| \le 1", r"\|V - n V\| \le 1"),
+    (r"assume \|W\| \le \beta; assume \|V - \beta V\| \le \gamma", r"\|V - \beta V\| \le \gamma"),
+    (r"assume \|x_{t-1}\| \le \beta", r"\|\mathbf 1 - h_{t-1}\odot h_{t-1}\|_\infty \le 1+\beta"),
+    (r"assume \|W\| \le \beta; where \gamma = \beta", r"\gamma \le \|W\|"),
+    (r"assume \|W\| \le \beta", r"\|W\| \le \frac{1}{\beta}\|W\|\|W\|"),
+    (r"assume \|W\| \le \beta", r"\|W\|^{\beta} \le \|W\|^{\beta}"),
+    (r"let A = W | V; assume \|A\| \le 1", r"\|W\| \le 1"),
+    (r"assume \|W\| \le \beta; assume \|V\| \le \beta", r"\|W\| \le \beta"),
+]
+
+
+@pytest.mark.parametrize(("said", "tex"), UNSOUND)
+def test_a_letter_speaks_for_every_number_that_it_may_be(said: str, tex: str) -> None:
+    found = load("elman").verify(tex, ["time 1..T", *said.split("; ")])
+    assert found.outcome in ("open", "unreadable"), found.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "tex"),
+    [
+        (r"assume \|W\| \le \beta", r"\|W h_t\| \le \beta \|h_t\|"),
+        (r"assume \beta \ge \|W\|; assume \|V\| \le \gamma", r"\|V W h_t\| \le \gamma \beta \|h_t\|"),
+        (r"assume \|W\| \le \frac12", r"\|W h_t\| \le \frac12 \|h_t\|"),
+        (r"assume \|W\|_F \le 2", r"\|W\| \le 2"),
+    ],
+)
+def test_what_follows_from_an_assumption_is_proved(said: str, tex: str) -> None:
+    assert load("elman").verify(tex, said.split("; ")).outcome == "proved"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from derive import load
@@ -50,3 +52,17 @@ def test_a_smaller_bound_has_no_proof() -> None:
     ((block, e),) = found.blocks.items()
     smaller = type(found)(found.keys, {block: e / 2}, found.norms, found.peaks, found.ranges)
     assert certified(model.prover, smaller) == {block: None}
+
+
+TRAPS = {
+    "gelu": "h[t] = gelu(W @ h[t-1] + x[t])",  # a range with the root of two in it
+    "a row": "h[t] = dot(h[t-1], x[t]) * x[t] + tanh(W @ h[t-1])",
+}
+
+
+@pytest.mark.parametrize("kind", TRAPS)
+def test_what_has_no_proof_has_a_bound_all_the_same(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "trap.cell"
+    path.write_text(f"cell trap\ndims H\ninput x : H\nstate h : H\nparam W : H x H\n{TRAPS[kind]}\n")
+    model = load(str(path))
+    assert certified(model.prover, growth(model.normal, ("h",))) == {(("h", 1), ("h", 1)): None}

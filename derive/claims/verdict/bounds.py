@@ -126,7 +126,9 @@ class _Bound:
         program = subject.reading
         encoder = Encoder(program.numbers, subject.names.sizes)
         ways = [(self.left, self.right)] + ([(self.right, self.left)] if self.relation not in ORDER else [])
-        premises = Premises(Equations(subject), encoder, self._holds, self.prover.ranges).of(self.left, self.right)
+        premises = Premises(Equations(subject), encoder, self._holds, self.prover.ranges, self.budget).of(
+            self.left, self.right
+        )
         premises += tuple(self._assumption(encoder, *pair) for pair in self.assumed)
         goals = []
         for left, right in ways:

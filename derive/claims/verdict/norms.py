@@ -1,39 +1,36 @@
-"""What a paper takes for granted of norms: ‖W‖ ≤ β, by a letter that stands for any such number, or ‖W‖ ≤ 1/2."""
+"""What a paper takes for granted of norms: ‖W‖ ≤ β, by a letter that stands for any such number, or ‖W‖ ≤ 1/2.
+
+A letter is replaced by the norm itself, the least number that it may stand for.  What is proved then holds for every
+larger one, if the letter only makes the larger side larger.  So it may stand there as a factor or a term, to a power of
+indices: not on the smaller side, not inside a norm or an index, not below a fraction.  And the norm has no time, for
+a letter is one number, and exists at every step.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
 
 from derive.claims.text.parse import parse
 from derive.claims.text.patterns import plain
-from derive.claims.text.printing import to_tex
-from derive.claims.text.tree import Group, Leaf, Node, Row, Scripted, is_leaf
+from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
+from derive.claims.verdict.assumptions import NotUnderstood
 
 LESS, MORE = ("le", "leq", "leqslant", "<"), ("ge", "geq", "geqslant", ">")
 
 
 @dataclass(frozen=True)
 class NormBound:
-    """That a norm is at most a value."""
+    """That a norm is at most a value.
+
+    Attributes:
+        letter: what stands for the value; "" where it is a number.
+    """
 
     tex: str
     norm: Row
     value: Row
-
-    @property
-    def letter(self) -> str:
-        """The letter that the value is, as TeX; "" for a number.
-
-        A bound is proved for the least such number, the norm itself: where the letter makes only the larger side
-        larger, that is a proof for all of them.
-        """
-        bare = self.value[0].base if len(self.value) == 1 and isinstance(self.value[0], Scripted) else self.value[0]
-        named = len(self.value) == 1 and isinstance(bare, Leaf) and bare.kind in ("letter", "symbol")
-        return to_tex(self.value) if named else ""
-
-    def is_in(self, *rows: Row) -> bool:
-        """Does the letter occur there?"""
-        return bool(self.letter) and any(self.letter in to_tex(row) for row in rows)
+    letter: str
 
 
 def norm_bound(tex: str) -> NormBound | None:
@@ -45,9 +42,60 @@ def norm_bound(tex: str) -> NormBound | None:
     left, sign, right = row[: places[0]], row[places[0]], row[places[0] + 1 :]
     if is_leaf(sign, "rel", *MORE):
         left, right = right, left
-    return NormBound(tex, left, right) if len(left) == 1 and right and is_norm(left[0]) else None
+    if len(left) != 1 or not right or not is_norm(left[0]):
+        return None
+    only = right[0] if len(right) == 1 else None
+    named = isinstance(only, Leaf) and only.kind in ("letter", "symbol")
+    return NormBound(tex, left, right, only.text if named else "")  # type: ignore[union-attr]
 
 
 def is_norm(node: Node) -> bool:
     base = node.base if isinstance(node, Scripted) else node
     return isinstance(base, Group) and base.open == "‖"
+
+
+def check_letters(
+    bounds: Iterable[NormBound], lesser: Iterable[Row], larger: Iterable[Row], other: Iterable[Row]
+) -> None:
+    """Refuse letters whose least value does not speak for all of them.
+
+    Args:
+        lesser: the smaller sides; larger: the larger ones; other: definitions.
+
+    Raises:
+        NotUnderstood: where one stands that way.
+    """
+    letters = [b.letter for b in bounds if b.letter]
+    twice = next((x for x in letters if letters.count(x) > 1), None)
+    if twice is not None:
+        raise NotUnderstood(f"{twice} is said to be above two norms: one letter for each")
+    for letter in letters:
+        if any(_places(row, letter) for row in (*lesser, *other, *(b.norm for b in bounds))):
+            raise NotUnderstood(f"{letter} is known from below only, and stands on the smaller side or in a definition")
+        if any(not free for row in larger for free in _places(row, letter)):
+            raise NotUnderstood(f"{letter} is known from below only, and stands in a norm, an index or a denominator")
+
+
+def _places(row: Iterable[object], letter: str, free: bool = True) -> list[bool]:
+    """For every place of a letter: may a larger number stand there, without making the whole smaller?"""
+    return [found for node in row for found in _in(node, letter, free)]
+
+
+def _in(node: object, letter: str, free: bool) -> Iterator[bool]:
+    match node:
+        case Leaf():
+            if node.text == letter:
+                yield free
+        case Group():
+            yield from _places(node.row, letter, free and node.open in ("(", "[", "{", ""))
+        case Scripted():
+            plain_power = not node.sub and not node.primes
+            yield from _in(node.base, letter, free and plain_power)
+            yield from _places((*(node.sub or ()), *(node.sup or ())), letter, False)
+        case Fraction():
+            yield from _places(node.top, letter, free)
+            yield from _places(node.bottom, letter, False)
+        case tuple() | list():
+            yield from _places(node, letter, False)
+        case _ if is_dataclass(node):
+            yield from _places([getattr(node, f.name) for f in fields(node)], letter, False)

@@ -13,6 +13,7 @@ from derive.algebra.text import text
 from derive.calculus.ranges import Ranges
 from derive.errors import UnsupportedError
 from derive.program import references
+from derive.proof.budget import Budget
 from derive.proof.inequality.encode import Encoder, jacobian_of
 from derive.proof.inequality.equations import Equation, Equations, J, K
 from derive.proof.inequality.rules import Premise
@@ -35,6 +36,7 @@ class Premises:
     encoder: Encoder
     holds: Holds
     ranges: Ranges
+    budget: Budget
     boundary: bool = False
 
     def of(self, *sides: MatrixExpr) -> tuple[Premise, ...]:
@@ -79,6 +81,7 @@ class Premises:
 
     def _range(self, column: MatrixExpr) -> Iterator[Premise]:
         """That no entry of a column exceeds a number: at the steps at which its quantities are computed, or at all."""
+        self.budget.spend()
         ranges, m = self.ranges, self.encoder
         ranges.anew()
         most = ranges.largest(column, computed=True)

@@ -106,7 +106,7 @@ class _Search:
     def _applicable(self, kind: str, m: Term, facts: Facts) -> Iterator[Proof]:
         """Rules with their data."""
         weaker = "2" if kind == "inf" else "F"
-        if kind != "F" and self._wanted(weaker, m) and (kind == "2" or is_column(m)):
+        if kind != "F" and (kind == "2" or is_column(m)) and (self._wanted(weaker, m) or self._is_given(weaker, m)):
             yield ("weaken",)
         numbered = sorted(enumerate(self.rules.premises), key=lambda pair: len(pair[1].indices))  # the nearest first
         for n, premise in numbered:
@@ -135,6 +135,9 @@ class _Search:
             case ("mul", *parts):
                 for sizes in sorted(_groups(len(parts)), key=lambda s: -self._hits(parts, s, kind)):
                     yield from (("factors", sizes, k) for k in (range(len(sizes)) if kind == "F" else (0,)))
+
+    def _is_given(self, kind: str, m: Term) -> bool:
+        return any(p.head == f"norm {kind}" and matched(p, m) is not None for p in self.rules.premises)
 
     def _leads_on(self, premise: Premise, kind: str, values: Mapping[str, Affine], m: Term) -> bool:
         """Does it say what a derivative is, or how large entries are; or does it come to what is wanted?"""

@@ -46,7 +46,7 @@ def _certificate(prover: Prover, found: Growth, row: Key, column: Key) -> str | 
         equations = Equations(subject)
         own = {s: equations.in_own_names(e) for s, e in found.peaks.items()}
         right = _array(found.blocks[row, column], replace(found, peaks=own))
-        premises = Premises(equations, encoder, lambda a, c: _agrees(prover, a, c, budget), prover.ranges, True)
+        premises = Premises(equations, encoder, lambda a, c: _agrees(prover, a, c, budget), prover.ranges, budget, True)
         rules = Rules(premises.of(left))
         a, c = encoder.number(left), encoder.number(right)
         proof = prove(a, c, rules, facts, budget)
