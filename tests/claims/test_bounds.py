@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from derive.model import Model, load
+from derive.proof.inequality.certificate import check
 
 NOT_TRUE = ("refuted", "open", "ill-formed")
 
@@ -73,6 +74,23 @@ def _written(folder: Path, equations: str) -> Path:
     path = folder / "beside.cell"
     path.write_text(f"cell beside\ndims H\ninput x : H\nstate h : H\nparam W : H x H\nparam U : H x H\n{equations}\n")
     return path
+
+
+def test_a_proof_says_what_it_takes_for_granted_of_the_data() -> None:
+    last = r"\|V\| \left\|\hat y_t - y_t\right\|"
+    claims = {
+        r"\left\|\frac{\partial L_t}{\partial h_t}\right\| \le " + last: ["sum(y) == 1"],
+        r"\left\|\frac{\partial h_t}{\partial h_{t-1}}\right\| \le \|W\|": [],
+    }
+    for tex, assumed in claims.items():
+        found = load("elman").verify(tex, ["layout numerator"])
+        assert found.verdict is not None
+        assert [*found.verdict.assumptions] == assumed
+        assert found.certificate is not None
+        assert [a for a in check(found.certificate)["assumptions"] if "==" in a] == assumed
+    kinked = load("irnn").verify(next(reversed(claims)), ["layout numerator"]).verdict
+    assert kinked is not None
+    assert "away from the jumps" in kinked.assumptions[0]
 
 
 def test_a_chain_says_what_each_part_rests_on() -> None:

@@ -16,20 +16,20 @@ from derive.claims.text.tree import Row
 from derive.claims.verdict.domain import Domain, Env, NoValue
 from derive.claims.verdict.facts import facts, within
 from derive.claims.verdict.judge import Judge, Pair
-from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
+from derive.claims.verdict.verdicts import WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.checker import CertificateError
 from derive.proof.field.points import ANY, LARGE, SMALL, SPARSE, Points
 from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.truth import Truth
-from derive.proof.inequality.certificate import Goal, certificate, reasons
+from derive.proof.inequality.certificate import Goal, certificate, reasons, used
 from derive.proof.inequality.encode import Encoder
 from derive.proof.inequality.equations import Equations
 from derive.proof.inequality.premises import Premises
 from derive.proof.inequality.rules import Premise, Rules
 from derive.proof.inequality.search import prove
-from derive.proof.inequality.terms import TermError
+from derive.proof.inequality.terms import TermError, names
 from derive.proof.verdict import Counterexample, Status, Verdict
 
 STRICT = ("<", ">")
@@ -55,7 +55,7 @@ def judged_bound(
     for relation in relations:
         if relation in VAGUE:
             return Judgement(Outcome.OPEN, f"{relation} is no relation that numbers can deny")
-    judged, known = [], dict[Pair, bool]()
+    judged, known = [], dict[Pair, Verdict]()
     for reading in found.readings:
         pairs = zip(reading.result, relations, strict=True)
         verdicts = [
@@ -83,7 +83,7 @@ class _Bound:
     left: MatrixExpr
     right: MatrixExpr
     relation: str
-    known: dict[Pair, bool]  # equations that proofs wanted to use
+    known: dict[Pair, Verdict]  # on equations that proofs wanted to use
     assumed: tuple[Pair, ...]
 
     def __post_init__(self) -> None:
@@ -148,13 +148,14 @@ class _Bound:
             "right": unicode_text(self.right, names),
             "relation": "≤" if self.relation in ORDER else "=",
             "for": f"every T ≥ {least} and all sizes",
+            "assumptions": list(rests := self._rests_on(goals, premises)),
         }
         try:
             text = certificate(goals, premises, claim)
         except CertificateError as error:  # a bug of ours: say so, claim nothing
             return Verdict(Status.OPEN, f"the certificate was rejected: {error}")
         reason = f"true for every T ≥ {least} and all sizes, by {'; '.join(reasons(goals, premises))}"
-        return Verdict(Status.PROVED, reason, least, certificate=text)
+        return Verdict(Status.PROVED, reason, least, assumptions=rests, certificate=text)
 
     @staticmethod
     def _assumption(encoder: Encoder, norm: MatrixExpr, number: MatrixExpr) -> Premise:
@@ -169,8 +170,16 @@ class _Bound:
     def _holds(self, left: MatrixExpr, right: MatrixExpr) -> bool:
         """Is an equation true that a proof wants to use?"""
         if (left, right) not in self.known:
-            self.known[left, right] = self.judge.anew().equation(left, right).outcome in TRUE
-        return self.known[left, right]
+            self.known[left, right] = self.judge.anew().equation(left, right).verdict
+        return self.known[left, right].status in (Status.PROVED, Status.CHECKED)
+
+    def _rests_on(self, goals: list[Goal], premises: tuple[Premise, ...]) -> tuple[str, ...]:
+        """What the equations rest on that a proof uses: what is said of the data in them, and that nothing jumps."""
+        equations = [p for g in goals for p in map(premises.__getitem__, used(g.proof)) if p.head == "norm"]
+        stated = self.prover.subject.reading.assumptions
+        said = [a.text for a in stated if any(names(p.left, a.name) or names(p.right, a.name) for p in equations)]
+        jumps = [a for v in self.known.values() for a in v.assumptions if "jumps" in a] if equations else []
+        return tuple(dict.fromkeys([*said, *jumps]))
 
     def _violation(self, steps: int, shift: int, seed: int, points: Points) -> Counterexample | bool:
         """Values at which it is wrong; else whether it says anything there."""

@@ -43,9 +43,9 @@ def certificate(goals: Iterable[Goal], premises: Sequence[Premise], claim: Mappi
         CertificateError: it is none.
     """
     goals = tuple(goals)
-    used = sorted({n for g in goals for n in _used(g.proof)})
-    goals = tuple(replace(g, proof=_renumbered(g.proof, used)) for g in goals)
-    premises = [premises[n] for n in used]
+    kept = sorted({n for g in goals for n in used(g.proof)})
+    goals = tuple(replace(g, proof=_renumbered(g.proof, kept)) for g in goals)
+    premises = [premises[n] for n in kept]
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -77,9 +77,10 @@ def _rules(proof: Proof) -> Iterator[Proof]:
             yield from _rules(p)
 
 
-def _used(proof: Proof) -> set[int]:
+def used(proof: Proof) -> set[int]:
+    """The premises that it rests on, by their numbers."""
     own = {proof[1]} if proof[0] == "premise" else set()
-    return own.union(*(_used(p) for p in proof[1:] if _is_proof(p)))
+    return own.union(*(used(p) for p in proof[1:] if _is_proof(p)))
 
 
 def _renumbered(proof: Proof, used: Sequence[int]) -> Proof:
@@ -108,6 +109,9 @@ def check(text: str) -> dict[str, Any]:
         claim = given["claim"]
         if not all(isinstance(claim.get(k), str) and claim[k] for k in ("model", "left", "right", "for")):
             raise CertificateError("the claim does not say what is proved")
+        stated = claim.get("assumptions", [])
+        if not isinstance(stated, list) or not all(isinstance(a, str) for a in stated):
+            raise CertificateError("the claim does not say what is assumed")
         premises = tuple(_premise(p) for p in given["premises"])
         sides = [(g["left"], g["right"]) for g in given["goals"]]
         if claim["relation"] not in ("≤", "=") or len(sides) != (1 if claim["relation"] == "≤" else 2):
@@ -118,7 +122,7 @@ def check(text: str) -> dict[str, Any]:
             _follow(premises, goal)
         facts = dict.fromkeys(written(_affine(f)) for goal in given["goals"] for f in goal["facts"])
         where = [f"meant where {', '.join(f'{f} ≥ 0' for f in facts if f != '0')}"] if facts else []
-        return {**claim, "assumptions": [*(p.why for p in premises), *where]}
+        return {**claim, "assumptions": [*stated, *(p.why for p in premises), *where]}
     except (RuleError, TermError) as error:
         raise CertificateError(str(error)) from error
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:

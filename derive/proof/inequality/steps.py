@@ -21,9 +21,9 @@ from derive.proof.inequality.certificate import Goal, certificate
 from derive.proof.inequality.encode import Encoder
 from derive.proof.inequality.equations import Equations, J
 from derive.proof.inequality.premises import Premises
-from derive.proof.inequality.rules import Rules
+from derive.proof.inequality.rules import Premise, Rules
 from derive.proof.inequality.search import prove
-from derive.proof.inequality.terms import TermError
+from derive.proof.inequality.terms import TermError, names
 from derive.proof.prove import Prover
 
 SECONDS = 2.0  # for a block
@@ -56,6 +56,7 @@ def _certificate(prover: Prover, found: Growth, row: Key, column: Key) -> str | 
             "right": unicode_text(right, subject.names),
             "relation": "≤",
             "for": f"every T ≥ {max(1, prover.agreement.least)} and all sizes",
+            "assumptions": [a.text for a in subject.reading.assumptions if _reads(rules.premises, a.name)],
         }
         return None if proof is None else certificate([Goal(a, c, facts, (), proof)], rules.premises, claim)
     except (UnsupportedError, TermError, CertificateError, OutOfBudget):
@@ -72,6 +73,10 @@ def _agrees(prover: Prover, left: MatrixExpr, right: MatrixExpr, budget: Budget)
         if agreement.exact(left, right, steps, sizes, budget, envs) is None:
             return False
     return True
+
+
+def _reads(premises: tuple[Premise, ...], name: str) -> bool:
+    return any(names(p.left, name) or names(p.right, name) for p in premises if p.head == "norm")
 
 
 def _array(e: Expr, found: Growth) -> MatrixExpr:

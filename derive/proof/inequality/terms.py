@@ -107,6 +107,11 @@ def steps(e: Term) -> list[Affine]:
     return found
 
 
+def names(e: Term, name: str) -> bool:
+    """Does it read a quantity?"""
+    return e[:2] == ("ref", name) or any(names(a, name) for a in children(e))
+
+
 def free(e: Term) -> set[str]:
     """The indices that no binder in it binds."""
     own = {s for a in steps(e) for s, _ in a if s}
