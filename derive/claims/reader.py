@@ -170,7 +170,12 @@ class Reader:
         defined = [s.right for s in claim.definitions] + [s.right for s in self.stage.definitions]
         check_letters(self._norms, lesser, larger, defined)
         given: list[Pair] = []
+        known = self.stage.vocabulary(self.prover)
         for bound in self._norms:
+            if bound.letter and known.find(bound.value, 0, Scope()) is not None:
+                raise NotUnderstood(
+                    f"{bound.letter} has a meaning already: a letter of its own says what {bound.tex} says"
+                )
             side = Side(bound.norm, "le", bound.norm if bound.letter else bound.value)
             found = self._search((side,), self._maker((side,), claim, vocabulary), self._scope(claim))
             pairs = {r.result[0] for r in found.readings}

@@ -113,6 +113,8 @@ UNSOUND = [
     (r"assume \|W\| \le \beta; where \gamma = \beta", r"\gamma \le \|W\|"),
     (r"assume \|W\| \le \beta", r"\|W\| \le \frac{1}{\beta}\|W\|\|W\|"),
     (r"assume \|W\| \le \beta", r"\|W\|^{\beta} \le \|W\|^{\beta}"),
+    (r"assume \|W\| \le V", r"\|W\| \le V"),
+    (r"let \beta = H; assume \|W\| \le \beta", r"\|W\| \le \beta"),
     (r"let A = W | V; assume \|A\| \le 1", r"\|W\| \le 1"),
     (r"assume \|W\| \le \beta; assume \|V\| \le \beta", r"\|W\| \le \beta"),
 ]
