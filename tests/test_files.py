@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -196,7 +195,6 @@ def test_a_disk_that_is_full_is_said_and_changes_nothing(tmp_path: Path) -> None
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "publish(Path(sys.argv[1]), {'small.c': b'x' * 10, 'large.c': b'x' * 5000})\n"
     )
-    assert resource.RLIM_INFINITY
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
     assert "InputError" in done.stderr
     assert "too large" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -22,7 +23,7 @@ from derive.proof.inequality.certificate import Goal, certificate, check
 from derive.proof.inequality.order import is_at_most
 from derive.proof.inequality.rules import KEEP, Premise, RuleError, Rules
 from derive.proof.inequality.search import _Search, prove
-from derive.proof.inequality.terms import Term, TermError, canonical, fraction, shape, substituted
+from derive.proof.inequality.terms import Term, TermError, canonical, shape, substituted
 
 SIZES = {"H": 3, "N": 2, "1": 1}
 ENV = {"t": 4, "k": 1, "T": 6, "s": 2}
@@ -56,7 +57,7 @@ def matrix(m: Term, env: Mapping[str, int]) -> np.ndarray[Any, Any]:
         case ("T", a):
             return matrix(a, env).T
         case ("scale", c, a):
-            return float(fraction(c)) * matrix(a, env)
+            return float(Fraction(c)) * matrix(a, env)
         case ("mul", *parts):
             found = matrix(parts[0], env)
             for a in parts[1:]:
@@ -87,7 +88,7 @@ def matrix(m: Term, env: Mapping[str, int]) -> np.ndarray[Any, Any]:
 def number(a: Term, env: Mapping[str, int]) -> float:
     match a:
         case ("num", c):
-            return float(fraction(c))
+            return float(Fraction(c))
         case ("norm", kind, m):
             x = matrix(m, env)
             if kind == "inf":
@@ -221,7 +222,7 @@ def test_a_transpose_has_the_same_norm_and_no_smaller_one(m: Term, c: str, kind:
     except TermError:
         return
     if number(left, ENV) > 1e-9:
-        assert found is (fraction(c) >= 1)
+        assert found is (Fraction(c) >= 1)
 
 
 def turned(m: Term) -> Term:

@@ -24,12 +24,12 @@ from derive.proof.field.points import ANY, LARGE, SMALL, SPARSE, Points
 from derive.proof.field.reals import DIGITS, Reals
 from derive.proof.field.truth import Truth
 from derive.proof.inequality.certificate import Goal, certificate, reasons, used
-from derive.proof.inequality.encode import Encoder
+from derive.proof.inequality.encode import Encoder, statement
 from derive.proof.inequality.equations import Equations
 from derive.proof.inequality.premises import Premises
 from derive.proof.inequality.rules import Premise, Rules
 from derive.proof.inequality.search import prove
-from derive.proof.inequality.terms import TermError, names
+from derive.proof.inequality.terms import TermError
 from derive.proof.verdict import Counterexample, Status, Verdict
 
 STRICT = ("<", ">")
@@ -141,21 +141,14 @@ class _Bound:
             goals.append(Goal(a, b, given, inside, proof))
         if self.relation in STRICT:
             return Verdict(Status.OPEN, "that it is at most that is proved, that it is less is not")
-        names, least = subject.names, max(1, self.prover.agreement.least)
-        claim = {
-            "model": names.name,
-            "left": unicode_text(self.left, names),
-            "right": unicode_text(self.right, names),
-            "relation": "≤" if self.relation in ORDER else "=",
-            "for": f"every T ≥ {least} and all sizes",
-            "assumptions": list(rests := self._rests_on(goals, premises)),
-        }
+        rests = self._rests_on(goals, premises)
+        claim = statement(self.prover, self.left, self.right, "≤" if self.relation in ORDER else "=", rests)
         try:
             text = certificate(goals, premises, claim)
         except CertificateError as error:  # a bug of ours: say so, claim nothing
             return Verdict(Status.OPEN, f"the certificate was rejected: {error}")
-        reason = f"true for every T ≥ {least} and all sizes, by {'; '.join(reasons(goals, premises))}"
-        return Verdict(Status.PROVED, reason, least, assumptions=rests, certificate=text)
+        reason = f"true for {claim['for']}, by {'; '.join(reasons(goals, premises))}"
+        return Verdict(Status.PROVED, reason, max(1, self.prover.agreement.least), assumptions=rests, certificate=text)
 
     @staticmethod
     def _assumption(encoder: Encoder, norm: MatrixExpr, number: MatrixExpr) -> Premise:
@@ -177,7 +170,7 @@ class _Bound:
         """What the equations rest on that a proof uses: what is said of the data in them, and that nothing jumps."""
         equations = [p for g in goals for p in map(premises.__getitem__, used(g.proof)) if p.head == "norm"]
         stated = self.prover.subject.reading.assumptions
-        said = [a.text for a in stated if any(names(p.left, a.name) or names(p.right, a.name) for p in equations)]
+        said = [a.text for a in stated if any(p.reads(a.name) for p in equations)]
         jumps = [a for v in self.known.values() for a in v.assumptions if "jumps" in a] if equations else []
         return tuple(dict.fromkeys([*said, *jumps]))
 

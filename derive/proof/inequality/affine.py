@@ -42,7 +42,7 @@ def replaced(a: Affine, values: Mapping[str, Affine]) -> Affine:
     return found
 
 
-def written(a: Affine) -> str:
+def readable(a: Affine) -> str:
     """For readers: T - 1 - t."""
     text = " ".join(f"{'-' if c < 0 else '+'} {abs(c) if not s or abs(c) > 1 else ''}{s}" for s, c in reversed(a))
     return text.removeprefix("+ ").replace("- ", "-", 1) if text.startswith("-") else text.removeprefix("+ ") or "0"

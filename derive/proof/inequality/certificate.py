@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.proof.checker import CertificateError, digest
-from derive.proof.inequality.affine import Affine, Facts, affine, written
+from derive.proof.inequality.affine import Affine, Facts, affine, readable
 from derive.proof.inequality.order import MOST_NESTED, is_at_most
 from derive.proof.inequality.rules import RULES, Premise, Proof, RuleError, Rules, Within
 from derive.proof.inequality.terms import KINDS, MOST_DEPTH, Term, TermError, shape
@@ -120,7 +120,7 @@ def check(text: str) -> dict[str, Any]:
             raise CertificateError("the second proof is not that of the other direction")
         for goal in given["goals"]:
             _follow(premises, goal)
-        facts = dict.fromkeys(written(_affine(f)) for goal in given["goals"] for f in goal["facts"])
+        facts = dict.fromkeys(readable(_affine(f)) for goal in given["goals"] for f in goal["facts"])
         where = [f"meant where {', '.join(f'{f} ≥ 0' for f in facts if f != '0')}"] if facts else []
         return {**claim, "assumptions": [*stated, *(p.why for p in premises), *where]}
     except (RuleError, TermError) as error:

@@ -11,9 +11,13 @@ from derive.algebra.bound import Bound, OrderedProduct
 from derive.algebra.build import ones
 from derive.algebra.functions import Apply
 from derive.algebra.nodes import Diag, Gradient, Jacobian, Norm, Scale, SumOver, T, Timed, is_reference
+from derive.algebra.text import unicode_text
 from derive.errors import UnsupportedError
 from derive.proof.inequality.affine import CONSTANT, Affine, affine
 from derive.proof.inequality.terms import Term, written
+from derive.proof.prove import Prover
+
+Statement = dict[str, str | list[str]]
 
 
 def jacobian_of(e: Jacobian) -> Jacobian:
@@ -53,7 +57,7 @@ class Encoder:
                 return ("times", *map(self.number, e.args))
             case Bound() if e.shape == (1, 1):
                 head = "prod" if isinstance(e, OrderedProduct) else "sum"
-                return (head, self.index(e.index), self.step(e.low), self.step(e.high), self.number(e.body))
+                return (head, *self._range(e), self.number(e.body))
             case Apply() if e.name == "abs" and e.shape == (1, 1):
                 return ("norm", "2", self.matrix(e.arg))
             case Apply() if e.name == "power" and e.numbers[0].is_Integer and e.numbers[0] > 0:
@@ -95,17 +99,13 @@ class Encoder:
             case Identity():
                 return ("identity", str(e.shape[0]))
             case OrderedProduct():
-                return (
-                    "prod",
-                    self.index(e.index),
-                    self.step(e.low),
-                    self.step(e.high),
-                    e.direction,
-                    self.matrix(e.body),
-                )
+                return ("prod", *self._range(e), e.direction, self.matrix(e.body))
             case Bound():
-                return ("sum", self.index(e.index), self.step(e.low), self.step(e.high), self.matrix(e.body))
+                return ("sum", *self._range(e), self.matrix(e.body))
         return self._opaque(e)
+
+    def _range(self, e: Bound) -> tuple[str, Affine, Affine]:
+        return self.index(e.index), self.step(e.low), self.step(e.high)
 
     def _opaque(self, e: MatrixExpr) -> Term:
         """What is told apart by its kind, its operands and all else that it is made of, by where that stands."""
@@ -145,3 +145,16 @@ class Encoder:
         if self._symbols.setdefault(str(s), s) != s or str(s).startswith("#"):
             raise UnsupportedError(f"two symbols are called {s}")
         return str(s)
+
+
+def statement(prover: Prover, left: MatrixExpr, right: MatrixExpr, relation: str, assumed: Iterable[str]) -> Statement:
+    """What a certificate says in words."""
+    names, least = prover.subject.names, max(1, prover.agreement.least)
+    return {
+        "model": names.name,
+        "left": unicode_text(left, names),
+        "right": unicode_text(right, names),
+        "relation": relation,
+        "for": f"every T ≥ {least} and all sizes",
+        "assumptions": list(assumed),
+    }

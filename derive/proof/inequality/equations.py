@@ -1,5 +1,6 @@
 """Equations that a bound may rest on: the chain rule over steps where one state carries the past, one step written out,
-and what the adjoint says of gradients.  Each is asked of the prover before it is used.
+and what the adjoint says of gradients.  Each is asked of the prover before it is used, but that for ∂⁺ over several
+steps, which is no equation: it holds by how the state is read.
 """
 
 from __future__ import annotations

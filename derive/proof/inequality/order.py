@@ -13,7 +13,7 @@ from math import prod
 from typing import TypeAlias
 
 from derive.proof.inequality.affine import ONE, Affine, Facts, indices, minus, never_negative, plus
-from derive.proof.inequality.terms import Term, TermError, canonical, fraction, shape, substituted, written
+from derive.proof.inequality.terms import Term, TermError, canonical, shape, substituted, written
 
 Factors: TypeAlias = "tuple[tuple[Term, Affine], ...]"
 Sum: TypeAlias = "Mapping[Factors, Fraction]"
@@ -34,7 +34,7 @@ def multiplied_out(a: Term, facts: Facts, depth: int = 0) -> Sum:
     """
     match a:
         case ("num", c):
-            return {(): fraction(c)} if fraction(c) else {}
+            return {(): Fraction(c)} if Fraction(c) else {}
         case ("size", _):
             return {((a, ONE),): Fraction(1)}
         case ("norm", kind, m):
@@ -183,7 +183,7 @@ def _products(left: Factors, right: Factors, facts: Facts) -> bool:
     if any(a[0] != "num" for a, _ in (*rest, *over)):
         return False
     for n in {n for _, n in (*rest, *over)}:
-        sides = [prod((fraction(a[1]) for a, m in side if m == n), start=Fraction(1)) for side in (rest, over)]
+        sides = [prod((Fraction(a[1]) for a, m in side if m == n), start=Fraction(1)) for side in (rest, over)]
         if sides[0] > sides[1]:
             return False
     return True
@@ -198,4 +198,4 @@ def _inside(x: tuple[Term, Affine], y: tuple[Term, Affine], facts: Facts) -> boo
     within = (*facts, *_range(depth, a[2]))
     if a[0] == "total":
         return _products(a[3], b[3], within)
-    return _sums({f: fraction(c) for f, c in a[3]}, {f: fraction(c) for f, c in b[3]}, within)
+    return _sums({f: Fraction(c) for f, c in a[3]}, {f: Fraction(c) for f, c in b[3]}, within)

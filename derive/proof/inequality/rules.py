@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.proof.inequality.affine import Affine, Facts, minus, never_negative, replaced
-from derive.proof.inequality.terms import Term, canonical, free, is_column, shape, substituted, written
+from derive.proof.inequality.terms import Term, canonical, free, is_column, names, shape, substituted, written
 
 KEEP = ("keep",)
 Proof = tuple[Any, ...]
@@ -40,6 +40,10 @@ class Premise:
     right: Term
     given: tuple[Affine, ...]
     why: str
+
+    def reads(self, name: str) -> bool:
+        """Is it an equation with this quantity in it?"""
+        return self.head == "norm" and (names(self.left, name) or names(self.right, name))
 
     def applies(self, m: Term, values: Mapping[str, Affine], facts: Facts) -> bool:
         """Is m its left side, at these values of its indices?"""

@@ -25,7 +25,6 @@ from derive.proof.inequality.terms import (
 
 MOST_TRIED, MOST_GROUPED = 200, 6
 DEPTHS = (3, 6, 10, 15)  # of rules, one after the other, at one norm
-Way = tuple[Proof, Term]  # a rule with its data but without what follows, and what comes of it
 
 
 def prove(left: Term, right: Term, rules: Rules, facts: Facts, budget: Budget) -> Proof | None:

@@ -12,18 +12,17 @@ from sympy import Add, Expr, MatrixExpr, Mul, Pow, Symbol
 
 from derive.algebra import build as b
 from derive.algebra.nodes import Jacobian, Norm, T, t
-from derive.algebra.text import unicode_text
 from derive.calculus.growth import Growth, Key
 from derive.errors import UnsupportedError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.checker import CertificateError
 from derive.proof.inequality.certificate import Goal, certificate
-from derive.proof.inequality.encode import Encoder
+from derive.proof.inequality.encode import Encoder, statement
 from derive.proof.inequality.equations import Equations, J
 from derive.proof.inequality.premises import Premises
-from derive.proof.inequality.rules import Premise, Rules
+from derive.proof.inequality.rules import Rules
 from derive.proof.inequality.search import prove
-from derive.proof.inequality.terms import TermError, names
+from derive.proof.inequality.terms import TermError
 from derive.proof.prove import Prover
 
 SECONDS = 2.0  # for a block
@@ -50,14 +49,8 @@ def _certificate(prover: Prover, found: Growth, row: Key, column: Key) -> str | 
         rules = Rules(premises.of(left))
         a, c = encoder.number(left), encoder.number(right)
         proof = prove(a, c, rules, facts, budget)
-        claim = {
-            "model": subject.names.name,
-            "left": unicode_text(left, subject.names),
-            "right": unicode_text(right, subject.names),
-            "relation": "≤",
-            "for": f"every T ≥ {max(1, prover.agreement.least)} and all sizes",
-            "assumptions": [a.text for a in subject.reading.assumptions if _reads(rules.premises, a.name)],
-        }
+        assumed = [x.text for x in subject.reading.assumptions if any(p.reads(x.name) for p in rules.premises)]
+        claim = statement(prover, left, right, "≤", assumed)
         return None if proof is None else certificate([Goal(a, c, facts, (), proof)], rules.premises, claim)
     except (UnsupportedError, TermError, CertificateError, OutOfBudget):
         return None
@@ -73,10 +66,6 @@ def _agrees(prover: Prover, left: MatrixExpr, right: MatrixExpr, budget: Budget)
         if agreement.exact(left, right, steps, sizes, budget, envs) is None:
             return False
     return True
-
-
-def _reads(premises: tuple[Premise, ...], name: str) -> bool:
-    return any(names(p.left, name) or names(p.right, name) for p in premises if p.head == "norm")
 
 
 def _array(e: Expr, found: Growth) -> MatrixExpr:

@@ -135,10 +135,6 @@ def substituted(e: Term, values: Mapping[str, Affine]) -> Term:
     return rebuilt(e, lambda a: substituted(a, values), lambda s: replaced(s, values))
 
 
-def fraction(text: str) -> Fraction:
-    return Fraction(text)
-
-
 def written(c: Fraction | int) -> str:
     return str(Fraction(c))
 
@@ -153,7 +149,7 @@ def canonical(m: Term, depth: int = 0) -> tuple[Fraction, Term]:
             return _turned(a, depth)
         case ("scale", c, a):
             factor, inner = canonical(a, depth)
-            return fraction(c) * factor, inner
+            return Fraction(c) * factor, inner
         case ("mul", *parts):
             return _product(parts, depth)
         case ("had", *parts):
@@ -209,7 +205,7 @@ def _turned(a: Term, depth: int) -> tuple[Fraction, Term]:
             return canonical(inner, depth)
         case ("scale", c, inner):
             factor, found = _turned(inner, depth)
-            return fraction(c) * factor, found
+            return Fraction(c) * factor, found
         case ("mul", *parts):
             return _product([("T", x) for x in reversed(parts)], depth)
         case ("add" | "had", *parts):
