@@ -38,6 +38,11 @@ class Prover:
     def agreement(self) -> Agreement:
         return Agreement(self.subject)
 
+    @cached_property
+    def changed(self) -> dict[object, Prover]:
+        """The model under assumptions, by what they are: many claims are asked under the same."""
+        return {}
+
     def prove(
         self,
         left: MatrixExpr,

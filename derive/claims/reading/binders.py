@@ -96,9 +96,9 @@ class Binders(Quantities):
 
     def _summed(self, body: MatrixExpr, found: Range, s: Symbol, shift: Expr, at: int) -> MatrixExpr:
         """A sum; where its terms are entries of vectors of several lengths, each goes over its own."""
-        parts = body.args if isinstance(body, MatAdd) and (found.low is None or found.high is None) else (body,)
-        if len({entries_of(part, s) for part in parts}) == 1:
-            parts = (body,)
+        parts: tuple[MatrixExpr, ...] = (body,)
+        if isinstance(body, MatAdd) and (found.low is None or found.high is None):
+            parts = body.args if len({entries_of(part, s) for part in body.args}) > 1 else parts
         return b.add(*(MatrixSum(part, s, *self._bounds(found, s, shift, part, at)) for part in parts))
 
     def _counts_entries(self, found: Range) -> bool:

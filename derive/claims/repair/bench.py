@@ -34,7 +34,7 @@ class Remembering(Formula):
     """A formula that knows the products it has seen: a candidate shares most of them with the claim."""
 
     @property
-    def memory(self) -> dict[object, tuple[Row, Any]]:
+    def memory(self) -> dict[object, tuple[Any, Any]]:
         return self.__dict__.setdefault("_memory", {})  # type: ignore[no-any-return]
 
     def _range(self, node: Node, scope: Scope) -> Range:
@@ -68,6 +68,19 @@ class Remembering(Formula):
         if known is None:
             known = self.memory[key] = (row, super().product(row, scope))
         return known[1]
+
+    def times(self, x: Value, op: str, y: Value, at: int) -> Value:
+        key = ("·", id(x), op, id(y))
+        known = self.memory.get(key)
+        if known is None:
+            try:
+                value = super().times(x, op, y, at)
+            except Misfit as error:
+                value = error
+            known = self.memory[key] = ((x, y), value)
+        if isinstance(known[1], Misfit):
+            raise known[1].with_traceback(None)
+        return known[1]  # type: ignore[no-any-return]
 
     def bound(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
         if binder_of(row[at]) == "sum":

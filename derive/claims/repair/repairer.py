@@ -33,7 +33,7 @@ from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
 
 SECONDS = 4.0
-AFTER = 0.1  # seconds for which others are looked for once one is found, or as long as that took
+AFTER = 0.1  # seconds for which others are looked for once one is found, or half as long as that took
 MOST_HITS = 4  # candidates of one kind that are judged
 Candidate = tuple[Row, tuple[str, ...]]  # a right side, and the edits that lead to it
 ORDER = (Outcome.PROVED, Outcome.CHECKED, Outcome.CONDITIONAL)
@@ -81,7 +81,7 @@ class Repairer:
                 start, hits = monotonic(), list[tuple[Judgement, Candidate]]()
                 for hit in self._hits(bench, stage(bench)):
                     if not hits:  # a few more may be as near
-                        self.budget.shorten(max(AFTER, monotonic() - start))
+                        self.budget.shorten(max(AFTER, (monotonic() - start) / 2))
                     hits.append(hit)
                     if len(hits) >= MOST_HITS:
                         break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -48,7 +49,13 @@ def zero_state(tex: str, vocabulary: Vocabulary) -> Start:
 
 def starting_at_zero(prover: Prover, *starts: Start) -> Prover:
     """The model in which these values before the first step are zero."""
-    program = prover.subject.reading
+    key = frozenset(starts)
+    if key not in prover.changed:
+        prover.changed[key] = Prover(_zeroed(prover.subject.reading, key))
+    return prover.changed[key]
+
+
+def _zeroed(program: Program, starts: Collection[Start]) -> Subject:
     gone = {i for name, lag in starts for i in program[name].initial[lag - 1 : lag] if i}
     variables = {
         n: replace(v, initial=tuple(None if i in gone else i for i in v.initial))
@@ -58,7 +65,7 @@ def starting_at_zero(prover: Prover, *starts: Start) -> Prover:
     kept = tuple(a for a in program.assumptions if (a.name, a.lag) not in starts)
     changed = replace(program, variables=MappingProxyType(variables), assumptions=kept)
     normal = derivable(changed)
-    return Prover(Subject(changed, normal, of_outputs(normal)))
+    return Subject(changed, normal, of_outputs(normal))
 
 
 def starts(program: Program) -> list[Start]:

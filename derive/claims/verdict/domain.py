@@ -6,7 +6,7 @@ A derivative at a step after the last is zero, so that what it is multiplied wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from math import prod
 
@@ -24,6 +24,8 @@ LINEAR = (Transpose, Diag, Entry, Reshape)  # of one operand
 MOST = 3_000  # values of all free indices together
 LATE = 3  # from this T on every sum that is meant has terms somewhere
 MOST_TRIED = 20_000  # values that are looked at
+KINDS = (Timed, StepGradient, Bound, Entry, Pad, Delta)  # what says something of indices
+KNOWN = 64  # expressions whose parts are remembered
 
 
 def nothing() -> None:
@@ -55,7 +57,7 @@ class Domain:
             NoValue: a sum has a value where it is empty only.
         """
         entries = _entry_indices(left) | _entry_indices(right)
-        self.powers = frozenset(str(p.index) for e in (left, right) for p in e.atoms(OrderedProduct) if is_power(p))
+        self.powers = frozenset(str(p.index) for e in (left, right) for p in _of(OrderedProduct, e) if is_power(p))
         names = sorted(free - set(self._fixed), key=str)
         if prod(len(self._range(s, s in entries)) for s in names) > MOST_TRIED:
             raise OutOfBudget(f"there are {len(names)} free indices")
@@ -73,8 +75,8 @@ class Domain:
 
     def _not_only_empty(self, found: list[Env], others: list[Env], *sides: MatrixExpr) -> None:
         """A sum that runs out of the sequence wherever it has terms is a slip, however true it is where it has none."""
-        inside = {x.index for e in sides for x in e.atoms(Bound)}
-        for b in sorted({x for e in sides for x in e.atoms(Bound)}, key=str):
+        inside = {x.index for e in sides for x in _of(Bound, e)}
+        for b in sorted({x for e in sides for x in _of(Bound, e)}, key=str):
             if (b.low.free_symbols | b.high.free_symbols | b.body.free_symbols) & (inside - {b.index}):
                 continue
             terms = [self.integer(b.high - b.low, env) >= 0 for env in found]
@@ -93,8 +95,7 @@ class Domain:
 
     def _is_step(self, left: MatrixExpr, env: Env) -> bool:
         """Is the left side about a step of the sequence, or the one before the first?"""
-        times = [r for r in left.atoms(Timed) if not r.index.free_symbols & _bound(left)]
-        return not any(self._is_after(r, env) for r in times)
+        return not any(self._is_after(r, env) for r in _free_times(left))
 
     def integer(self, e: Expr, env: Env) -> int:
         known = _linear(e)
@@ -187,25 +188,42 @@ def _linear(e: Expr) -> tuple[tuple[tuple[Symbol, int], ...], int] | None:
 def _entry_indices(e: MatrixExpr) -> set[Symbol]:
     """The symbols that count entries."""
     found: set[Symbol] = set()
-    for x in e.atoms(Entry):
+    for x in _of(Entry, e):
         found |= x.row.free_symbols | x.col.free_symbols
-    for x in e.atoms(Pad):
+    for x in _of(Pad, e):
         found |= x.low.free_symbols
-    for x in e.atoms(Delta):
+    for x in _of(Delta, e):
         found |= x.at.free_symbols | x.time.free_symbols
     return found
 
 
 def _bound(e: MatrixExpr) -> set[Symbol]:
-    return {b.index for b in e.atoms(Bound)}
+    return {b.index for b in _of(Bound, e)}
+
+
+@lru_cache(KNOWN)
+def _free_times(e: MatrixExpr) -> tuple[Timed, ...]:
+    """What is read at a step that no sum goes over."""
+    bound = _bound(e)
+    return tuple(r for r in _of(Timed, e) if not r.index.free_symbols & bound)
+
+
+@lru_cache(KNOWN)
+def _parts(e: MatrixExpr) -> frozenset[MatrixExpr]:
+    return frozenset(e.atoms(*KINDS))
+
+
+def _of(kinds: type | tuple[type, ...], e: MatrixExpr) -> list[MatrixExpr]:
+    """The parts of some kinds: an expression is walked through once for all of them."""
+    return [x for x in _parts(e) if isinstance(x, kinds)]
 
 
 def reach(*sides: MatrixExpr) -> int:
     """How many steps more than usual are needed before all that is written can show: 4 for h[t-5], or for t-5 … t."""
     times, bounds = 0, 0
     for e in sides:
-        times = max([times, *(_constant(r.index) for r in e.atoms(Timed, StepGradient))])
-        bounds = max([bounds, *(_constant(x) for s in e.atoms(Bound) for x in (s.low, s.high, s.high - s.low))])
+        times = max([times, *(_constant(r.index) for r in _of((Timed, StepGradient), e))])
+        bounds = max([bounds, *(_constant(x) for s in _of(Bound, e) for x in (s.low, s.high, s.high - s.low))])
     both = min(times, bounds) > 1
     return max(times + bounds - 1 if both else max(times, bounds) - 1, 0)
 
@@ -219,4 +237,4 @@ def _constant(index: Expr) -> int:
 def whole_steps(*sides: MatrixExpr) -> Iterator[int]:
     """The steps that are named by number: 3 in h[3]."""
     for e in sides:
-        yield from (int(r.index) for r in e.atoms(Timed) if isinstance(r.index, Integer))
+        yield from (int(r.index) for r in _of(Timed, e) if isinstance(r.index, Integer))

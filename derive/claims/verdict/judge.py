@@ -54,6 +54,7 @@ class Judge:
     single: bool = False  # is the sequence one step long?
     budget: Budget = field(default_factory=lambda: Budget(SECONDS))
     short: set[str] = field(default_factory=set)  # indices whose ranges end before they begin where nothing is asked
+    _known: dict[object, list[Env]] = field(default_factory=dict)  # the values of free indices of what is judged
 
     def anew(self) -> Judge:
         """One that has half the time, for another claim."""
@@ -107,6 +108,7 @@ class Judge:
         budget, instances = self.budget, list[Instance]()
         budget.spend()
         self.short = set[str]()
+        self._known.clear()
         places = Places(self.prover.agreement, self.single)
         if places.is_far(left, right):
             return Verdict(Status.OPEN, f"what it names lies more than {FARTHEST} steps apart: too far to be evaluated")
@@ -157,10 +159,12 @@ class Judge:
         return Verdict(Status.REFUTED, f"the sides differ at T = {place.T}", 1, counterexample=example)
 
     def _envs(self, left: MatrixExpr, right: MatrixExpr, steps: int, sizes: Mapping[str, int]) -> list[Env]:
-        domain = Domain(self.prover.subject.names, steps, sizes, self.budget.spend)
-        found = domain.envs(left, right, self.prover.agreement.free(left, right))
-        self.short |= domain.short
-        return found
+        key = (left, right, steps, *sizes.items())
+        if key not in self._known:
+            domain = Domain(self.prover.subject.names, steps, sizes, self.budget.spend)
+            self._known[key] = domain.envs(left, right, self.prover.agreement.free(left, right))
+            self.short |= domain.short
+        return self._known[key]
 
     def _denied(
         self, left: MatrixExpr, right: MatrixExpr, last: int, sizes: Mapping[str, int], budget: Budget

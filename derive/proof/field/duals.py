@@ -22,6 +22,11 @@ class Dual:
     def shape(self) -> tuple[int, int]:
         return len(self.rows), len(self.rows[0]) if self.rows else 0
 
+    @property
+    def moves(self) -> bool:
+        """Is a derivative other than zero?"""
+        return any(d is not None for d in self.tangents)
+
     def plain(self) -> Dual:
         return Dual(self.rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from random import Random
 from typing import TypeAlias
 
@@ -42,6 +42,14 @@ class World:
         self._coefficients: dict[Expr, Scalar] = {}
         self._integers: dict[Expr, int] = {}
         self._given: dict[Key, Dual] = {}
+        self._plain: dict[int, Sweep] = {}
+
+    def plain(self, program: Program) -> Sweep:
+        """The values alone, which every sweep of a program shares."""
+        known = self._plain.get(id(program))
+        if known is None:
+            known = self._plain[id(program)] = Sweep(self, program)
+        return known
 
     def spend(self) -> None:
         self.budget.spend()
@@ -181,13 +189,15 @@ class Sweep:
         self.matrices, self.steps = world.matrices, world.steps
         self.number, self.integer, self.time, self.spend = world.number, world.integer, world.time, world.spend
         self._memo: dict[Key, Dual] = {}
+        self._needed: dict[Key, tuple[Key, ...]] = {}
 
     def get(self, key: Key) -> Dual:
         """The value of a name at a step, and of what it needs, with a stack of our own: time can be long."""
         todo, waiting = [self.settle(key)], set()
         while todo:
             top = todo[-1]
-            missing = [] if top in self._memo else [k for k in self._needs(top) if k not in self._memo]
+            needs = () if top in self._memo or top in self.seeds else self.values.needs(top)
+            missing = [k for k in needs if k not in self._memo]
             if missing and top in waiting:
                 raise DeriveError(f"{top[0]} at step {top[1]} needs itself: no order of time evaluates the program")
             if missing:
@@ -195,10 +205,27 @@ class Sweep:
                 todo.extend(missing)
                 continue
             if top not in self._memo:
-                self._memo[top] = self._compute(top)
+                moves = top in self.seeds or self._has_edge(top) or any(self._memo[k].moves for k in needs)
+                self._memo[top] = self._compute(top) if moves or self.values is self else self.values.get(top)
             self.spend()
             todo.pop()
         return self._memo[self.settle(key)]
+
+    @cached_property
+    def values(self) -> Sweep:
+        """The sweep that has no directions."""
+        return self.world.plain(self.program) if self.seeds or self.edges else self
+
+    def needs(self, key: Key) -> tuple[Key, ...]:
+        """What a key's equation reads."""
+        known = self._needed.get(key)
+        if known is None:
+            known = self._needed[key] = tuple(dict.fromkeys(self._needs(key)))
+        return known
+
+    def _has_edge(self, key: Key) -> bool:
+        """Is something added where its equation reads?  One without a time may read at any step."""
+        return bool(self.edges) and (key[1] is None or any(step == key[1] for _, _, step in self.edges))
 
     def settle(self, key: Key) -> Key:
         """The key of a value: that of the boundary value where the time is outside 0 … T−1."""
@@ -212,7 +239,7 @@ class Sweep:
 
     def _needs(self, key: Key) -> Iterator[Key]:
         name, now = key
-        if key not in self.seeds and name in self.program.equations and not self._outside(now):
+        if name in self.program.equations and not self._outside(now):
             yield from self._keys(self.program.equations[name], now)
 
     def _outside(self, now: int | None) -> bool:
@@ -231,6 +258,8 @@ class Sweep:
 
     def _compute(self, key: Key) -> Dual:
         name, now = key
+        if key in self.seeds:
+            return Dual(self.values.get(key).rows, self.seeds[key])
         v = self.program[name]
         if self._outside(now):
             rows, cols = (self.integer(n) for n in v.shape)
@@ -239,8 +268,6 @@ class Sweep:
             value = self.world.given(key)
         else:
             value = evaluate(self.program.equations[name], self, {} if now is None else {t: now})
-        if key in self.seeds:
-            return Dual(value.rows, self.seeds[key])
         return value if self.flows(key) else value.plain()
 
     def lookup(self, r: MatrixExpr, env: Env) -> Dual:
