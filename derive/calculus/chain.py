@@ -20,6 +20,7 @@ from derive.algebra.bound import Bound, MatrixSum, OrderedProduct
 from derive.algebra.names import Notation
 from derive.algebra.nodes import Blocks, SumOver, T, Timed, is_reference, t
 from derive.calculus.adjoint import Adjoint, Step
+from derive.calculus.arrivals import arriving, mixed, vanishes
 from derive.calculus.closed import ClosedForm, Path, is_long
 from derive.calculus.component import Component
 from derive.calculus.linear import spread
@@ -33,9 +34,13 @@ TO = " to "  # in the reason of a definition: before the gradient that it leads 
 
 
 def readable(adjoint: Adjoint) -> tuple[Step, ...]:
-    """The adjoint recursion as a person writes it: carries replaced by what they stand for."""
-    carried = {name: offset for (_, offset), name in adjoint.carries.items()}
-    equations = adjoint.program.equations
+    """The adjoint recursion as a person writes it: carries replaced by what they stand for.
+
+    One that a step after the last would not make zero, as where a loss reads the state before, keeps its name: it is
+    zero there by definition.
+    """
+    equations, names = adjoint.program.equations, arriving(adjoint.program)
+    carried = {c for c in adjoint.carries.values() if vanishes(equations[c], lambda r: r.name in names)}
 
     def visit(e: MatrixExpr) -> MatrixExpr:
         if is_reference(e) and e.name in carried:
@@ -45,7 +50,7 @@ def readable(adjoint: Adjoint) -> tuple[Step, ...]:
         parts = [visit(a) for a in operands(e)]
         return b.add(*parts) if isinstance(e, MatAdd) else rebuild(e, parts)
 
-    return tuple(replace(s, right=visit(s.right)) for s in adjoint.steps if s.rule != "carry")
+    return tuple(replace(s, right=visit(s.right)) for s in adjoint.steps if s.left.name not in carried)
 
 
 class Chain:
@@ -57,6 +62,8 @@ class Chain:
         found = [g for g in groups(self.program) if g.direction and set(g.names) & cotangents]
         self.recurrent = frozenset(n for g in found for n in g.names)
         self._groups = [tuple(g.names) for g in found]
+        self._arriving = arriving(self.program)
+        self._mixed = mixed(self.program, self._arriving)
         self._components: dict[int, Component] = {}
         self._meanings: dict[str, MatrixExpr | None] = {}
         self._near: dict[str, set[str]] = {}
@@ -80,14 +87,10 @@ class Chain:
     def _homogeneous(self, name: str) -> bool:
         """Is it zero where the cotangents of the recurrences are: does nothing else go into it?"""
 
-        def moves(e: MatrixExpr) -> bool:
-            if isinstance(e, MatAdd):
-                return all(moves(a) for a in e.args)
-            if is_reference(e):
-                return self.moves(e.name) and (e.name in self.recurrent or self._homogeneous(e.name))
-            return any(moves(a) for a in operands(e))
+        def zero(r: MatrixExpr) -> bool:
+            return self.moves(r.name) and (r.name in self.recurrent or self._homogeneous(r.name))
 
-        return moves(self.program.equations[name])
+        return vanishes(self.program.equations[name], zero)
 
     def moves(self, name: str) -> bool:
         """Does it depend on the cotangents of a recurrence at the same step?"""
@@ -114,8 +117,9 @@ class Chain:
     def plain(self, e: MatrixExpr) -> MatrixExpr:
         """Cotangents outside every recurrence replaced by what they are (ŷ − y), where that is short."""
         if is_reference(e):
-            meaning = self._meaning(e.name)
-            return e if meaning is None else meaning.xreplace({t: e.index} if isinstance(e, Timed) else {})
+            if isinstance(e, Timed) and e.index != t:
+                return e  # after the last step a cotangent is zero, what it stands for is not
+            return self._meaning(e.name) or e
         if isinstance(e, Bound) or not operands(e):
             return e
         parts = [self.plain(a) for a in operands(e)]
@@ -156,7 +160,7 @@ class Chain:
                 continue
             paths += self._paths(b.scale(c, inner.arg), definitions)
         whole = _sum([*(p.sum() for p in paths), *rest], e)
-        return ClosedForm(whole, tuple(definitions.values()), tuple(paths), _sum(rest, e), self.recurrent)
+        return ClosedForm(whole, tuple(definitions.values()), tuple(paths), _sum(rest, e), self._arriving, self._mixed)
 
     def _paths(self, body: MatrixExpr, definitions: dict[str, Step]) -> list[Path]:
         """The summands of one sum over steps, recurrent cotangents written out over the steps they come from."""
@@ -183,10 +187,13 @@ class Chain:
 
     def _path(self, term: MatrixExpr, r: MatrixExpr, part: Component, definitions: dict[str, Step]) -> Path:
         """One summand over j and k."""
-        product = self._product(part, *self._define(part, r.name, definitions))
+        offset = r.offset if isinstance(r, Timed) else 0
+        if offset is None or (-offset if part.backward else offset) < 0:
+            raise UnsupportedError("a cotangent is read at a step of its own: the recursion says it better")
+        product = self._product(part, *self._define(part, r.name, definitions)).xreplace({self.k: self.k + offset})
         summand = _put(term.xreplace({t: self.k}), r.xreplace({t: self.k}), product)
         known = {s.left.name: s.right for s in definitions.values()}
-        return Path(summand, True, part.backward, self.j, self.k).settled(known)
+        return Path(summand, True, part.backward, self.j, self.k, late=abs(offset)).settled(known)
 
     def _product(self, part: Component, row: MatrixExpr, step: MatrixExpr, source: MatrixExpr) -> MatrixExpr:
         """row(k) · (product of one-step matrices between k and j) · source(j)."""
@@ -210,14 +217,14 @@ class Chain:
         product = self._product(part, *self._define(part, name, definitions))
         bounds = (0, t) if part.backward else (t, T - 1)
         whole = MatrixSum(product.xreplace({self.k: t}), self.j, *bounds)
-        return ClosedForm(whole, tuple(definitions.values()), (), b.zeros(whole.shape), self.recurrent)
+        return ClosedForm(whole, tuple(definitions.values()), (), b.zeros(whole.shape), self._arriving, self._mixed)
 
     def _define(
         self, part: Component, name: str, definitions: dict[str, Step]
     ) -> tuple[MatrixExpr, MatrixExpr, MatrixExpr]:
         """Symbols for the parts of a product, where they are worth a name."""
         tail = str(self._rank(part)) if len(self._groups) > 1 else ""
-        states = ", ".join(f"`{self.program[n].of}`" for n in part.basis)
+        states = ", ".join(dict.fromkeys(f"`{self.program[n].of}`" for n in part.basis))
         made = []
         of = self.program[name].of
         reached = f"`dL/d{of}[t]`" if of else f"`{name}`"

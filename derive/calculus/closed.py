@@ -10,7 +10,7 @@ from sympy import Expr, HadamardProduct, Integer, MatAdd, MatMul, MatrixExpr, Sy
 
 from derive.algebra import build as b
 from derive.algebra.bound import Bound, MatrixSum
-from derive.algebra.nodes import Delta, T, is_reference, t
+from derive.algebra.nodes import Delta, T, Timed, is_reference, t
 from derive.calculus.adjoint import Step
 from derive.program import operands, rebuild, references
 
@@ -25,7 +25,8 @@ def is_long(e: MatrixExpr) -> bool:
 class Path:
     """One kind of term: `summand` in j and k, summed over k and over the j that reach it, or in j alone.
 
-    `only` is the one step j whose loss counts, where there is but one; the summand is that of this step.
+    `only` is the one step j whose loss counts, where there is but one; the summand is that of this step.  `late` steps
+    pass between k and the first step whose cotangent it reads.
     """
 
     summand: MatrixExpr
@@ -34,12 +35,14 @@ class Path:
     j: Symbol
     k: Symbol
     only: Expr | None = None
+    late: int = 0
 
     def sum(self) -> MatrixExpr:
         j = self.j if self.only is None else self.only
         one_step = self.summand
         if self.double:
-            one_step = MatrixSum(self.summand, self.k, *((j, T - 1) if self.backward else (0, j)))
+            bounds = (j + self.late, T - 1) if self.backward else (0, j - self.late)
+            one_step = MatrixSum(self.summand, self.k, *bounds)
         return MatrixSum(one_step, self.j, 0, T - 1) if self.only is None else one_step
 
     def settled(self, known: Mapping[str, MatrixExpr]) -> Path:
@@ -59,7 +62,7 @@ class Path:
             return range(0)
         if not self.double:
             return range(j, j + 1)
-        return range(j, steps) if self.backward else range(j + 1)
+        return range(j + self.late, steps) if self.backward else range(j - self.late + 1)
 
     def at(self, j: int, k: int) -> MatrixExpr:
         """The term of one pair of steps."""
@@ -75,14 +78,16 @@ class ClosedForm:
         definitions: what those symbols stand for at step t.
         short_paths: the summands of `compact`, path by path.
         rest: the terms of `compact` that are no sums over steps; they count once, not per sequence.
-        recurrent: the cotangents of recurrences, which gather what comes from several steps.
+        cotangents: every name that stands for what arrives somewhere from losses.
+        mixed: those that hold what comes from the losses of other steps than their own.
     """
 
     compact: MatrixExpr
     definitions: tuple[Step, ...]
     short_paths: tuple[Path, ...] = field(repr=False)
     rest: MatrixExpr = field(repr=False)
-    recurrent: frozenset[str] = field(default=frozenset(), repr=False)
+    cotangents: frozenset[str] = field(default=frozenset(), repr=False)
+    mixed: frozenset[str] = field(default=frozenset(), repr=False)
 
     @cached_property
     def expression(self) -> MatrixExpr:
@@ -96,8 +101,13 @@ class ClosedForm:
 
     @property
     def by_steps(self) -> bool:
-        """Is each summand what one step's loss contributes: does none go through a second recurrence?"""
-        return not any(r.name in self.recurrent for p in self.paths for r in references(p.summand))
+        """Is each summand what the loss of its step j contributes, and nothing left over?"""
+        return b.is_zero(self.rest) and all(self._is_of_step(p) for p in self.paths)
+
+    def _is_of_step(self, path: Path) -> bool:
+        j = path.j if path.only is None else path.only
+        found = (r for r in references(path.summand) if r.name in self.cotangents)
+        return all(isinstance(r, Timed) and r.index == j and r.name not in self.mixed for r in found)
 
     def contribution(self, j: int, steps: int) -> MatrixExpr:
         """The summands of step j written out, with T = steps."""

@@ -109,7 +109,7 @@ class Derivation:
         form, shape = self.closed_form, self.adjoint.program[self.name].shape
         if not form.by_steps:
             raise UnsupportedError(
-                f"a step's loss reaches {self.name} through a second recurrence, by many paths: see the recursion"
+                f"what one step's loss contributes to {self.name} is no sum over the hidden states: see the recursion"
             )
         steps = []
         for j in range(last + 1):

@@ -70,8 +70,10 @@ def work_of(prover: Prover) -> int:
     return sum(1 for _ in equations(prover)) * len(WORLDS) + len(prover.subject.normal.parameters)
 
 
-def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None) -> DerivationProof:
-    """Evaluate every equation of the derivation, and prove the double sums.
+def prove_derivation(
+    prover: Prover, progress: Callable[[], None] = lambda: None, seconds: float = SECONDS
+) -> DerivationProof:
+    """Evaluate every equation of the derivation, and prove the double sums, each of them in so many seconds.
 
     Every adjoint equation is evaluated with true derivatives in place of its names; the adjoint program
     as a whole is run and its gradients compared; the first steps written out likewise.
@@ -84,7 +86,7 @@ def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None
             shown = f"{unicode_text(left, prover.subject.names)} at T = {steps}"
             count += 1
             progress()
-            verdict = evaluated(agreement, left, right, [(steps, sizes)], Budget(SECONDS))
+            verdict = evaluated(agreement, left, right, [(steps, sizes)], Budget(seconds))
             if verdict.status is Status.OPEN:
                 unchecked.append(f"{shown}: {verdict.reason}")
             elif verdict.status is Status.REFUTED:
@@ -97,7 +99,7 @@ def prove_derivation(prover: Prover, progress: Callable[[], None] = lambda: None
             instances.append(Instance(steps, sizes, min(bits)))
     sums = {}
     for name, left, form in _closed_forms(prover):
-        sums[name] = None if form is None else prover.prove(left, form.expression, SECONDS)
+        sums[name] = None if form is None else prover.prove(left, form.expression, seconds)
         wrong += _unrolled(prover, name, form)
         progress()
     return DerivationProof(prover.subject.names.name, count, tuple(instances), tuple(wrong), tuple(unchecked), sums)

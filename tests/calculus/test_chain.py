@@ -14,7 +14,8 @@ from sympy import MatrixSymbol
 
 from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
-from derive.algebra.nodes import Delta, T
+from derive.algebra.nodes import Concat, Delta, T
+from derive.calculus.arrivals import vanishes
 from derive.calculus.chain import Chain, readable
 from derive.calculus.closed import ClosedForm, expand
 from derive.calculus.linear import sum_of
@@ -25,6 +26,7 @@ from derive.kernels.samples import Sample, draw
 from derive.language import names, text
 from derive.model import Model, parse
 from derive.program import SEQUENCE, Program, Variable
+from derive.proof.derivation import prove_derivation
 from derive.proof.verdict import Status
 from tests.cells import CATALOGUE, FEATURES, model
 
@@ -162,7 +164,7 @@ def test_what_no_step_contributes_is_not_written_out() -> None:
     stacked = model("stacked")
     assert stacked.gradient("W_i2").unrolled(2)
     assert not stacked.gradient("W_i1").closed_form.by_steps
-    with pytest.raises(UnsupportedError, match="through a second recurrence"):
+    with pytest.raises(UnsupportedError, match="is no sum over the hidden states"):
         stacked.gradient("W_i1").unrolled(2)
 
 
@@ -232,3 +234,75 @@ def test_a_loss_of_the_last_step_has_one_term_for_each_step_before() -> None:
         assert m.prove(m.gradient(v.name).symbol, form.expression).status is Status.PROVED
     assert list(form.paths[0].reached(2, 3)) == [2]
     assert list(form.paths[0].reached(1, 3)) == []
+
+
+LATE = """
+dims I, K, H, O
+input x : I
+target y : O
+state s : K
+state c : H
+param A : K x I
+param C : O x K
+param D : H x K
+g[t] = tanh(D @ s[t{back}])
+c[t] = sigmoid(g[t]) * c[t{far}] + sin(c[t{near}])
+s[t] = sigmoid(A @ x[t])
+yhat[t] = softmax(C @ s[t{back}])
+loss[t] = cross_entropy(y[t], yhat[t]) + sum(c[t])
+"""
+
+
+@pytest.mark.parametrize("times", [("-1", "-2", "-1"), ("-2", "-1", "-1"), ("+1", "+2", "+1"), ("+2", "+1", "+1")])
+def test_what_is_read_steps_later_is_added_steps_later(times: tuple[str, str, str]) -> None:
+    """A state that reads no state, read by another recurrence and by the loss of another step."""
+    back, far, near = times
+    m = parse("cell late\n" + LATE.format(back=back, far=far, near=near))
+    proof = prove_derivation(m.prover)
+    assert proof.ok
+    assert proof.sums["A"] is not None
+    assert proof.sums["A"].status in (Status.PROVED, Status.CHECKED)
+    assert not m.gradient("A").closed_form.by_steps  # what step j adds comes from the losses of later ones
+
+
+def test_the_loss_of_one_step_is_no_sum_where_all_steps_share_a_value() -> None:
+    m = parse("""cell shared
+dims K, O
+input w : K once
+target y : O
+param A : O x K
+loss[t] = dot(tanh(A @ w), y[t])
+""")
+    assert prove_derivation(m.prover).ok
+    assert not m.gradient("A").closed_form.by_steps
+
+
+@pytest.mark.parametrize("lag", ["-1", "-2", "+1"])
+def test_a_loss_of_what_was_before_has_no_term_after_the_last_step(lag: str) -> None:
+    """dL/dh[T-1] is 0, not 2 VᵀV h[T-1]: no loss reads the last state; the carry that says so keeps its name."""
+    m = parse(f"""cell past
+dims H, O
+input x : H
+state h : H
+param W : H x H
+param V : O x H
+h[t] = tanh(W @ h[t{lag}] + x[t])
+loss[t] = norm2(V @ h[t{lag}])
+""")
+    proof = prove_derivation(m.prover)
+    assert proof.ok
+    assert not proof.unchecked
+    kept = [step.left.name for step in readable(m.adjoint) if m.adjoint.program[step.left.name].role == "carry"]
+    assert len(kept) == 1
+
+
+def test_what_vanishes_with_a_cotangent() -> None:
+    g, a = MatrixSymbol("g", 3, 1), MatrixSymbol("a", 3, 1)
+    zero = g.__eq__
+    assert vanishes(b.matmul(b.diag(a), g), zero)
+    assert vanishes(b.add(g, b.hadamard(a, g)), zero)
+    assert vanishes(Concat(g, b.zeros((2, 1))), zero)
+    assert not vanishes(b.add(g, a), zero)
+    assert not vanishes(Concat(g, a), zero)
+    assert not vanishes(a, zero)
+    assert not vanishes(b.ones(3), zero)

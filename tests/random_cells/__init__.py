@@ -1,0 +1,1 @@
+"""Random cells, right by construction, and every way to their gradients held to one another."""

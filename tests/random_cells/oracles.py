@@ -1,0 +1,147 @@
+"""Every way to the gradients of one cell, held to one another.
+
+The interpreter's complex step is the reference; the NumPy kernel, C by two compilers in two branches, central
+differences, torch's autograd (where it is installed) and exact arithmetic in a finite field have to agree with it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import derive
+from derive.kernels.arrays import from_canonical, initial_groups, stack_lags
+from derive.kernels.build import Compiler, compilers
+from derive.kernels.entry import check_wrt
+from derive.kernels.gradcheck import _Case, size_sets
+from derive.kernels.report import Report, relative_error
+from derive.kernels.runtime import Kernel
+from derive.kernels.targets.c.module import Module
+from derive.kernels.targets.c.native import load
+from derive.kernels.targets.c.target import printer
+from derive.proof.derivation import prove_derivation
+from derive.proof.verdict import Status
+from tests.random_cells.choices import Choices
+from tests.random_cells.grammar import made_up
+
+SECONDS = 1.0  # for the proof of one double sum: what takes longer is counted as undecided
+LIMIT = 1e-11  # relative, of results by another order of operations
+FLAGS = ("-std=c99", "-O0", "-ffp-contract=off", "-fPIC", "-shared")  # -O0: ten times as fast to compile as -O2
+BRANCHES = {"vector": (), "portable": ("-DDERIVE_PORTABLE",)}
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+
+@dataclass
+class Outcome:
+    """What was found of one cell.
+
+    Attributes:
+        disagreements: in words; empty if all agree.
+        worst: the largest relative error of a kernel's results.
+        steps: equations of the derivation that were evaluated.
+        unchecked: those that were too large.
+        open: gradients whose double sum was neither proved nor checked in time.
+    """
+
+    disagreements: list[str] = field(default_factory=list)
+    worst: float = 0.0
+    steps: int = 0
+    unchecked: int = 0
+    open: int = 0
+
+
+def of_seed(seed: int) -> tuple[int, Outcome]:
+    """One random cell."""
+    if HAS_TORCH:
+        import torch
+
+        torch.set_num_threads(1)
+    return seed, examine(made_up(Choices(seed)), seed)
+
+
+def examine(text: str, seed: int = 0) -> Outcome:
+    """All of it; an exception is a disagreement too.
+
+    Args:
+        text: of the cell.
+        seed: of the numbers it is tried with.
+    """
+    outcome = Outcome()
+    try:
+        model = derive.parse(text)
+        slow = model.compile("numpy")
+        sizes = size_sets(slow.normal, 1 + seed % 4)[-1]
+        case = _Case(slow, sizes, 3 + seed % 3, 1 + seed % 4, seed, check_wrt(slow.normal, None))
+        outcome.disagreements += _of_numpy(case, outcome)
+        for name, kernel in _in_c(model):
+            outcome.disagreements += _beside(case, kernel, name, outcome)
+        if HAS_TORCH:
+            outcome.disagreements += _by_autograd(model, case)
+        outcome.disagreements += _of_derivation(model, outcome)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong with a cell that is right is a bug
+        outcome.disagreements.append(f"{type(error).__name__}: {str(error)[:200]}")
+    return outcome
+
+
+def _of_numpy(case: _Case, outcome: Outcome) -> Iterator[str]:
+    report = Report("", "numpy", "float64")
+    case.run(report)
+    outcome.worst = max([outcome.worst, *report.gradients.values(), *report.values.values()])
+    for what, against, error, bound in report.rows():
+        if not error <= max(bound, LIMIT):
+            yield f"numpy: {what} is {error:.1e} from the {against}"
+
+
+def _in_c(model: derive.Model) -> Iterator[tuple[str, Kernel]]:
+    """A kernel for each compiler and each branch of the code."""
+    options = model.options("float64")
+    module = Module(options)
+    made = printer(module)
+    files, schedules = made.files(), {f.name: f.plan for f in made.functions}
+    for using in of_both():
+        for branch, flags in BRANCHES.items():
+            backend = load(module, files, using, (*FLAGS, *flags))
+            yield f"{using.name} {branch}", Kernel(options.normal, "c", "float64", files, schedules, backend, {})
+
+
+def of_both() -> list[Compiler]:
+    """gcc and clang; RuntimeError where one is missing."""
+    found = {c.name: c for c in compilers()}
+    if missing := {"gcc", "clang"} - set(found):
+        raise RuntimeError(f"not installed: {', '.join(sorted(missing))}")
+    return [found["gcc"], found["clang"]]
+
+
+def _beside(case: _Case, kernel: Kernel, name: str, outcome: Outcome) -> Iterator[str]:
+    report = Report("", "numpy", "float64", other=name)
+    case.run_beside(report, kernel)
+    outcome.worst = max([outcome.worst, *report.beside.values()])
+    for what, error in report.beside.items():
+        if not error <= LIMIT:
+            yield f"{name}: {what} is {error:.1e} from NumPy's"
+
+
+def _by_autograd(model: derive.Model, case: _Case) -> Iterator[str]:
+    from tests.random_cells.autograd import Autograd
+
+    sample, groups = case.sample, initial_groups(model.normal)
+    names = [n for name in case.wanted for n in groups.get(name, (name,))]
+    found = Autograd(model.program, sample.sizes, sample.steps, sample.batch, sample.arrays).gradients(names)
+    shaped = {n: from_canonical(model.normal[n], a, sample.sizes) for n, a in found.items()}
+    for name in case.wanted:
+        mine = stack_lags([shaped[n] for n in groups.get(name, (name,))])
+        error = relative_error(np.asarray(mine), case.truth[name])
+        if not error <= LIMIT:
+            yield f"torch: dL/d{name} is {error:.1e} from the complex step"
+
+
+def _of_derivation(model: derive.Model, outcome: Outcome) -> Iterator[str]:
+    proof = prove_derivation(model.prover, seconds=SECONDS)
+    outcome.steps, outcome.unchecked = proof.equations, len(proof.unchecked)
+    outcome.open = len(proof.of_status(Status.OPEN))
+    yield from (f"derivation: {wrong}" for wrong in proof.wrong)
+    if not proof.ok and not proof.wrong:
+        yield "derivation: a double sum is not the gradient"
