@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
     click.echo(
         f"{len(found)} cells ({before} of them from the log): {len(bad)} disagree; kernels within {worst:.1e};"
         f" {sum(x.steps for x in found)} equations of derivations hold,"
-        f" {sum(x.unchecked for x in found)} too large; {sum(x.open for x in found)} double sums undecided;"
+        f" {sum(x.unchecked for x in found)} too large; {sum(x.open for x in found)} double sums too;"
         f" torch {'takes part' if HAS_TORCH else 'is not installed'}; {seconds:.0f} s"
     )
     if options.record:

@@ -27,7 +27,6 @@ from derive.proof.verdict import Status
 from tests.random_cells.choices import Choices
 from tests.random_cells.grammar import made_up
 
-SECONDS = 1.0  # for the proof of one double sum: what takes longer is counted as undecided
 LIMIT = 1e-11  # relative, of results by another order of operations
 FLAGS = ("-std=c99", "-O0", "-ffp-contract=off", "-fPIC", "-shared")  # -O0: ten times as fast to compile as -O2
 BRANCHES = {"vector": (), "portable": ("-DDERIVE_PORTABLE",)}
@@ -43,7 +42,7 @@ class Outcome:
         worst: the largest relative error of a kernel's results.
         steps: equations of the derivation that were evaluated.
         unchecked: those that were too large.
-        open: gradients whose double sum was neither proved nor checked in time.
+        open: double sums that were too large.
     """
 
     disagreements: list[str] = field(default_factory=list)
@@ -76,7 +75,7 @@ def examine(text: str, seed: int = 0) -> Outcome:
         sizes = size_sets(slow.normal, 1 + seed % 4)[-1]
         case = _Case(slow, sizes, 3 + seed % 3, 1 + seed % 4, seed, check_wrt(slow.normal, None))
         outcome.disagreements += _of_numpy(case, outcome)
-        for name, kernel in _in_c(model):
+        for name, kernel in _in_c(model, seed):
             outcome.disagreements += _beside(case, kernel, name, outcome)
         if HAS_TORCH:
             outcome.disagreements += _by_autograd(model, case)
@@ -95,16 +94,16 @@ def _of_numpy(case: _Case, outcome: Outcome) -> Iterator[str]:
             yield f"numpy: {what} is {error:.1e} from the {against}"
 
 
-def _in_c(model: derive.Model) -> Iterator[tuple[str, Kernel]]:
-    """A kernel for each compiler and each branch of the code."""
+def _in_c(model: derive.Model, seed: int) -> Iterator[tuple[str, Kernel]]:
+    """A kernel by each compiler, and of each branch of the code: which by which, the seed says."""
     options = model.options("float64")
     module = Module(options)
     made = printer(module)
     files, schedules = made.files(), {f.name: f.plan for f in made.functions}
-    for using in of_both():
-        for branch, flags in BRANCHES.items():
-            backend = load(module, files, using, (*FLAGS, *flags))
-            yield f"{using.name} {branch}", Kernel(options.normal, "c", "float64", files, schedules, backend, {})
+    branches = list(BRANCHES.items())[:: 1 if seed % 2 else -1]
+    for using, (branch, flags) in zip(of_both(), branches, strict=False):
+        backend = load(module, files, using, (*FLAGS, *flags))
+        yield f"{using.name} {branch}", Kernel(options.normal, "c", "float64", files, schedules, backend, {})
 
 
 def of_both() -> list[Compiler]:
@@ -139,7 +138,7 @@ def _by_autograd(model: derive.Model, case: _Case) -> Iterator[str]:
 
 
 def _of_derivation(model: derive.Model, outcome: Outcome) -> Iterator[str]:
-    proof = prove_derivation(model.prover, seconds=SECONDS)
+    proof = prove_derivation(model.prover, proofs=False)
     outcome.steps, outcome.unchecked = proof.equations, len(proof.unchecked)
     outcome.open = len(proof.of_status(Status.OPEN))
     yield from (f"derivation: {wrong}" for wrong in proof.wrong)
