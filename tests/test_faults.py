@@ -18,6 +18,7 @@ from derive.calculus import adjoint as adjoint_module
 from derive.calculus.pullback import pullback
 from derive.kernels.gradcheck import check
 from derive.model import load
+from tests.faults import ROOT, TESTS, faults
 
 Patch = pytest.MonkeyPatch
 
@@ -160,3 +161,13 @@ def test_a_fault_in_the_kernel_is_seen(right: str, wrong: str) -> None:
     assert right in kernel.source
     broken = dataclasses.replace(kernel, backend=Module("elman", kernel.source.replace(right, wrong), ()))
     assert not check(broken, sets=1).ok
+
+
+def test_what_the_listed_faults_replace_is_there() -> None:
+    """`python -m tests.faults` puts each into a copy and runs the tests, which takes long."""
+    listed = list(faults())
+    assert len(listed) >= 60
+    assert {f.room for f in listed} == set(TESTS)
+    for f in listed:
+        assert (ROOT / f.file).read_text("utf-8").count(f.old) == 1, f.says
+        assert f.new != f.old

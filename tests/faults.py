@@ -1,0 +1,123 @@
+"""Break the code on purpose and see which test says so: python -m tests.faults [--room ROOM] [--record]
+
+tests/faults.toml lists what is replaced by what.  Each fault is put into a copy of the project, whose tests run until
+the first one fails; docs/reliability/faults.json keeps which it was, and `python -m docs.tools.reliability` shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from derive.files import write_text
+from tests.records import record
+
+ROOT = Path(__file__).resolve().parents[1]
+LIST, SEEN = Path(__file__).with_suffix(".toml"), ROOT / "docs" / "reliability" / "faults.json"
+COPIED = ("derive", "templates", "tests", "docs", "examples", "generated", "benchmarks", "pyproject.toml", "README.md")
+TESTS = {  # those that are nearest to a room come first
+    "calculus": ("tests/test_faults.py", "tests/calculus", "tests/test_random_cells.py"),
+    "schedule": ("tests/kernels", "tests/test_random_cells.py", "tests/test_generated.py"),
+    "C templates": ("tests/kernels", "tests/test_random_cells.py", "tests/test_generated.py"),
+    "language": ("tests/language", "tests/test_interpreter.py", "tests/kernels/test_kernels.py"),
+    "prover": ("tests/proof", "tests/claims/test_verify.py", "tests/claims/test_published.py"),
+    "checker": ("tests/proof", "tests/claims/test_bounds.py"),
+    "claims": ("tests/claims",),
+}
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is replaced by what, and in words what is wrong then."""
+
+    room: str
+    file: str
+    says: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The test that failed first; "" if none did."""
+
+    room: str
+    file: str
+    says: str
+    test: str
+
+
+def faults() -> Iterator[Fault]:
+    """All that are listed."""
+    for entry in tomllib.loads(LIST.read_text("utf-8"))["fault"]:
+        yield Fault(**entry)
+
+
+def broken(fault: Fault, folder: Path) -> None:
+    """Put a fault into a copy of the project.
+
+    Raises:
+        ValueError: what it replaces does not stand there once.
+    """
+    path = folder / fault.file
+    text = path.read_text("utf-8")
+    if text.count(fault.old) != 1:
+        raise ValueError(f"{fault.file} has {text.count(fault.old)} times: {fault.old}")
+    path.write_text(text.replace(fault.old, fault.new), "utf-8")
+
+
+def seen(fault: Fault) -> str:
+    """The first test that fails with it."""
+    with TemporaryDirectory(prefix="derive-fault-") as name:
+        folder = Path(name)
+        for part in COPIED:
+            source = ROOT / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / part)
+        broken(fault, folder)
+        environment = {**os.environ, "PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *TESTS[fault.room]]
+        run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    found = FAILED.search(run.stdout)
+    if found is None and run.returncode not in (0, 1):
+        return f"the run ended with status {run.returncode}"
+    return found.group(1) if found else ""
+
+
+def main(arguments: list[str]) -> int:
+    """Try them all; 1 if one is not seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--room", choices=sorted(TESTS))
+    parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability")
+    options = parser.parse_args(arguments)
+    wanted = [f for f in faults() if options.room in (None, f.room)]
+    started, results = time.monotonic(), list[Seen]()
+    with click.progressbar(wanted, label="faults", file=sys.stderr) as bar:
+        for fault in bar:
+            results.append(Seen(fault.room, fault.file, fault.says, seen(fault)))
+            click.echo(f"{fault.room}: {fault.says}: {results[-1].test or 'NOT SEEN'}")
+    missed = [r for r in results if not r.test]
+    click.echo(f"{len(results)} faults, {len(missed)} not seen; {time.monotonic() - started:.0f} s")
+    if options.record:
+        write_text(SEEN, json.dumps([asdict(r) for r in results], indent=1, ensure_ascii=False) + "\n")
+        command = "python -m tests.faults"
+        record("faults put in on purpose", command, len(results), len(missed), time.monotonic() - started)
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
