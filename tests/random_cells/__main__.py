@@ -11,7 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from tests.random_cells.oracles import HAS_TORCH, Outcome, examine, of_seed
 from tests.records import record
 
 KEPT = Path(__file__).parent / "kept"  # tests/test_random_cells.py tries them each time
+
+FRESH = 50  # cells until a process gives way to a new one, and its memory with it
 
 
 class Line(NamedTuple):
@@ -70,11 +72,10 @@ def main(arguments: list[str]) -> int:
     before = len(done)
     started = time.monotonic()
     todo = [seed for seed in wanted if seed not in done]
-    with ProcessPoolExecutor(options.jobs, max_tasks_per_child=50) as pool:
-        runs = [pool.submit(of_seed, seed) for seed in todo]
-        with click.progressbar(as_completed(runs), length=len(todo), label="cells", file=sys.stderr) as bar:
-            for run in bar:
-                seed, outcome = run.result()
+    with get_context("spawn").Pool(options.jobs, maxtasksperchild=FRESH) as pool:
+        runs = pool.imap_unordered(of_seed, todo)
+        with click.progressbar(runs, length=len(todo), label="cells", file=sys.stderr) as bar:
+            for seed, outcome in bar:
                 done[seed] = _told(seed, outcome)
                 if options.log is not None:
                     with options.log.open("a", encoding="utf-8") as log:
