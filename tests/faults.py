@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,19 +83,29 @@ def broken(fault: Fault, folder: Path) -> None:
 
 def seen(fault: Fault) -> str:
     """The first test that fails with it."""
+    return first_failure(lambda folder: broken(fault, folder), TESTS[fault.room])
+
+
+def first_failure(change: Callable[[Path], None], tests: Sequence[str], limit: float = 1800) -> str:
+    """The first test that fails in a changed copy of the project; what else ended the run; "" if all pass."""
     with TemporaryDirectory(prefix="derive-fault-") as name:
         folder = Path(name)
         for part in COPIED:
             source = ROOT / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / part)
-        broken(fault, folder)
+        change(folder)
         environment = {**os.environ, "PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1"}
         quiet = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--deselect", LISTED]
-        command = [sys.executable, "-m", "pytest", *quiet, *TESTS[fault.room]]
-        run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "pytest", *quiet, *tests]
+        try:
+            run = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=limit
+            )
+        except subprocess.TimeoutExpired:
+            return f"no end in {limit:.0f} s"
     found = FAILED.search(run.stdout)
-    if found is None and run.returncode not in (0, 1):
+    if found is None and run.returncode:
         return f"the run ended with status {run.returncode}"
     return found.group(1) if found else ""
 

@@ -1,0 +1,206 @@
+"""Pythons, versions of dependencies, compilers, locales, users, builds: what is promised holds in fresh environments.
+
+python -m tests.everywhere [--only NAME] [--record]
+
+NAME is the start of a check's name.  Packages come from the index that pip uses; nothing is installed outside a
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from tests import distributions
+from tests.environments import (
+    PYTHONS,
+    Environment,
+    Failed,
+    NotTried,
+    Workshop,
+    contents,
+    differing,
+    environment,
+    installable,
+    interpreters,
+    lower_bounds,
+    run,
+    shortly,
+)
+from tests.records import record
+
+Check = Callable[[Workshop], str]  # returns the versions or what was seen; raises Failed or NotTried
+
+QUICK = (
+    "tests/language", "tests/calculus/test_rules.py", "tests/calculus/test_losses.py", "tests/calculus/test_chain.py",
+    "tests/proof/test_prove.py", "tests/kernels/test_regressions.py", "tests/test_interpreter.py", "tests/test_cli.py",
+)  # fmt: skip
+TOOLS = ("hypothesis", "pytest", "pytest-xdist")  # what the quick tests need beside derive
+SHOWN = ("numpy", "sympy", "mpmath", "lark", "jinja2", "click", "rich")
+LOCALES = ("C", "C.UTF-8", "tr_TR.UTF-8", "de_DE.UTF-8", "tr_TR.ISO-8859-9")
+NOBODY, NAMELESS = 65534, 54321  # users: without a home; without an entry in the list of users
+
+
+def works(shop: Workshop, made: Environment) -> str:
+    """The quick tests, in an environment that has derive; their last line."""
+    env = {"PATH": f"{made.python.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+    options = ["-n", "0", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider"]
+    done = run([made.python, "-m", "pytest", *options, *QUICK], shop.checkout, env)
+    return done.stdout.decode().strip().splitlines()[-1]
+
+
+def newest(version: str, shop: Workshop) -> str:
+    """The newest packages that pip finds for a Python."""
+    python = interpreters().get(version)
+    if python is None:
+        raise NotTried(f"Python {version} is not installed")
+    made = environment(python, shop.folder / f"newest-{version}")
+    made.install("-e", shop.checkout, *TOOLS)
+    return f"{made.versions(*SHOWN)}; {works(shop, made)}"
+
+
+def oldest(shop: Workshop) -> str:
+    """The lower bounds of pyproject.toml, with the oldest Python."""
+    made = environment(interpreters()[PYTHONS[0]], shop.folder / "oldest")
+    bounds = lower_bounds()
+    chosen = {name: installable(name, bound, made) for name, bound in bounds.items()}
+    made.install("-e", shop.checkout, *TOOLS, *(f"{name}=={version}" for name, version in chosen.items()))
+    raised = [f"no wheel of {n} {b}, the lowest is {chosen[n]}" for n, b in bounds.items() if chosen[n] != b]
+    return "; ".join([made.versions(*SHOWN), *raised, works(shop, made)])
+
+
+def compiler(name: str, shop: Workshop) -> str:
+    """`derive test` with a C compiler, which has to be the one that is asked for."""
+    if shutil.which(name) is None:
+        raise NotTried(f"{name} is not installed")
+    place = shop.fresh(f"compiler-{name}")
+    env = {"CC": name, "DERIVE_CACHE": str(place)}
+    for cell in ("elman", "lstm"):
+        run([shop.user.derive, "test", cell, "--to", "c"], place, env)
+    made = [p.read_bytes() for p in place.rglob("*.so")]
+    if not made or any((b"clang version" in data) != (name == "clang") for data in made):
+        raise Failed(f"CC={name} derive test: {len(made)} libraries, not all of them made by {name}")
+    version = run([name, "--version"], place).stdout.decode().splitlines()[0]
+    return f"{version}; {len(made)} libraries"
+
+
+def seen(shop: Workshop, name: str, env: dict[str, str]) -> dict[str, bytes]:
+    """What elman's files are, and what is printed, under some variables alone."""
+    place = shop.fresh(name)
+    whole = {"PATH": os.environ["PATH"], "HOME": str(place), "DERIVE_CACHE": str(shop.folder / "cache"), **env}
+    found = {}
+    for verb in (
+        ["show", "elman"],
+        ["verify", "elman", "-e", distributions.CLAIM],
+        ["list"],
+        ["run", "elman", "-o", "out"],
+    ):
+        found[verb[0]] = run([shop.user.derive, *verb], place, whole, whole=True).stdout
+    return {**found, **contents(place / "out")}
+
+
+def locales(shop: Workshop) -> str:
+    """Every locale prints and writes the same bytes."""
+    place, known = shop.fresh("locales"), {}
+    for name in LOCALES:
+        language, _, charset = name.partition(".")
+        if charset and language != "C":
+            made = subprocess.run(["localedef", "-i", language, "-f", charset, place / name], check=False)
+            if made.returncode or not (place / name).is_dir():
+                continue
+        known[name] = {"LC_ALL": name, "LOCPATH": str(place)} if language != "C" else {"LC_ALL": name}
+    first = seen(shop, "locale-first", {"LC_ALL": "C.UTF-8"})
+    for name, env in known.items():
+        for mode in ({}, {"PYTHONUTF8": "0"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+            other = seen(shop, f"locale-{name}-{len(mode)}", {**env, **mode})
+            if differing(first, other):
+                raise Failed(f"{env | mode}: differ from C.UTF-8: {shortly(differing(first, other))}")
+    missing = [name for name in LOCALES if name not in known]
+    return f"{', '.join(known)}, each with PYTHONUTF8=0, too" + (f"; missing: {', '.join(missing)}" if missing else "")
+
+
+def nobody(shop: Workshop) -> str:
+    """Users without a home, in a folder that they can not write."""
+    if shutil.which("setpriv") is None or os.getuid() != 0:
+        raise NotTried("needs setpriv, and root")
+    started = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", shop.user.python, "-c", "pass"]
+    if subprocess.run(started, check=False, capture_output=True).returncode:
+        raise NotTried("no Python that other users may start")
+    locked = shop.fresh("locked")
+    locked.chmod(0o555)
+    for user in (NOBODY, NAMELESS):
+        writable = shop.fresh(f"writable-{user}")
+        os.chown(writable, user, user)
+        who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        for home in ({"HOME": "/nonexistent"}, {}):
+            env = {"PATH": os.environ["PATH"], **home}
+            for verb in (["list"], ["run", "elman", "-o", writable / f"out-{len(home)}"], ["test", "elman"]):
+                run([*who, shop.user.derive, *verb], locked, env, whole=True)
+            if not (writable / f"out-{len(home)}" / "elman" / "elman.c").is_file():
+                raise Failed("derive run wrote nothing")
+    if contents(locked):
+        raise Failed(f"written into the read-only folder: {shortly(contents(locked))}")
+    return f"users {NOBODY} and {NAMELESS}, with and without $HOME"
+
+
+CHECKS: dict[str, Check] = {
+    "package": distributions.package,
+    "builds": distributions.builds,
+    "generation": distributions.generation,
+    "gcc": partial(compiler, "gcc"),
+    "clang": partial(compiler, "clang"),
+    "locales": locales,
+    "nobody": nobody,
+    "oldest": oldest,
+    **{f"python {v}": partial(newest, v) for v in reversed(PYTHONS)},
+}
+
+
+def tried(name: str, shop: Workshop) -> tuple[str, str, float]:
+    began = monotonic()
+    try:
+        result, said = "ok", CHECKS[name](shop)
+    except NotTried as lacking:
+        result, said = "not tried", str(lacking)
+    except (Failed, subprocess.TimeoutExpired, OSError) as error:
+        result, said = "FAILED", str(error)
+    return result, said, monotonic() - began
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--only", default="", metavar="NAME", help=f"of {', '.join(CHECKS)}")
+    parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability")
+    chosen = parser.parse_args()
+    names = [name for name in CHECKS if name.startswith(chosen.only)]
+    if not names:
+        parser.error(f"no check is called {chosen.only}")
+    began, results, details = monotonic(), [], []
+    with TemporaryDirectory(prefix="derive-everywhere-") as folder:
+        Path(folder).chmod(0o755)  # for other users
+        shop = Workshop(Path(folder))
+        for name in names:
+            result, said, seconds = tried(name, shop)
+            results.append(result)
+            first, *rest = said.splitlines()
+            details += [f"\n{name}: {said}"] if rest else []
+            print(f"{name:12}  {result:9}  {seconds:4.0f} s  {first}", flush=True)  # noqa: T201
+    print(*details, sep="\n")  # noqa: T201
+    failures = results.count("FAILED")
+    if chosen.record:
+        command = "python -m tests.everywhere" + (f" --only '{chosen.only}'" if chosen.only else "")
+        cases = len(results) - results.count("not tried")
+        record("environments: Pythons, versions, compilers, locales", command, cases, failures, monotonic() - began)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
