@@ -79,10 +79,15 @@ class Chain:
         """The recurrence that a cotangent belongs to, or from which alone this step's equations compute it."""
         own = [i for i, names in enumerate(self._groups) if name in names]
         if not own:
-            own = [i for i, names in enumerate(self._groups) if self._same_step(name) & set(names)]
-            if len(own) != 1 or not self._homogeneous(name):
+            own = [i for i, names in enumerate(self._groups) if self._reached(name) & set(names)]
+            if len(own) != 1 or not self._homogeneous(name) or self._is_late(name):
                 return None
         return self.component(own[0])
+
+    def _is_late(self, name: str) -> bool:
+        """Does a recurrence reach it from another step, by a carry outside every recurrence?"""
+        read = (r for n in (name, *self._reached(name) - self.recurrent) for r in references(self.program.equations[n]))
+        return any(isinstance(r, Timed) and r.index != t and self.moves(r.name) for r in read)
 
     def _homogeneous(self, name: str) -> bool:
         """Is it zero where the cotangents of the recurrences are: does nothing else go into it?"""
@@ -93,10 +98,10 @@ class Chain:
         return vanishes(self.program.equations[name], zero)
 
     def moves(self, name: str) -> bool:
-        """Does it depend on the cotangents of a recurrence at the same step?"""
-        return name in self.recurrent or bool(self._same_step(name) & self.recurrent)
+        """Does it depend on the cotangents of a recurrence?"""
+        return name in self.recurrent or bool(self._reached(name) & self.recurrent)
 
-    def _same_step(self, name: str) -> set[str]:
+    def _reached(self, name: str) -> set[str]:
         """Temporaries and cotangents between `name` and the nearest recurrent components."""
         if name not in self._near:
             self._near[name] = self._walk(name)

@@ -73,7 +73,7 @@ class Component:
         if name in self.inner:
             return True
         v = self.program[name]
-        return v.role in ("adjoint", "temporary") and bool(self.program.live([name]) & set(self.names))
+        return v.role in ("adjoint", "temporary", "carry") and bool(self.program.live([name]) & set(self.names))
 
     @property
     def lengths(self) -> list[Expr]:

@@ -306,3 +306,23 @@ def test_what_vanishes_with_a_cotangent() -> None:
     assert not vanishes(Concat(g, a), zero)
     assert not vanishes(a, zero)
     assert not vanishes(b.ones(3), zero)
+
+
+@pytest.mark.parametrize(("back", "j", "count"), [("-1", 2, 2), ("-2", 2, 1), ("+1", 0, 2)])
+def test_a_step_contributes_from_where_it_reaches(back: str, j: int, count: int) -> None:
+    """What is read steps later has a term less for each of them, written out too."""
+    m = parse(f"""cell late
+dims I, K, H
+input x : I
+state s : K
+state c : H
+param A : K x I
+param D : H x K
+c[t] = tanh(D @ s[t{back}]) + sin(c[t{back[0]}1])
+s[t] = sigmoid(A @ x[t])
+loss[t] = sum(c[t])
+""")
+    form = m.gradient("A").closed_form
+    assert form.by_steps
+    assert [len(path.reached(j, 3)) for path in form.paths] == [count]
+    assert prove_derivation(m.prover).ok
