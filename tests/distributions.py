@@ -19,29 +19,51 @@ CLAIM = r"\frac{\partial L}{\partial V} = \sum_t (\hat y_t - y_t) h_t^\top"
 CELLS = ("elman", "gru", "lstm")
 
 
-def package(shop: Workshop) -> str:
-    """The wheel and the sdist hold what they should, pass twine, and work where they are installed."""
-    wheel, sdist = shop.distributions
-    run([shop.tools.python, "-m", "twine", "check", "--strict", wheel, sdist], shop.folder)
-    has = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    code, data = contents(shop.checkout / "derive"), contents(shop.checkout / "templates")
-    wanted = {f"derive/{n}" for n in code} | {f"derive/_templates/{n}" for n in data}
-    if has != wanted:
-        raise Failed(f"the wheel lacks {shortly(sorted(wanted - has))}; too much: {shortly(sorted(has - wanted))}")
-    with tarfile.open(sdist) as archive:
-        packed = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
-    stray = packed - {*contents(shop.checkout), "PKG-INFO"}
-    lacking = {n for n in contents(shop.checkout) if n.startswith(("derive/", "templates/", "tests/"))} - packed
-    if stray or lacking:
-        raise Failed(f"the sdist lacks {shortly(sorted(lacking))}; too much: {shortly(sorted(stray))}")
-    for kind, file in (("wheel", wheel), ("sdist", sdist)):
-        made = environment(Path(sys.executable), shop.folder / f"clean-{kind}")
-        made.install(file)
-        run([made.derive, "run", "elman", "-o", shop.folder / f"derived-{kind}"], made.folder)
-    if apart := differing(contents(shop.folder / "derived-wheel"), contents(shop.folder / "derived-sdist")):
-        raise Failed(f"the sdist writes other files than the wheel: {shortly(apart)}")
-    kinds = ", ".join(f"{n} {k or 'without'}" for k, n in Counter(Path(n).suffix for n in has).most_common())
-    return f"wheel {len(has)} files ({kinds}), sdist {len(packed)} files"
+def installed(shop: Workshop, file: Path) -> dict[str, bytes]:
+    """What `derive run elman` writes where a distribution, which twine accepts, is all that is installed."""
+    run([shop.tools.python, "-m", "twine", "check", "--strict", file], shop.folder)
+    made = environment(Path(sys.executable), shop.folder / f"clean{file.suffix}")
+    made.install(file)
+    run([made.derive, "run", "elman", "-o", "out"], made.folder)
+    return contents(made.folder / "out")
+
+
+def compared(has: set[str], wanted: set[str], may: set[str]) -> None:
+    """Refuse a distribution that lacks files or has stray ones."""
+    lacks, stray = sorted(wanted - has), sorted(has - wanted - may)
+    if lacks or stray:
+        raise Failed(f"lacks: {shortly(lacks) or 'nothing'}; strays: {shortly(stray) or 'none'}")
+
+
+def kinds(names: set[str]) -> str:
+    counts = Counter(Path(n).suffix or "no suffix" for n in names).most_common(7)
+    return f"{len(names)} files, most of them " + ", ".join(f"{n} {kind}" for kind, n in counts)
+
+
+def wheel(shop: Workshop) -> str:
+    """The package with its data and the templates, and nothing else; it works by itself."""
+    file = shop.distributions[0]
+    if not installed(shop, file):
+        raise Failed("derive run wrote nothing")
+    has = {n for n in zipfile.ZipFile(file).namelist() if ".dist-info/" not in n}
+    wanted = {f"derive/{n}" for n in contents(shop.checkout / "derive")}
+    compared(has, wanted | {f"derive/_templates/{n}" for n in contents(shop.checkout / "templates")}, set())
+    return kinds(has)
+
+
+def sdist(shop: Workshop) -> str:
+    """The package, its tests and what they read; installed it writes what the checkout does."""
+    file = shop.distributions[1]
+    written = installed(shop, file)
+    there = contents(shop.checkout)
+    kept = {n.removeprefix("generated/"): data for n, data in there.items() if n.startswith("generated/elman/")}
+    if apart := differing(written, kept):
+        raise Failed(f"it does not write what lies in generated/: {shortly(apart)}")
+    with tarfile.open(file) as archive:
+        has = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+    rooms = ("derive/", "templates/", "tests/", "docs/", "examples/", "generated/", "benchmarks/")
+    compared(has, {n for n in there if n.startswith(rooms)}, {*there, "PKG-INFO"})
+    return kinds(has)
 
 
 def builds(shop: Workshop) -> str:

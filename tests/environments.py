@@ -39,7 +39,7 @@ def run(
     )  # fmt: skip
     if done.returncode:
         said = (done.stdout[-3000:] + done.stderr[-3000:]).decode("utf-8", "replace")
-        settings = "".join(f"{k}={v} " for k, v in added.items())
+        settings = "".join(f"{k}={v} " for k, v in added.items() if k != "PATH")
         raise Failed(f"{settings}{' '.join(map(str, command))}\nstatus {done.returncode}\n{said}")
     return done
 
@@ -97,7 +97,7 @@ def environment(python: Path, folder: Path) -> Environment:
     return Environment(folder)
 
 
-@dataclass
+@dataclass(eq=False)
 class Workshop:
     """A folder for all checks, with what several of them share."""
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -92,73 +92,76 @@ def compiler(name: str, shop: Workshop) -> str:
     return f"{version}; {len(made)} libraries"
 
 
-def seen(shop: Workshop, name: str, env: dict[str, str]) -> dict[str, bytes]:
-    """What elman's files are, and what is printed, under some variables alone."""
+def seen(shop: Workshop, name: str, env: dict[str, str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What is printed about elman and what its files are, under some variables alone."""
     place = shop.fresh(name)
     whole = {"PATH": os.environ["PATH"], "HOME": str(place), "DERIVE_CACHE": str(shop.folder / "cache"), **env}
-    found = {}
-    for verb in (
-        ["show", "elman"],
-        ["verify", "elman", "-e", distributions.CLAIM],
-        ["list"],
-        ["run", "elman", "-o", "out"],
-    ):
-        found[verb[0]] = run([shop.user.derive, *verb], place, whole, whole=True).stdout
-    return {**found, **contents(place / "out")}
+    printed = {}
+    for verb in (["show", "elman"], ["verify", "elman", "-e", distributions.CLAIM], ["run", "elman", "-o", "out"]):
+        printed[f"derive {verb[0]}"] = run([shop.user.derive, *verb], place, whole, whole=True).stdout
+    return printed, contents(place / "out")
 
 
-def locales(shop: Workshop) -> str:
-    """Every locale prints and writes the same bytes."""
-    place, known = shop.fresh("locales"), {}
-    for name in LOCALES:
-        language, _, charset = name.partition(".")
-        if charset and language != "C":
-            made = subprocess.run(["localedef", "-i", language, "-f", charset, place / name], check=False)
-            if made.returncode or not (place / name).is_dir():
-                continue
-        known[name] = {"LC_ALL": name, "LOCPATH": str(place)} if language != "C" else {"LC_ALL": name}
-    first = seen(shop, "locale-first", {"LC_ALL": "C.UTF-8"})
-    for name, env in known.items():
-        for mode in ({}, {"PYTHONUTF8": "0"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
-            other = seen(shop, f"locale-{name}-{len(mode)}", {**env, **mode})
-            if differing(first, other):
-                raise Failed(f"{env | mode}: differ from C.UTF-8: {shortly(differing(first, other))}")
-    missing = [name for name in LOCALES if name not in known]
-    return f"{', '.join(known)}, each with PYTHONUTF8=0, too" + (f"; missing: {', '.join(missing)}" if missing else "")
+@cache
+def reference(shop: Workshop) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    return seen(shop, "locale", {"LC_ALL": "C.UTF-8"})
 
 
-def nobody(shop: Workshop) -> str:
-    """Users without a home, in a folder that they can not write."""
+def locale(name: str, shop: Workshop) -> str:
+    """A locale writes the bytes of C.UTF-8, and prints them where it can: C and UTF-8."""
+    language, _, charset = name.partition(".")
+    env = {"LC_ALL": name}
+    if language != "C":
+        place = shop.folder / "locales"
+        place.mkdir(exist_ok=True)
+        if shutil.which("localedef") is None:
+            raise NotTried("localedef is not installed")
+        made = subprocess.run(["localedef", "-i", language, "-f", charset, place / name], check=False)
+        if made.returncode:
+            raise NotTried(f"localedef has no {language}")
+        env["LOCPATH"] = str(place)
+    whole = charset in ("", "UTF-8")
+    for mode in ({}, {"PYTHONUTF8": "0"}):
+        printed, files = seen(shop, f"locale-{name}-{len(mode)}", env | mode)
+        apart = differing(reference(shop)[1], files) + (differing(reference(shop)[0], printed) if whole else [])
+        if apart:
+            raise Failed(f"{env | mode}: not what LC_ALL=C.UTF-8 gives: {shortly(apart)}")
+    return f"also with PYTHONUTF8=0; {'printed and written bytes' if whole else 'written bytes'} as with C.UTF-8"
+
+
+def as_user(user: int) -> list[str]:
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+
+
+def stranger(user: int, shop: Workshop) -> str:
+    """A user without a home, in a folder that he can not write."""
     if shutil.which("setpriv") is None or os.getuid() != 0:
         raise NotTried("needs setpriv, and root")
-    started = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", shop.user.python, "-c", "pass"]
+    started = [*as_user(user), str(shop.user.python), "-c", "pass"]
     if subprocess.run(started, check=False, capture_output=True).returncode:
         raise NotTried("no Python that other users may start")
-    locked = shop.fresh("locked")
+    locked, writable = shop.fresh(f"locked-{user}"), shop.fresh(f"writable-{user}")
     locked.chmod(0o555)
-    for user in (NOBODY, NAMELESS):
-        writable = shop.fresh(f"writable-{user}")
-        os.chown(writable, user, user)
-        who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-        for home in ({"HOME": "/nonexistent"}, {}):
-            env = {"PATH": os.environ["PATH"], **home}
-            for verb in (["list"], ["run", "elman", "-o", writable / f"out-{len(home)}"], ["test", "elman"]):
-                run([*who, shop.user.derive, *verb], locked, env, whole=True)
-            if not (writable / f"out-{len(home)}" / "elman" / "elman.c").is_file():
-                raise Failed("derive run wrote nothing")
-    if contents(locked):
-        raise Failed(f"written into the read-only folder: {shortly(contents(locked))}")
-    return f"users {NOBODY} and {NAMELESS}, with and without $HOME"
+    os.chown(writable, user, user)
+    for home in ({"HOME": "/nonexistent"}, {}):
+        out = writable / f"out-{len(home)}"
+        for verb in (["list"], ["run", "elman", "-o", out], ["test", "elman"]):
+            run([*as_user(user), shop.user.derive, *verb], locked, {"PATH": os.environ["PATH"], **home}, whole=True)
+        if not (out / "elman" / "elman.c").is_file():
+            raise Failed("derive run wrote nothing")
+    return f"user {user}, with $HOME that is not there and without $HOME"
 
 
 CHECKS: dict[str, Check] = {
-    "package": distributions.package,
+    "wheel": distributions.wheel,
+    "sdist": distributions.sdist,
     "builds": distributions.builds,
     "generation": distributions.generation,
     "gcc": partial(compiler, "gcc"),
     "clang": partial(compiler, "clang"),
-    "locales": locales,
-    "nobody": nobody,
+    **{f"locale {name}": partial(locale, name) for name in LOCALES},
+    "user without a home": partial(stranger, NOBODY),
+    "user without a name": partial(stranger, NAMELESS),
     "oldest": oldest,
     **{f"python {v}": partial(newest, v) for v in reversed(PYTHONS)},
 }
@@ -192,7 +195,7 @@ def main() -> int:
             results.append(result)
             first, *rest = said.splitlines()
             details += [f"\n{name}: {said}"] if rest else []
-            print(f"{name:12}  {result:9}  {seconds:4.0f} s  {first}", flush=True)  # noqa: T201
+            print(f"{name:19}  {result:9}  {seconds:4.0f} s  {first}", flush=True)  # noqa: T201
     print(*details, sep="\n")  # noqa: T201
     failures = results.count("FAILED")
     if chosen.record:

@@ -215,7 +215,7 @@ def test_a_refutation_tells_the_product_that_differs() -> None:
     verdict = refuted(b.scale(2, column(elman)))
     assert verdict.word.startswith("T = 1: the product")
     assert verdict.word.endswith(
-        ("has weight 1 on the left, 2 on the right", "has weight -1 on the left, -2 on the right")
+        ("has the coefficient 1 on the left, 2 on the right", "has the coefficient -1 on the left, -2 on the right")
     )
 
 

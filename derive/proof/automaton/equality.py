@@ -125,4 +125,4 @@ def told(d: Different, calendar: Calendar) -> tuple[str, int]:
     if "|" in names:
         at = names.index("|")
         text = [*names[at + 1 :], "⊗", *names[:at]]
-    return f"T = {T}: the product {' '.join(text)} has weight {d.left} on the left, {d.right} on the right", T
+    return f"T = {T}: the product {' '.join(text)} has the coefficient {d.left} on the left, {d.right} on the right", T
