@@ -38,7 +38,7 @@ TESTS = {  # those that are nearest to a room come first
     "claims": ("tests/claims",),
 }
 LISTED = "tests/test_faults.py::test_what_the_listed_faults_replace_is_there"  # fails whatever the fault does
-FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.M)
 
 
 @dataclass(frozen=True)
