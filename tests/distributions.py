@@ -62,7 +62,9 @@ def sdist(shop: Workshop) -> str:
     with tarfile.open(file) as archive:
         has = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
     rooms = ("derive/", "templates/", "tests/", "docs/", "examples/", "generated/", "benchmarks/")
-    compared(has, {n for n in there if n.startswith(rooms)}, {*there, "PKG-INFO"})
+    written_by_sphinx = "docs/generated/"
+    wanted = {n for n in there if n.startswith(rooms) and not n.startswith(written_by_sphinx)}
+    compared(has, wanted, {*there, "PKG-INFO"})
     return kinds(has)
 
 

@@ -1,6 +1,6 @@
 """Pythons, versions of dependencies, compilers, locales, users, builds: what is promised holds in fresh environments.
 
-python -m tests.everywhere [--only NAME] [--record]
+python -m tests.everywhere [--only NAME]… [--record]
 
 NAME is the start of a check's name.  Packages come from the index that pip uses; nothing is installed outside a
 temporary folder.
@@ -180,12 +180,13 @@ def tried(name: str, shop: Workshop) -> tuple[str, str, float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--only", default="", metavar="NAME", help=f"of {', '.join(CHECKS)}")
+    parser.add_argument("--only", action="append", metavar="NAME", help=f"of {', '.join(CHECKS)}; may be repeated")
     parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability")
     chosen = parser.parse_args()
-    names = [name for name in CHECKS if name.startswith(chosen.only)]
-    if not names:
-        parser.error(f"no check is called {chosen.only}")
+    only = chosen.only or [""]
+    names = [name for name in CHECKS if name.startswith(tuple(only))]
+    if unknown := [start for start in only if not any(name.startswith(start) for name in CHECKS)]:
+        parser.error(f"no check is called {', '.join(unknown)}")
     began, results, details = monotonic(), [], []
     with TemporaryDirectory(prefix="derive-everywhere-") as folder:
         Path(folder).chmod(0o755)  # for other users
@@ -199,7 +200,7 @@ def main() -> int:
     print(*details, sep="\n")  # noqa: T201
     failures = results.count("FAILED")
     if chosen.record:
-        command = "python -m tests.everywhere" + (f" --only '{chosen.only}'" if chosen.only else "")
+        command = " ".join(["python -m tests.everywhere", *(f"--only '{start}'" for start in chosen.only or [])])
         cases = len(results) - results.count("not tried")
         record("environments: Pythons, versions, compilers, locales", command, cases, failures, monotonic() - began)
     return 1 if failures else 0

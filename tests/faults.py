@@ -33,12 +33,23 @@ TESTS = {  # those that are nearest to a room come first
     "schedule": ("tests/test_random_cells.py", "tests/kernels/test_kernels.py", "tests/kernels"),
     "C templates": ("tests/test_random_cells.py", "tests/kernels/test_kernels.py", "tests/kernels"),
     "language": ("tests/language", "tests/test_interpreter.py", "tests/kernels/test_kernels.py"),
-    "prover": ("tests/proof", "tests/claims/test_verify.py", "tests/claims/test_published.py"),
-    "checker": ("tests/proof", "tests/claims/test_bounds.py"),
+    "prover": (
+        "tests/proof/test_soundness.py",
+        "tests/proof/test_prove.py",
+        "tests/proof",
+        "tests/claims/test_verify.py",
+        "tests/claims/test_published.py",
+    ),
+    "checker": (
+        "tests/proof/test_certificate.py",
+        "tests/proof/test_inequality.py",
+        "tests/proof",
+        "tests/claims/test_bounds.py",
+    ),
     "claims": ("tests/claims",),
 }
 LISTED = "tests/test_faults.py::test_what_the_listed_faults_replace_is_there"  # fails whatever the fault does
-FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.M)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ Each is put into a copy of the project, whose tests run until one fails: `python
 """
 
 
-def text(runs: list[dict[str, Any]], faults: list[dict[str, str]]) -> str:
+def text(runs: list[dict[str, Any]], faults: Sequence[dict[str, str]] = ()) -> str:
     """The page."""
     rows = [
         f"| {r['what']} | {r['cases']:,} | {r['failures']} | {lasting(r['seconds'])} | {r['date']} | `{r['command']}` |"

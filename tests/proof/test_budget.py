@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from sympy import Identity, MatrixExpr, Symbol, symbols
@@ -109,9 +109,9 @@ HOSTILE = [
 @pytest.mark.parametrize("make", some(HOSTILE, [many_sums, deep, huge_power]), ids=lambda m: m.__name__)
 def test_hostile_expressions_end(make) -> None:  # type: ignore[no-untyped-def]
     left = make()
-    start = perf_counter()
+    start = process_time()
     verdict = elman.prove(b.scale(2, left), b.scale(2, b.add(left, b.zeros(left.shape))))
-    assert perf_counter() - start < 10
+    assert process_time() - start < 10
     assert verdict.status in (Status.OPEN, Status.CHECKED, Status.PROVED, Status.ILL_FORMED)
     if verdict.status is Status.OPEN:
         assert verdict.reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from time import monotonic
+from time import process_time
 
 import pytest
 from sympy import Expr, Float, Identity, Integer, MatrixExpr, Symbol, factorial, oo, symbols
@@ -149,9 +149,9 @@ HUGE: dict[str, Callable[[], MatrixExpr]] = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_what_is_huge_takes_no_time(name: str) -> None:
-    start, e = monotonic(), HUGE[name]()
+    start, e = process_time(), HUGE[name]()
     assert ELMAN.prove(e, e).status is not Status.REFUTED
-    assert monotonic() - start < 5
+    assert process_time() - start < 5
 
 
 def test_what_is_no_matrix_is_refused() -> None:

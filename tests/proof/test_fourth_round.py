@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
-from time import perf_counter, process_time, sleep
+from time import process_time, sleep
 
 import pytest
 from sympy import Expr, MatAdd, MatrixExpr, Rational, symbols
@@ -165,18 +165,18 @@ def test_a_deep_nest_of_sums_ends() -> None:
     e = h(T)
     for n in range(22):
         e = MatrixSum(b.add(e, h(T)), symbols(f"i{n}", integer=True), 0, 0)
-    start = perf_counter()
+    start = process_time()
     E.prove(e, MatAdd(e, h(T)))
-    assert perf_counter() - start < 12
+    assert process_time() - start < 12
 
 
 def test_large_literal_sizes_end() -> None:
     text = "cell c\nparam W : 430 x 430\ninput x : 430\nstate h : 430\nh[t] = tanh(W @ h[t-1] + x[t])\n"
     M = derive.parse(f"{text}loss[t] = norm2(h[t])\n")
     A = M.symbol("W")
-    start = perf_counter()
+    start = process_time()
     assert M.prove(matmul(A, A, A), matmul(A, A, A)).status in (Status.OPEN, Status.PROVED)
-    assert perf_counter() - start < 12
+    assert process_time() - start < 12
 
 
 def test_what_is_checked_lists_its_assumptions() -> None:

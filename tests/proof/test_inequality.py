@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import islice
-from time import monotonic
+from time import process_time
 from typing import Any
 from zlib import crc32
 
@@ -368,18 +368,18 @@ def nested(depth: int) -> Term:
     ids=["an exponent", "sums in sums", "a long sum"],
 )
 def test_what_would_take_long_is_refused_at_once(left: Term) -> None:
-    start = monotonic()
+    start = process_time()
     with pytest.raises(CertificateError):
         check(forged(left=left, proof=["keep"]))
-    assert monotonic() - start < 2
+    assert process_time() - start < 2
 
 
 def test_many_facts_are_refused_or_followed_quickly() -> None:
     names_ = "abcdefgh"
     facts = [[[s, 1 + k % 3], [names_[(k * 5 + 1) % 8], -1 - k % 2], ["", k]] for k in range(55) for s in names_[k % 8]]
-    start = monotonic()
+    start = process_time()
     check(forged(facts=[*json.loads(forged())["goals"][0]["facts"], *facts]))
-    assert monotonic() - start < 5
+    assert process_time() - start < 5
 
 
 def leaves(x: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 
 import pytest
 from sympy import Identity, MatrixExpr, OneMatrix, Rational, Symbol, Transpose, ZeroMatrix, oo, pi, symbols
@@ -252,9 +252,9 @@ SLOW: dict[str, Callable[[], tuple[MatrixExpr, MatrixExpr]]] = {
 @pytest.mark.parametrize("name", SLOW)
 def test_it_ends(name: str) -> None:
     left, right = SLOW[name]()
-    start = perf_counter()
+    start = process_time()
     M.prove(left, right)
-    assert perf_counter() - start < 10
+    assert process_time() - start < 10
 
 
 ALIASES = """
