@@ -26,6 +26,14 @@ LIMITS = {
         "E0107",
         b"cell a\ninput x\nz = " + b" * ".join([b"(" * 13 + b"x" + b" + 1)**2" * 13] * 200),
     ),
+    "many times a large factor": (
+        "E0107",
+        b"cell a\ninput x\nparam w\nloss = ("
+        + b" + ".join([b"sum(x)"] * 100)
+        + b") * tanh("
+        + b" * ".join(b"(w + %d)" % n for n in range(1, 600))
+        + b")",
+    ),
     "products of sums": ("E0107", b"cell a\ninput x\nloss = " + b" * ".join([b"(sum(x) + 1)"] * 900)),
     "numbers": ("E0108", b"cell a\nz = " + b"(" * 50 + b"9" + b" ** 64)" * 50),
     "polynomials": ("E0108", b"cell a\ndims A, C, D\nz = " + b" * ".join([b"(A + C + D)"] * 500)),
