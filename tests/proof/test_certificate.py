@@ -115,6 +115,19 @@ def test_a_false_statement_cannot_be_proved_by_editing_the_automata() -> None:
     assert seen > 50
 
 
+@pytest.mark.parametrize("left", [0, 1, -1])
+def test_every_symbol_needs_an_image_of_every_row(left: int) -> None:
+    """None of them, the first one only, all but the last."""
+    symbols = json.loads(TEXT)["coordinates"]["moves"]
+    assert symbols
+    for symbol, images in symbols.items():
+        certificate = json.loads(TEXT)
+        certificate["coordinates"]["moves"][symbol] = images[:left]
+        certificate["digest"] = digest(certificate)
+        with pytest.raises(CertificateError):
+            check(json.dumps(certificate))
+
+
 def weights(automaton: dict[str, Any]) -> dict[tuple[str, ...], Fraction]:
     """The weight of every string of at most LENGTH symbols that has one: by trying them all."""
     moves = {a: {s: dict(row) for s, row in rows} for a, rows in automaton["moves"].items()}
