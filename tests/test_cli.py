@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import os
 import re
 import resource
 import subprocess
@@ -512,3 +513,11 @@ def test_a_target_that_needs_a_library_says_so(run, monkeypatch: pytest.MonkeyPa
     assert "elman, numpy, float64: ok" in out
     assert "PyTorch is not installed: pip install torch" in err
     assert "JAX is not installed: pip install jax" in err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "iso8859-9"])
+def test_what_an_encoding_lacks_is_shown_as_its_number(encoding: str) -> None:
+    command = [sys.executable, "-m", "derive", "show", "elman"]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding}, check=False)
+    assert done.returncode == 0, done.stderr[-300:]
+    assert b"\\u0177" in done.stdout  # y with a hat

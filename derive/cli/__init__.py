@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -27,6 +28,9 @@ def main() -> None:
     """Run the command line; turn errors into messages and exit statuses."""
     wants_json = "--json" in sys.argv[1:]
     gc.set_threshold(*COLLECTED)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # ŷ is shown as it can be, whatever the encoding of the terminal is
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False, prog_name="derive")
         sys.stdout.flush()

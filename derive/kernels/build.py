@@ -212,8 +212,8 @@ def _processor() -> str:
 def _cache_folder() -> Path | None:
     """A folder of the user's own that nobody else can write; None if there is none."""
     base = os.environ.get("DERIVE_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    folder = Path(base) / "derive" if base else Path.home() / ".cache" / "derive"
     try:
+        folder = Path(base) / "derive" if base else Path.home() / ".cache" / "derive"  # a user may have no home
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
     except (OSError, RuntimeError):

@@ -128,6 +128,17 @@ def test_every_symbol_needs_an_image_of_every_row(left: int) -> None:
             check(json.dumps(certificate))
 
 
+@pytest.mark.parametrize("where", [("left", "start"), ("right", "end"), ("coordinates", "start"), ("basis", 0)])
+def test_no_entry_is_given_twice(where: tuple[str, str | int]) -> None:
+    """Which of two numbers counts would be for the reader to guess."""
+    certificate = json.loads(TEXT)
+    vector = certificate[where[0]][where[1]]
+    vector.append([vector[0][0], 5])
+    certificate["digest"] = digest(certificate)
+    with pytest.raises(CertificateError, match="no entry"):
+        check(json.dumps(certificate))
+
+
 def weights(automaton: dict[str, Any]) -> dict[tuple[str, ...], Fraction]:
     """The weight of every string of at most LENGTH symbols that has one: by trying them all."""
     moves = {a: {s: dict(row) for s, row in rows} for a, rows in automaton["moves"].items()}

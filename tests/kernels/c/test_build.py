@@ -156,3 +156,15 @@ def test_a_compiler_that_is_asked_for_in_vain(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CC", "gcc '")
     with pytest.raises(ToolError, match="CC"):
         build.compilers()
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number without a name: then each kernel is compiled anew."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("DERIVE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert build._cache_folder() is None
