@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parents[1]
 RUNS, FAULTS, PAGE = DOCS / "reliability" / "runs.json", DOCS / "reliability" / "faults.json", DOCS / "reliability.md"
+LISTED = DOCS.parent / "tests" / "faults.toml"
 HEAD = """\
 # Reliability
 
@@ -40,7 +42,8 @@ A failure becomes a test before it is mended. Older records have pages of their 
 FAULT_HEAD = """
 ## Faults put in on purpose
 
-Each is put into a copy of the project, whose tests run until one fails: `python -m tests.faults`.
+Each is put into a copy of the project, whose tests run until one fails: `python -m tests.faults`. {tried} of the {listed}
+in `tests/faults.toml` were tried with the tests as they are.
 
 | where | what is wrong | first test that fails |
 |---|---|---|
@@ -54,12 +57,14 @@ def text(runs: list[dict[str, Any]], faults: Sequence[dict[str, str]] = ()) -> s
         for r in sorted(runs, key=lambda r: r["what"])
     ]
     seen = [f"| `{f['file']}` | {f['says']} | {test(f['test'])} |" for f in faults]
-    return HEAD + "\n".join(rows) + "\n" + FOOT + FAULT_HEAD + "\n".join(seen) + "\n"
+    listed = len(tomllib.loads(LISTED.read_text("utf-8"))["fault"])
+    head = FAULT_HEAD.format(tried=len(faults), listed=listed)
+    return HEAD + "\n".join(rows) + "\n" + FOOT + head + "\n".join(seen) + "\n"
 
 
 def test(name: str) -> str:
     """A test as a table shows it."""
-    return f"`{name.removeprefix('tests/')}`" if name else "**none**"
+    return f"`{name.removeprefix('tests/')}`".replace("|", r"\|") if name else "**none**"
 
 
 def lasting(seconds: int) -> str:
