@@ -42,8 +42,8 @@ A failure becomes a test before it is mended. Older records have pages of their 
 FAULT_HEAD = """
 ## Faults put in on purpose
 
-Each is put into a copy of the project, whose tests run until one fails: `python -m tests.faults`. {tried} of the {listed}
-in `tests/faults.toml` were tried with the tests as they are.
+Each is put into a copy of the project, whose tests run until one fails: `python -m tests.faults`. {tried} of the
+{listed} in `tests/faults.toml` were tried with the tests as they are.
 
 | where | what is wrong | first test that fails |
 |---|---|---|
