@@ -4,11 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sympy import HadamardProduct, MatMul, MatrixExpr
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
 
 from derive.algebra.build import is_zero
-from derive.algebra.nodes import Timed, is_reference, t
+from derive.algebra.nodes import (
+    Blocks,
+    Concat,
+    Delta,
+    Detach,
+    Diag,
+    DiagPart,
+    Pad,
+    Scale,
+    Slice,
+    SumOver,
+    Timed,
+    is_reference,
+    t,
+)
 from derive.program import Program, operands, references
+
+# Zero where all their operands are.
+LINEAR = (
+    MatAdd,
+    Scale,
+    Transpose,
+    Concat,
+    Blocks,
+    Slice,
+    Pad,
+    Diag,
+    DiagPart,
+    SumOver,
+    Delta,
+    Detach,
+)  # 0 where all are
 
 
 def arriving(program: Program) -> frozenset[str]:
@@ -33,7 +63,7 @@ def vanishes(e: MatrixExpr, zero: Callable[[MatrixExpr], bool]) -> bool:
     parts = operands(e)
     if isinstance(e, (MatMul, HadamardProduct)):
         return any(vanishes(a, zero) for a in parts)
-    return is_zero(e) or (bool(parts) and all(vanishes(a, zero) for a in parts))
+    return is_zero(e) or (isinstance(e, LINEAR) and all(vanishes(a, zero) for a in parts))
 
 
 def _closure(

@@ -14,6 +14,7 @@ from sympy import MatrixSymbol
 
 from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
+from derive.algebra.functions import apply
 from derive.algebra.nodes import Concat, Delta, T
 from derive.calculus.arrivals import vanishes
 from derive.calculus.chain import Chain, readable
@@ -306,6 +307,8 @@ def test_what_vanishes_with_a_cotangent() -> None:
     assert not vanishes(Concat(g, a), zero)
     assert not vanishes(a, zero)
     assert not vanishes(b.ones(3), zero)
+    assert vanishes(b.zeros((3, 1)), zero)
+    assert not vanishes(apply("exp", g), zero)
 
 
 @pytest.mark.parametrize(("back", "j", "count"), [("-1", 2, 2), ("-2", 2, 1), ("+1", 0, 2)])
