@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import derive
+from derive.errors import UnsupportedError
 from derive.kernels.arrays import from_canonical, initial_groups, stack_lags
 from derive.kernels.build import Compiler, compilers
 from derive.kernels.entry import check_wrt
@@ -45,6 +46,7 @@ class Outcome:
         steps: equations of the derivation that were evaluated.
         unchecked: those that were too large.
         open: double sums that were too large.
+        unsuited: no numbers were found at which it is smooth, so that nothing was compared.
     """
 
     disagreements: list[str] = field(default_factory=list)
@@ -52,6 +54,7 @@ class Outcome:
     steps: int = 0
     unchecked: int = 0
     open: int = 0
+    unsuited: bool = False
 
     def note(self, case: _Case, *errors: float) -> None:
         """Keep the largest, where rounding is all that it can be."""
@@ -80,16 +83,31 @@ def examine(text: str, seed: int = 0) -> Outcome:
         model = derive.parse(text)
         slow = model.compile("numpy")
         sizes = size_sets(slow.normal, 1 + seed % 4)[-1]
-        case = _Case(slow, sizes, 3 + seed % 3, 1 + seed % 4, seed, check_wrt(slow.normal, None))
+        case = _drawn(slow, sizes, seed)
         outcome.disagreements += _of_numpy(case, outcome)
         for name, kernel in _in_c(model, seed):
             outcome.disagreements += _beside(case, kernel, name, outcome)
         if HAS_TORCH:
             outcome.disagreements += _by_autograd(model, case)
         outcome.disagreements += _of_derivation(model, outcome)
+    except Unsuited:
+        outcome.unsuited = True
     except Exception as error:  # noqa: BLE001 - whatever goes wrong with a cell that is right is a bug
         outcome.disagreements.append(f"{type(error).__name__}: {str(error)[:200]}")
     return outcome
+
+
+class Unsuited(Exception):
+    """No numbers were found at which a cell is smooth: relu of what is always zero, say."""
+
+
+def _drawn(kernel: Kernel, sizes: dict[str, int], seed: int) -> _Case:
+    try:
+        return _Case(kernel, sizes, 3 + seed % 3, 1 + seed % 4, seed, check_wrt(kernel.normal, None))
+    except UnsupportedError as error:
+        if "no random inputs suit" in str(error):
+            raise Unsuited from error
+        raise
 
 
 def limit(case: _Case) -> float:
