@@ -18,7 +18,10 @@ MEANT = ("detach", "concat", "slice", "outer", "diag", "[t-3]", "[t+1]", "onehot
 
 @pytest.mark.parametrize("cell", sorted(KEPT.glob("*.cell")), ids=lambda path: path.stem)
 def test_what_once_disagreed_agrees(cell: Path) -> None:
-    assert not examine(cell.read_text("utf-8"), 1).disagreements
+    outcome = examine(cell.read_text("utf-8"), 1)
+    assert not outcome.disagreements
+    assert outcome.steps
+    assert not outcome.unsuited
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,6 +10,12 @@ VECTORS = ("H", "K", "I")  # the sizes of vectors; O is that of what the loss se
 SMOOTH = ("tanh", "sigmoid", "softplus", "sin", "cos", "silu", "gelu", "erf")
 KINKED = ("relu", "abs", "elu")
 DEPTH = 2
+OPTIONAL = (  # how often it is there, its declaration, how it is read, its size
+    (30, "input u : H", "u[t]", "H"),
+    (15, "input w : K once", "w", "K"),
+    (10, "input r", "r[t]", "1"),
+    (10, "const A : K", "A", "K"),
+)
 
 
 @dataclass
@@ -189,18 +195,10 @@ class Cell:
         c = self.choices
         self.head.append("input x : I" + c.one(("", "", "", " onehot")))
         found = [("x[t]", "I")]
-        if c.chance(30):
-            self.head.append("input u : H")
-            found.append(("u[t]", "H"))
-        if c.chance(15):
-            self.head.append("input w : K once")
-            found.append(("w", "K"))
-        if c.chance(10):
-            self.head.append("input r")
-            found.append(("r[t]", "1"))
-        if c.chance(10):
-            self.head.append("const A : K")
-            found.append(("A", "K"))
+        for percent, declared, read, size in OPTIONAL:
+            if c.chance(percent):
+                self.head.append(declared)
+                found.append((read, size))
         return found
 
     def loss(self, part: Part) -> None:
@@ -220,8 +218,7 @@ class Cell:
             error = f"norm2({shown})"
         elif kind == 1:
             target("")
-            error = f"{c.one(('squared_error', 'norm2'))}({y}, {shown})"
-            error = error if error.startswith("s") else f"norm2({shown} - {y})"
+            error = c.one((f"squared_error({y}, {shown})", f"norm2({shown} - {y})"))
         elif kind == 2:
             target(c.one(("", " onehot", " where sum(y) == 1")))
             self.lines.append(f"yhat[t] = softmax({shown})")

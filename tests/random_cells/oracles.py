@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -112,6 +113,7 @@ def _drawn(kernel: Kernel, sizes: dict[str, int], seed: int) -> _Case:
         raise
 
 
+@lru_cache(1)
 def limit(case: _Case) -> float:
     """How far apart results may lie; a wrong rule is wrong by tenths."""
     return SATURATED if saturated(case.program, case.sample) else LIMIT
