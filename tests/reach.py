@@ -1,4 +1,4 @@
-"""Which tests reach which lines of derive/, by branch, and how long each takes: python -m tests.reach [--slow] [--record]
+"""Which tests reach which lines and branches of derive/: python -m tests.reach [--slow] [--record] [TEST …]
 
 Runs the tests under coverage and keeps, in .reach/, which test reached a line (`tests.mutation` runs those and no
 others) and for how long it ran.  With --slow the slow tests too; their reach is added to what is kept.
@@ -55,6 +55,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
     known = seconds() if SECONDS.exists() else {}
     for report in reporter.stats.get("passed", ()):
         known[report.nodeid] = round(report.duration, 3)
