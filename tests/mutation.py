@@ -1,8 +1,9 @@
 """Mutation testing by Cosmic Ray's operators: python -m tests.mutation ROOM [--count 100] [--seed 0] [--record]
 
-It needs `pip install cosmic-ray`.  Every place of a room's modules that an operator can change is known; so many of
-them are drawn, each changed in one of its ways in a copy of the project, whose tests run until one fails.  Changes of
-annotations are left out: nothing evaluates them.
+It needs `pip install cosmic-ray`, and `python -m tests.reach` to have been run.  Every place of a room's modules that
+an operator can change is known; so many of them are drawn, each changed in one of its ways in a copy of the project,
+whose tests that reach the place run until one fails, the quick ones first.  Changes of annotations are left out:
+nothing evaluates them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tests import reach
 from tests.faults import ROOT, TESTS, first_failure
 from tests.records import record
 
@@ -79,8 +81,27 @@ def mutated(folder: Path, module: str, change: Change) -> str:
     return "\n".join(line for line in changed if line[:1] in "+-" and line[:3] not in ("+++", "---"))
 
 
-def _change(module: str, change: Change, told: list[str], folder: Path) -> None:
-    told.append(mutated(folder, module, change))
+def tests_of(room: str, place: Place, budget: float) -> list[str]:
+    """Those that reach a place, the quick ones first, as many as the seconds allow; of an import, the room's.
+
+    A statement of several lines may be known by its first.
+    """
+    by_line, known = reach.tests_by_line(place[0]), reach.seconds()
+    line = max((n for n in by_line if n <= place[1]), default=0)
+    chosen, left = list[str](), budget
+    for test in sorted(by_line.get(line, ()), key=lambda test: known.get(test, budget)):
+        left -= known.get(test, budget)
+        if left < 0:
+            break
+        chosen.append(test)
+    return chosen or list(ROOMS[room])
+
+
+def outcome(room: str, place: Place, change: Change, limit: float) -> tuple[str, str]:
+    """The test that saw a mutant, "" if none did, and what was changed."""
+    told = list[str]()
+    test = first_failure(lambda folder: told.append(mutated(folder, place[0], change)), tests_of(room, place, limit))
+    return test, told[0]
 
 
 def main(arguments: list[str]) -> int:
@@ -89,19 +110,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("room", choices=sorted(ROOMS))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=float, default=600, help="seconds; a run that takes longer counts as seen")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--limit", type=float, default=120, help="seconds that the tests of one mutant may take")
     parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability/runs.json")
     options = parser.parse_args(arguments)
     rng, known = random.Random(options.seed), places(options.room)
     chosen = rng.sample(sorted(known), min(options.count, len(known)))
+    changes = [rng.choice(known[place]) for place in chosen]
     started, survivors = time.monotonic(), 0
-    with click.progressbar(chosen, label="mutants", file=sys.stderr) as bar:
-        for place in bar:
-            told = list[str]()
-            change = partial(_change, place[0], rng.choice(known[place]), told)
-            test = first_failure(change, ROOMS[options.room], options.limit)
-            survivors += not test
-            click.echo(f"{place[0]}:{place[1]}: {test or 'SURVIVED'}\n{told[0] if not test else ''}".strip())
+    with ThreadPoolExecutor(options.jobs) as pool:
+        runs = pool.map(lambda at, change: outcome(options.room, at, change, options.limit), chosen, changes)
+        with click.progressbar(zip(chosen, runs, strict=True), len(chosen), "mutants", file=sys.stderr) as bar:
+            for place, (test, told) in bar:
+                survivors += not test
+                click.echo(f"{place[0]}:{place[1]}: {test or 'SURVIVED'}\n{told if not test else ''}".strip())
     seconds = time.monotonic() - started
     click.echo(f"{options.room}: {len(chosen)} of {len(known)} places, {survivors} survived; {seconds:.0f} s")
     if options.record:
