@@ -144,6 +144,13 @@ def test_show(run) -> None:  # type: ignore[no-untyped-def]
     assert r"\odot" in latex
 
 
+@pytest.mark.parametrize(("cell", "wrt", "first"), [("elman", "W", "sum over steps"), ("lstm", "W_f", "recursion")])
+def test_the_form_that_reads_more_easily_comes_first(run, cell: str, wrt: str, first: str) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = run("show", cell, "--wrt", wrt)
+    headings = [line for line in out.splitlines() if line.startswith("dL/d")]
+    assert [h.endswith(first) for h in headings] == [True, False]
+
+
 def test_show_unroll(run) -> None:  # type: ignore[no-untyped-def]
     status, out, _ = run("show", "elman", "--wrt", "W", "--unroll", "2")
     assert status == 0

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from sympy import MatrixExpr
 
+from derive.algebra.nodes import Blocks
 from derive.algebra.text import lines, unicode_text
 from derive.calculus.chain import READABLE
 from derive.documents.fold import substitute
@@ -42,7 +43,7 @@ def blocks(
     unroll: int | None = None,
     latex: bool = False,
 ) -> list[Block]:
-    """What `derive show` prints: by default both forms of every gradient."""
+    """What `derive show` prints: by default both forms of every gradient, the one that reads more easily first."""
     chosen = tuple(wrt) or gradient_names(model.normal)
     write = _Writer(model.adjoint.program, frozenset(model.program.equations), latex)
     found: list[Block] = []
@@ -51,11 +52,21 @@ def blocks(
         if unroll is not None:
             found += _if_possible(name, "unrolled", lambda d=derivation: _unrolled(d, write, unroll))  # type: ignore[misc]
             continue
+        sums, recursion = list[Block](), list[Block]()
         if form in (None, "sum"):
-            found += _if_possible(name, "as a sum over steps", lambda d=derivation: _closed(d, write))  # type: ignore[misc]
+            sums = _if_possible(name, "as a sum over steps", lambda d=derivation: _closed(d, write))  # type: ignore[misc]
         if form in (None, "recursion") or steps:
-            found.append(Block(name, f"dL/d{name} by recursion", tuple(_recursion(derivation, write, steps))))
+            recursion = [Block(name, f"dL/d{name} by recursion", tuple(_recursion(derivation, write, steps)))]
+        found += recursion + sums if _of_several_states(derivation) else sums + recursion
     return found
+
+
+def _of_several_states(derivation: Derivation) -> bool:
+    """Is its one-step Jacobian a matrix of blocks?"""
+    try:
+        return any(d.right.has(Blocks) for d in derivation.closed_form.definitions)
+    except UnsupportedError:
+        return False
 
 
 def _if_possible(name: str, what: str, make: Callable[[], Iterator[str]]) -> list[Block]:
