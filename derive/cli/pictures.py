@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from derive.errors import InputError
 if TYPE_CHECKING:
     from derive.calculus.growth import Key
     from derive.flow import Flow
+    from derive.model import Model
 
     Certificates = Mapping[tuple[Key, Key], str | None]
 
@@ -62,7 +63,7 @@ def flow(
     """
     from derive.flow import flow as measured
     from derive.picture import check_file
-    from derive.proof.inequality.steps import certified
+    from derive.proof.inequality.steps import certified, of_a_step
 
     check_file(plot, force=force)
     model = load_cell(cell)
@@ -75,11 +76,13 @@ def flow(
         from derive.flow.plot import draw
 
         draw(plot, found)
-    certificates = certified(model.prover, found.growth)
+    with progress("proving bounds", len(of_a_step(found.growth)), as_json) as step:
+        certificates = certified(model.prover, found.growth, step)
+    meanings = list(_meanings(model, found))
     if as_json:
-        print_json(_as_json(found, certificates))
+        print_json(_as_json(found, certificates, meanings))
     else:
-        _report(found, certificates)
+        _report(found, certificates, meanings)
     if plot is not None:
         click.echo(plot, err=as_json)
 
@@ -150,11 +153,20 @@ def _load(path: Path | None) -> Any:
         raise InputError("--params", expected, str(error)) from error
 
 
-def _report(found: Flow, certificates: Certificates) -> None:
+def _meanings(model: Model, found: Flow) -> Iterator[str]:
+    """What names stand for that are in a bound and not in the user's equations."""
+    from derive.model.show import Writer
+    from derive.program import references
+
+    read = [r.name for e in found.growth.peaks.values() for r in references(e)]
+    return Writer(model.normal, frozenset(model.program.equations)).definitions(read)
+
+
+def _report(found: Flow, certificates: Certificates, meanings: list[str]) -> None:
     from derive.flow.words import bounds, derivative, table, ways
 
     click.echo(f"{found.program.name}: ‖{derivative(found)}‖, {ways(found)}")
-    for line in bounds(found, certificates):
+    for line in (*bounds(found, certificates), *meanings):
         click.echo(f"  {line}")
     rows = table(found)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -162,14 +174,14 @@ def _report(found: Flow, certificates: Certificates) -> None:
         click.echo("  " + "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
 
 
-def _as_json(found: Flow, certificates: Certificates) -> dict[str, Any]:
+def _as_json(found: Flow, certificates: Certificates, meanings: list[str]) -> dict[str, Any]:
     from derive.flow.words import bounds
 
     return {
         "model": found.program.name,
         "states": list(found.states),
         "weights": list(found.weights),
-        "bounds": list(bounds(found)),
+        "bounds": [*bounds(found), *meanings],
         "certificates": [text for text in certificates.values() if text is not None],
         "curves": [
             {

@@ -45,7 +45,7 @@ def blocks(
 ) -> list[Block]:
     """What `derive show` prints: by default both forms of every gradient, the one that reads more easily first."""
     chosen = tuple(wrt) or gradient_names(model.normal)
-    write = _Writer(model.adjoint.program, frozenset(model.program.equations), latex)
+    write = Writer(model.adjoint.program, frozenset(model.program.equations), latex)
     found: list[Block] = []
     for name in chosen:
         derivation = model.gradient(name)
@@ -77,12 +77,18 @@ def _if_possible(name: str, what: str, make: Callable[[], Iterator[str]]) -> lis
 
 
 @dataclass(frozen=True)
-class _Writer:
-    """Equations as text, the values that the normal form names folded in where they are short."""
+class Writer:
+    """Equations as text, the values that the normal form names folded in where they are short.
+
+    Args:
+        program: the normal form, or one built on it.
+        known: what the user's own equations define.
+        latex: instead of a terminal's text.
+    """
 
     program: Program
-    known: frozenset[str]  # what the user's own equations define
-    latex: bool
+    known: frozenset[str]
+    latex: bool = False
 
     @cached_property
     def folded(self) -> dict[str, MatrixExpr]:
@@ -119,7 +125,7 @@ class _Writer:
         return [r.name for r in references(self.fold(e))]
 
 
-def _closed(derivation: Derivation, write: _Writer) -> Iterator[str]:
+def _closed(derivation: Derivation, write: Writer) -> Iterator[str]:
     form = derivation.closed_form
     target = derivation.adjoint.program.ref(derivation.adjoint.cotangents[derivation.name])
     yield write.equation(target, form.compact)
@@ -127,7 +133,7 @@ def _closed(derivation: Derivation, write: _Writer) -> Iterator[str]:
         yield f"{write.equation(definition.left, definition.right)}    ({definition.reason.replace('`', '')})"
 
 
-def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[str]:
+def _recursion(derivation: Derivation, write: Writer, steps: bool) -> Iterator[str]:
     for step in derivation.recursion:
         yield write.equation(step.left, step.right) + (f"    ({step.rule}: {step.reason})" if steps else "")
         if steps and len(step.parts) > 1:
@@ -138,10 +144,10 @@ def _recursion(derivation: Derivation, write: _Writer, steps: bool) -> Iterator[
     yield from write.definitions([*named, *(n for s in derivation.recursion for n in write.read_by(s.right))])
 
 
-def _text(e: MatrixExpr, write: _Writer) -> str:
+def _text(e: MatrixExpr, write: Writer) -> str:
     return latex_text(e, write.program) if write.latex else unicode_text(e, write.program)
 
 
-def _unrolled(derivation: Derivation, write: _Writer, last: int) -> Iterator[str]:
+def _unrolled(derivation: Derivation, write: Writer, last: int) -> Iterator[str]:
     for step in derivation.unrolled(last):
         yield write.equation(step.left, step.right)

@@ -101,3 +101,9 @@ def test_a_figure(run: Run, tmp_path: Path, ending: str) -> None:
     assert status == 0
     assert out.splitlines()[-1] == f"flow.{ending}"
     assert (tmp_path / f"flow.{ending}").stat().st_size > 5000
+
+
+def test_names_in_a_bound_that_the_user_did_not_give_are_explained(run: Run) -> None:
+    _, out, _ = run("gru_reset_after", "--radius", "1", "--steps", "3", "--sizes", "H=3,I=2,O=2")
+    assert "max|m_z_n[t]|" in out.splitlines()[1]
+    assert out.splitlines()[3].strip() == "m_z_n[t] = W_n h[t-1] + c_n    (a part of the equations)"

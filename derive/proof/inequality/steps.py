@@ -5,7 +5,7 @@ What `calculus.growth` finds by its own rules is proved once more, from the deri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sympy import Add, Expr, MatrixExpr, Mul, Pow, Symbol
@@ -29,9 +29,20 @@ SECONDS = 2.0  # for a block
 PLACES = ((3, 0), (2, 1))  # T, and the order of the sizes, at which an equation is asked of the field
 
 
-def certified(prover: Prover, found: Growth) -> dict[tuple[Key, Key], str | None]:
-    """A certificate for each bound of a step; None where no proof was found."""
-    return {block: _certificate(prover, found, *block) for block in found.blocks if block[0][1] == 1}
+def certified(
+    prover: Prover, found: Growth, tried: Callable[[], None] = lambda: None
+) -> dict[tuple[Key, Key], str | None]:
+    """A certificate for each bound of a step; None where no proof was found.  `tried` is called after each."""
+    certificates: dict[tuple[Key, Key], str | None] = {}
+    for block in of_a_step(found):
+        certificates[block] = _certificate(prover, found, *block)
+        tried()
+    return certificates
+
+
+def of_a_step(found: Growth) -> list[tuple[Key, Key]]:
+    """The blocks of a Jacobian that say more than that lags are handed on."""
+    return [block for block in found.blocks if block[0][1] == 1]
 
 
 def _certificate(prover: Prover, found: Growth, row: Key, column: Key) -> str | None:
