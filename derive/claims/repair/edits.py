@@ -11,7 +11,7 @@ from derive.claims.repair.edit import Edit, exchanged
 from derive.claims.repair.factors import factor_edits
 from derive.claims.repair.library import Library, index_row
 from derive.claims.text.patterns import TIME
-from derive.claims.text.printing import to_tex
+from derive.claims.text.printing import quoted, to_tex
 from derive.claims.text.tree import Group, Leaf, Row, Scripted, is_leaf
 
 PLUS, MINUS = Leaf("op", "+"), Leaf("op", "-")
@@ -34,7 +34,7 @@ def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]
 
 def _of_terms(terms: list[Term]) -> Iterator[Edit]:
     for n, term in enumerate(terms):
-        shown = to_tex(term.nodes)
+        shown = quoted(term.nodes)
         if term.sign is not None:
             other = MINUS if term.sign.text == "+" else PLUS
             yield Edit({id(term.sign): (other,)}, f"the sign of {shown}", rank=0)
@@ -59,7 +59,7 @@ def _bracketed(terms: list[Term]) -> Iterator[Edit]:
         inside = tuple(x for t in terms[:-1] for x in _signed(t)) + _signed(terms[-1])[: _count(terms[-1], k)]
         after = _signed(terms[-1])[_count(terms[-1], k) :]
         new = (Group("(", inside), *after)
-        yield _regrouped(terms, new, f"brackets around the sum before {to_tex(after)}")
+        yield _regrouped(terms, new, f"brackets around the sum before {quoted(after)}")
     for k in range(1, len(first.factors)):
         if first.binders:
             break
@@ -67,7 +67,7 @@ def _bracketed(terms: list[Term]) -> Iterator[Edit]:
         op = first.factors[k].op
         inside = _signed(first)[_count(first, k) + (op is not None) :] + tuple(x for t in terms[1:] for x in _signed(t))
         new = (*before, *((op,) if op else ()), Group("(", inside))
-        yield _regrouped(terms, new, f"brackets around the sum after {to_tex(before)}")
+        yield _regrouped(terms, new, f"brackets around the sum after {quoted(before)}")
 
 
 def _signed(term: Term) -> Row:
@@ -101,16 +101,16 @@ def binder_edits(term: Term, library: Library) -> Iterator[Edit]:
         low, letter = node.sub[equals + 1 :], node.sub[:equals]
         for new in (library.shifted(low, 1), library.shifted(low, -1)):
             if new is not None:
-                words = f"the lower bound {to_tex(low)} → {to_tex(new)}"
+                words = f"the lower bound {quoted(low)} → {quoted(new)}"
                 yield _rescripted(node, (*letter, node.sub[equals], *new), node.sup, words)
         for step in (1, -1):
             high = library.shifted(node.sup or (), step)
             if high is not None:
-                yield _rescripted(node, node.sub, high, f"the upper bound {to_tex(node.sup or ())} → {to_tex(high)}")
+                yield _rescripted(node, node.sub, high, f"the upper bound {quoted(node.sup or ())} → {quoted(high)}")
         for name in library.free_letters:
             if name != to_tex(letter):
                 new = (*index_row(name), node.sub[equals], *low)
-                yield _rescripted(node, new, node.sup, f"the index {to_tex(letter)} → {name}")
+                yield _rescripted(node, new, node.sup, f"the index {quoted(letter)} → ${name}$")
 
 
 def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) -> Edit:
@@ -123,24 +123,24 @@ def _rescripted(node: Scripted, sub: Row | None, sup: Row | None, words: str) ->
 def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
     """Another time, or another quantity of the same shape."""
     time = found.match.values.get(TIME)
-    shown = to_tex(nodes)
+    shown = quoted(nodes)
     if time:
         near = [new for step in (1, -1) if (new := library.shifted(time, step)) is not None]
         texts = {to_tex(time), *map(to_tex, near)}
         for new in (*near, *(other for other in library.times if to_tex(other) not in texts)):
-            words = f"the time of {shown}: {to_tex(time)} → {to_tex(new)}"
+            words = f"the time of {shown}: {quoted(time)} → {quoted(new)}"
             yield Edit(exchanged(time, new), words, nodes, indices=True, rank=0 if new in near else 1)
     yield from _of_indices(nodes, found, library)
     for word, same_shape in library.alike(found):
         written = library.written(word, time, found.match.sup)
         if written is not None:
-            words = f"{to_tex(written)} for {shown}"
+            words = f"{quoted(written)} for {shown}"
             yield Edit(exchanged(nodes, written), words, nodes, rank=1 if same_shape else 2)
 
 
 def _of_indices(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
     """The entries of a matrix transposed, another letter for an index of an entry."""
-    shown = to_tex(nodes)
+    shown = quoted(nodes)
     places = [found.match.values[x] for x in sorted(found.word.entries) if x in found.match.values]
     if len(places) == 2:
         (i,), (j,) = places
@@ -148,7 +148,7 @@ def _of_indices(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
     for (old,) in places:
         for letter in library.entry_letters:
             if to_tex((old,)) != letter:
-                words = f"the index {to_tex((old,))} of {shown} → {letter}"
+                words = f"the index {quoted((old,))} of {shown} → ${letter}$"
                 yield Edit({id(old): index_row(letter)}, words, nodes, indices=True)
 
 
@@ -165,4 +165,4 @@ def _in_time(term: Term, outline: Outline, library: Library) -> Iterator[Edit]:
                 break
             changes |= exchanged(time, new)
         else:
-            yield Edit(changes, f"every time in {to_tex(term.nodes)} one step {words}", term.nodes)
+            yield Edit(changes, f"every time in {quoted(term.nodes)} one step {words}", term.nodes)

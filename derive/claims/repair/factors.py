@@ -9,7 +9,7 @@ from derive.claims.reading.outline import Factor, Term
 from derive.claims.repair.edit import Edit, exchanged, laid_out, rewritten_factors
 from derive.claims.repair.library import Library
 from derive.claims.text.marks import is_transpose
-from derive.claims.text.printing import to_tex
+from derive.claims.text.printing import quoted
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
 TOP = Leaf("symbol", "top")
@@ -30,7 +30,7 @@ def factor_edits(term: Term, library: Library) -> Iterator[Edit]:
 
 def _transposed(factor: Factor) -> Edit:
     """With a transpose above it, or without."""
-    last, shown = factor.nodes[-1], to_tex(factor.nodes)
+    last, shown = factor.nodes[-1], quoted(factor.nodes)
     new = _with_transpose(last)
     less = isinstance(last, Scripted) and is_transpose((last.sup or ())[-1:])
     words = f"{shown} without its transpose" if less else f"{shown} transposed"
@@ -41,7 +41,7 @@ def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
     """Squared or not; another exponent."""
     last = factor.nodes[-1]
     sup = last.sup or () if isinstance(last, Scripted) else ()
-    shown = to_tex(factor.nodes)
+    shown = quoted(factor.nodes)
     if isinstance(last, Scripted) and is_leaf(sup[-1] if sup else last.base, "number", "2"):
         yield Edit({id(last): (replace(last, sup=sup[:-1] or None),)}, f"{shown} not squared", (last,))
     elif not (sup and is_transpose(sup[-1:])):
@@ -50,12 +50,12 @@ def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
         *before, end = last.base.row
         inside = (*before, *_squared(end))
         yield Edit(
-            {id(last): (replace(last.base, row=inside),)}, f"the square in {shown} on {to_tex((end,))} only", (last,)
+            {id(last): (replace(last.base, row=inside),)}, f"the square in {shown} on {quoted((end,))} only", (last,)
         )
     own = factor.found is None or factor.found.match.sup == sup
     if own and isinstance(last, Scripted) and len(sup) > 1 and any(is_leaf(x, "op", "+", "-") for x in sup):
         for exponent in library.differences:
-            words = f"the exponent {to_tex(sup)} → {to_tex(exponent)}"
+            words = f"the exponent {quoted(sup)} → {quoted(exponent)}"
             yield Edit({id(last): (replace(last, sup=exponent),)}, words, (last,))
 
 
@@ -71,15 +71,15 @@ def _of_sign(factor: Factor) -> Iterator[Edit]:
     for text in ("odot", "otimes", ""):
         if text != factor.op.text:
             new: Row = (Leaf("op", text),) if text else ()
-            shown = rf"\{text}" if text else "a matrix product"
-            yield Edit({id(factor.op): new}, f"{shown} before {to_tex(factor.nodes)}", (factor.op,))
+            shown = rf"$\{text}$" if text else "a matrix product"
+            yield Edit({id(factor.op): new}, f"{shown} before {quoted(factor.nodes)}", (factor.op,))
 
 
 def _without(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
     """Without a factor, or without two that stand side by side."""
     for end in (n + 1, n + 2):
         if end <= len(factors) and end - n < len(factors):
-            gone = to_tex(laid_out(list(factors[n:end])))
+            gone = quoted(laid_out(list(factors[n:end])))
             yield rewritten_factors(factors, [*factors[:n], *factors[end:]], f"without {gone}")
 
 
@@ -89,8 +89,8 @@ def _moved(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
     for place in range(len(factors)):
         if place != n:
             new = [*rest[:place], factors[n], *rest[place:]]
-            where = "to the end" if place == len(rest) else f"before {to_tex(rest[place].nodes)}"
-            words = f"{to_tex(factors[n].nodes)} moved {where}"
+            where = "to the end" if place == len(rest) else f"before {quoted(rest[place].nodes)}"
+            words = f"{quoted(factors[n].nodes)} moved {where}"
             yield replace(rewritten_factors(factors, new, words), rank=0 if place == n + 1 else 1)
 
 
@@ -103,7 +103,7 @@ def _turned(factors: tuple[Factor, ...], n: int) -> Iterator[Edit]:
     rest = laid_out([f for k, f in enumerate(factors) if k != n])
     matrix, vector = group.row[0], group.row[1:]
     new: Row = (Group("(", (*_with_transpose(matrix), Group("[", rest))), *((op,) if op else ()), *vector)
-    words = f"{to_tex((matrix,))} transposed, acting on {to_tex(rest)}"
+    words = f"{quoted((matrix,))} transposed, acting on {quoted(rest)}"
     nodes = [x for f in factors for x in ((f.op,) if f.op else ()) + f.nodes]
     yield Edit(exchanged(tuple(nodes), new), words, tuple(nodes))
 
@@ -130,7 +130,7 @@ def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator
         for op in signs:
             first = factors[n]
             before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
-            words = f"{to_tex(nodes)} inserted before {to_tex(first.nodes)}"
+            words = f"{quoted(nodes)} inserted before {quoted(first.nodes)}"
             yield rewritten_factors(factors, [*before, *factors[n + 1 :]], words)
             if n == len(factors) - 1 and not _is_number(nodes):
-                yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{to_tex(nodes)} inserted at the end")
+                yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{quoted(nodes)} inserted at the end")

@@ -18,7 +18,7 @@ from derive.claims.repair.edit import rewritten_factors
 from derive.claims.repair.edits import binder_edits
 from derive.claims.repair.library import Library
 from derive.claims.text.parse import LatexError
-from derive.claims.text.printing import to_tex
+from derive.claims.text.printing import quoted
 from derive.claims.text.rewrite import rewritten
 from derive.claims.text.tree import Row, is_leaf
 
@@ -100,8 +100,8 @@ def _fits(order: Sequence[Piece], vector: bool) -> bool:
 
 def _words(old: Sequence[Piece], new: Sequence[Piece], order: Sequence[Piece]) -> tuple[str, ...]:
     """What was inserted, and what moved."""
-    found = [f"{to_tex(p.factor.nodes)} inserted" for p in new]
+    found = [f"{quoted(p.factor.nodes)} inserted" for p in new]
     kept = [p for p in order if p not in new]
     if kept != list(old):
-        found.append("the factors in the order " + ", ".join(to_tex(p.factor.nodes) for p in kept))
+        found.append("the factors in the order " + ", ".join(quoted(p.factor.nodes) for p in kept))
     return tuple(found)

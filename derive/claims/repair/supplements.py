@@ -10,7 +10,7 @@ from derive.claims.repair.bench import Bench, Numbers
 from derive.claims.repair.edits import PLUS, single_edits
 from derive.claims.repair.library import Library
 from derive.claims.text.marks import is_quotient
-from derive.claims.text.printing import to_tex
+from derive.claims.text.printing import quoted, to_tex
 from derive.claims.text.rewrite import rewritten
 from derive.claims.text.tree import Fraction, Leaf, Row
 
@@ -30,7 +30,7 @@ def supplements(bench: Bench, right: Row, outline: Outline, library: Library) ->
     for row in _terms(right, terms, outline, library):
         value = bench.value(row)
         if value is not None and bench.numbers(value) == missing:
-            yield (*right, PLUS, *row), (f"the term {to_tex(row)} added",)
+            yield (*right, PLUS, *row), (f"the term {quoted(row)} added",)
 
 
 def _terms(right: Row, terms: list[Term], outline: Outline, library: Library) -> Iterator[Row]:
@@ -66,7 +66,7 @@ def _two_paths(bench: Bench, right: Row, terms: list[Term], missing: Numbers) ->
     known = [(row, n) for row in shorter.values() if (v := bench.value(row)) is not None and (n := bench.numbers(v))]
     for (a, x), (c, y) in combinations(known, 2):
         if bench.minus(missing, x) == y:
-            yield (*right, PLUS, *a, PLUS, *c), (f"the term {to_tex(a)} added", f"the term {to_tex(c)} added")
+            yield (*right, PLUS, *a, PLUS, *c), (f"the term {quoted(a)} added", f"the term {quoted(c)} added")
 
 
 def _derivatives(outline: Outline, library: Library) -> Iterator[Row]:

@@ -20,6 +20,11 @@ def to_tex(row: Row) -> str:
     return text
 
 
+def quoted(row: Row) -> str:
+    """The same among words, between dollars: a page sets it, a terminal leaves them out."""
+    return f"${to_tex(row)}$" if row else "none"
+
+
 def _ends_in_command(text: str) -> bool:
     letters = len(text) - len(text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
     return len(text) > letters and text[len(text) - letters - 1] == "\\"

@@ -44,16 +44,21 @@ class Repair:
     """The nearest true equation.
 
     Attributes:
-        edits: what was changed, in words.
+        changes: what was changed, in words; formulas stand between dollars.
         reading: the choices under which it is true, where it has false readings too.
         others: further ones that are as near.
     """
 
     latex: str
-    edits: tuple[str, ...]
+    changes: tuple[str, ...]
     outcome: Outcome
     others: tuple[str, ...] = ()
     reading: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What was changed, as a terminal shows it."""
+        return tuple(x.replace("$", "") for x in self.changes)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -66,14 +71,14 @@ class Repair:
 
     def lines(self) -> list[str]:
         """For readers."""
-        found = [f"nearest true equation ({self.outcome}): {self.latex}", f"edits: {'; '.join(self.edits)}"]
-        found += [f"where {'; '.join(f'{q} {a}' for q, a in self.reading.items())}"] if self.reading else []
-        return found + [f"as near: {x}" for x in self.others]
+        said, latex, notes = self.parts()
+        return [said + latex, *(x.replace("$", "") for x in notes)]
 
     def parts(self) -> tuple[str, str, list[str]]:
-        """The same with the equation by itself."""
-        first, *rest = self.lines()
-        return first.removesuffix(self.latex), self.latex, rest
+        """The same for pages: the equation by itself, formulas among words between dollars."""
+        notes = [f"edits: {'; '.join(self.changes)}"]
+        notes += [f"where {'; '.join(f'{q} {a}' for q, a in self.reading.items())}"] if self.reading else []
+        return f"nearest true equation ({self.outcome}): ", self.latex, notes + [f"as near: ${x}$" for x in self.others]
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
