@@ -20,7 +20,7 @@ RULES: Mapping[str, str] = {
     "conditional": "The equation is true under some readings and false under others.",
     "expected-false": "The equation is marked as false, and was not found to be.",
 }
-MOST_READINGS, SHOWN = 6, 14  # readings of a conditional claim, digits of a number
+MOST_READINGS = 6  # of a conditional claim
 LONGEST = 160  # characters of an equation that a terminal shows
 
 
@@ -144,7 +144,7 @@ def _telling(j: Judgement) -> list[str]:
 
 def _numbers(example: Counterexample) -> str:
     """A counterexample with as many digits as a reader wants; JSON has all."""
-    left, right = (x[:SHOWN] if "e" not in x else x for x in (example.left, example.right))
+    left, right = example.sides
     at = "" if example.t is None else f", t = {example.t}"
     sizes = "".join(f", {name} = {n}" for name, n in example.sizes.items())
     row, col = example.entry

@@ -32,6 +32,9 @@ def shown(
     return {"status": str(status), "reason": reason, "tables": tables, "lines": list(lines)}
 
 
+SHOWN = 14  # characters of a number
+
+
 @dataclass(frozen=True)
 class Counterexample:
     """Values that tell the two sides apart: 50 digits, with the true functions.
@@ -53,14 +56,21 @@ class Counterexample:
     right: str
     drawn: Points = ANY
 
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Both values, with the digits that a reader wants, more where they agree for long."""
+        length = SHOWN
+        while self.left[:length] == self.right[:length] and length < max(len(self.left), len(self.right)):
+            length += 1
+        return _cut(self.left, length), _cut(self.right, length)
+
     def __str__(self) -> str:
         step = "" if self.t is None else f", t = {self.t}"
-        sizes = ", ".join(f"{name} = {n}" for name, n in self.sizes.items())
+        sizes = "".join(f", {name} = {n}" for name, n in self.sizes.items())
         i, j = self.entry
+        left, right = self.sides
         where = f", where {self.drawn}" if str(self.drawn) else ""
-        return (
-            f"T = {self.T}{step}{', ' + sizes if sizes else ''}{where}: entry ({i}, {j}) is {self.left} ≠ {self.right}"
-        )
+        return f"T = {self.T}{step}{sizes}{where}: entry ({i}, {j}) is {left} ≠ {right}"
 
     def rows(self) -> list[tuple[str, str]]:
         """What differs and where, as a table."""
@@ -68,7 +78,7 @@ class Counterexample:
         drawn = [("where", str(self.drawn))] if str(self.drawn) else []
         sizes = [(name, str(n)) for name, n in self.sizes.items()]
         entry = f"entry ({self.entry[0]}, {self.entry[1]})"
-        sides = [(f"{entry}, left side", self.left), (f"{entry}, right side", self.right)]
+        sides = [(f"{entry}, {side} side", value) for side, value in zip(("left", "right"), self.sides, strict=True)]
         return [("T", str(self.T)), *t, *sizes, *drawn, *sides]
 
     def _repr_html_(self) -> str:
@@ -85,6 +95,12 @@ class Counterexample:
             "rhs": self.right,
             "drawn": self.drawn.as_json(),
         }
+
+
+def _cut(value: str, length: int) -> str:
+    """The first characters of a number, and its exponent."""
+    digits, e, exponent = value.partition("e")
+    return digits[:length] + e + exponent
 
 
 @dataclass(frozen=True)
