@@ -98,7 +98,7 @@ def test_what_is_derived_is_short_and_in_names_of_the_model() -> None:
     forgotten = r"\frac{\partial L}{\partial c_t} = \frac{\partial L}{\partial h_t} \odot o_t \odot (1 - \tanh^2(c_t))"
     now = r"\frac{dL}{dh_{t}} \odot o_{t} \odot (\mathbf{1} - \tanh^{2}(c_{t}))"
     is_derived(lstm, forgotten, rf"{now} + \frac{{dL}}{{dc_{{t+1}}}} \odot f_{{t+1}}")
-    forgotten = r"\sum_t \left(\frac{\partial L}{\partial c_t} \odot c_{t-1} \odot f_t\right) h_{t-1}^\top"
+    forgotten = r"\sum_t (c_t \odot h_t) h_{t-1}^\top"
     term = r"\left(\frac{dL}{df_{k}} \odot f_{k} \odot (\mathbf{1} - f_{k})\right) h_{k-1}^{\top}"
     is_derived(lstm, rf"\frac{{\partial L}}{{\partial W_f}} = {forgotten}", rf"\sum_{{k=0}}^{{T-1}} {term}")
 
@@ -128,3 +128,25 @@ def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
     assert "<strong>refuted</strong>" in shown
     assert judgement.repair is not None
     assert f"$${judgement.repair.latex}$$" in shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "tex", "edit"),
+    [
+        ("gru", r"\frac{\partial L}{\partial U_z} = \sum_t (\frac{\partial L}{\partial z_t} \odot (1 - z_t^2)) x_t^\top",
+         r"z_t\odot (1-z_t) for 1-z_t^2"),
+        ("lstm", r"\frac{\partial L}{\partial W_f} = \sum_t diag(1 - f_t^2) \frac{\partial L}{\partial f_t} h_{t-1}^\top",
+         r"f_t\odot (1-f_t) for 1-f_t^2"),
+        ("lstm", r"\frac{\partial L}{\partial W_g} = \sum_t (\frac{\partial L}{\partial g_t} \odot g_t (1-g_t)) h_{t-1}^\top",
+         r"(1-g_t^2) for g_t(1-g_t)"),
+        ("gru", r"\frac{\partial L}{\partial U_z} = \sum_t (\frac{\partial L}{\partial z_t} \odot z_t) x_t^\top",
+         r"(1-z_t) inserted at the end"),
+    ],
+)  # fmt: skip
+def test_the_slope_of_another_function_is_put_right(cell: str, tex: str, edit: str) -> None:
+    model = derive.load(cell)
+    judgement = model.verify(tex)
+    assert judgement.outcome is Outcome.REFUTED
+    assert judgement.repair is not None
+    assert judgement.repair.edits == (edit,)
+    holds(model, judgement)

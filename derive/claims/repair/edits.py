@@ -10,6 +10,7 @@ from derive.claims.reading.outline import Outline, Term
 from derive.claims.repair.edit import Edit, exchanged
 from derive.claims.repair.factors import factor_edits
 from derive.claims.repair.library import Library, index_row
+from derive.claims.repair.slopes import of_factors, of_sum
 from derive.claims.text.patterns import TIME
 from derive.claims.text.printing import quoted, to_tex
 from derive.claims.text.tree import Group, Leaf, Row, Scripted, is_leaf
@@ -23,10 +24,12 @@ def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]
         yield from _of_name(nodes, found, library)
     for terms in outline.sums(row):
         yield from _of_terms(terms)
+        yield from of_sum(terms)
         for term in terms:
             yield from _in_time(term, outline, library)
             yield from binder_edits(term, library)
             yield from factor_edits(term, library)
+            yield from of_factors(term.factors)
 
 
 # Terms

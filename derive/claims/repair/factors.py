@@ -121,16 +121,15 @@ def _is_number(nodes: Row) -> bool:
 
 
 def _inserted(factors: tuple[Factor, ...], n: int, library: Library) -> Iterator[Edit]:
-    """A factor more, before one or at the end."""
+    """A factor more: at the end, which is where it is written most often, or before another."""
     ops = [f.op for f in factors if f.op is not None]
     for nodes, elementwise in library.factors:
         if n and _is_number(nodes):
             continue  # numbers stand first
-        signs: list[Leaf | None] = [ops[0] if ops else Leaf("op", "odot")] if elementwise else [None]
-        for op in signs:
-            first = factors[n]
-            before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
-            words = f"{quoted(nodes)} inserted before {quoted(first.nodes)}"
-            yield rewritten_factors(factors, [*before, *factors[n + 1 :]], words)
-            if n == len(factors) - 1 and not _is_number(nodes):
-                yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{quoted(nodes)} inserted at the end")
+        op = (ops[0] if ops else Leaf("op", "odot")) if elementwise else None
+        if not n and not _is_number(nodes):
+            yield rewritten_factors(factors, [*factors, Factor(nodes, op)], f"{quoted(nodes)} inserted at the end")
+        first = factors[n]
+        before = [*factors[:n], Factor(nodes, first.op if n else None), replace(first, op=op)]
+        words = f"{quoted(nodes)} inserted before {quoted(first.nodes)}"
+        yield rewritten_factors(factors, [*before, *factors[n + 1 :]], words)

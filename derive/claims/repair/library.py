@@ -191,7 +191,10 @@ def _letter(name: str) -> Leaf:
 
 
 def _slopes(vocabulary: Vocabulary, name: str, written: Row) -> Iterator[tuple[Row, bool]]:
-    """The slope of the function whose value a quantity is: 1 - h^2 or z ⊙ (1 - z), as a vector and as a diagonal."""
+    """The slope of the function whose value a quantity is: 1 - h^2 or z ⊙ (1 - z), as a vector and as a diagonal.
+
+    Of z ⊙ (1 - z) the second factor too, which is forgotten easily.
+    """
     equation = vocabulary.program.equations.get(name)
     if not isinstance(equation, Apply) or equation.name not in ("tanh", "sigmoid"):
         return
@@ -203,7 +206,9 @@ def _slopes(vocabulary: Vocabulary, name: str, written: Row) -> Iterator[tuple[R
         squared = replaced_sup(base, (Leaf("number", "2"),))
         slope: Row = (one, minus, squared)
     else:
-        slope = (*written, Leaf("op", "odot"), Group("(", (one, minus, *written)))
+        rest = Group("(", (one, minus, *written))
+        slope = (*written, Leaf("op", "odot"), rest)
+        yield (rest,), True
     yield (Group("(", slope),), True
     yield (Leaf("word", "diag"), Group("(", slope)), False
 

@@ -1,0 +1,58 @@
+"""The slope of tanh where the sigmoid's belongs, 1 − f² → f ⊙ (1 − f), and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from derive.claims.reading.outline import Factor, Term
+from derive.claims.repair.edit import Edit, exchanged, rewritten_factors
+from derive.claims.text.printing import quoted, to_tex
+from derive.claims.text.tree import Group, Leaf, Node, Row, Scripted, is_leaf
+
+ONE, MINUS, TWO, TIMES = Leaf("number", "1"), Leaf("op", "-"), Leaf("number", "2"), Leaf("op", "odot")
+
+
+def of_sum(terms: list[Term]) -> Iterator[Edit]:
+    """1 − f², the whole of a sum."""
+    if len(terms) != 2 or terms[1].sign is None or terms[1].sign.text != "-":
+        return
+    first, second = terms[0].nodes, terms[1].nodes
+    f = _root(second[0]) if len(second) == 1 else None
+    if terms[0].sign is None and len(first) == 1 and is_leaf(first[0], "number", "1") and f is not None:
+        old: Row = (*first, terms[1].sign, *second)
+        new: Row = (f, TIMES, Group("(", (ONE, MINUS, f)))
+        yield Edit(exchanged(old, new), f"{quoted(new)} for {quoted(old)}", old, rank=0)
+
+
+def of_factors(factors: tuple[Factor, ...]) -> Iterator[Edit]:
+    """f ⊙ (1 − f), two factors side by side."""
+    for n, (a, b) in enumerate(zip(factors, factors[1:], strict=False)):
+        for one, other in ((a, b), (b, a)):
+            group = other.nodes[0]
+            if len(one.nodes) == len(other.nodes) == 1 and isinstance(group, Group) and _is_rest(group, one.nodes):
+                new = (Group("(", (ONE, MINUS, _squared(one.nodes[0]))),)
+                words = f"{quoted(new)} for {quoted((*a.nodes, *((b.op,) if b.op else ()), *b.nodes))}"
+                kept = [*factors[:n], replace(a, nodes=new), *factors[n + 2 :]]
+                yield replace(rewritten_factors(factors, kept, words), rank=0)
+
+
+def _root(node: Node) -> Node | None:
+    """f of f²."""
+    if not isinstance(node, Scripted) or (node.sup or ())[-1:] != (TWO,):
+        return None
+    rest = (node.sup or ())[:-1]
+    if node.sub is None and not rest and not node.primes:
+        return node.base
+    return replace(node, sup=rest or None)
+
+
+def _squared(node: Node) -> Node:
+    return replace(node, sup=(*(node.sup or ()), TWO)) if isinstance(node, Scripted) else Scripted(node, sup=(TWO,))
+
+
+def _is_rest(group: Group, f: Row) -> bool:
+    """Is it (1 − f)?"""
+    if len(group.row) != len(f) + 2 or not is_leaf(group.row[0], "number", "1"):
+        return False
+    return is_leaf(group.row[1], "op", "-") and to_tex(group.row[2:]) == to_tex(f)
