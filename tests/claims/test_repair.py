@@ -130,19 +130,18 @@ def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
     assert f"$${judgement.repair.latex}$$" in shown
 
 
+D = r"\frac{\partial L}{\partial %s}"
+
+
 @pytest.mark.parametrize(
     ("cell", "tex", "edit"),
     [
-        ("gru", r"\frac{\partial L}{\partial U_z} = \sum_t (\frac{\partial L}{\partial z_t} \odot (1 - z_t^2)) x_t^\top",
-         r"z_t\odot (1-z_t) for 1-z_t^2"),
-        ("lstm", r"\frac{\partial L}{\partial W_f} = \sum_t diag(1 - f_t^2) \frac{\partial L}{\partial f_t} h_{t-1}^\top",
-         r"f_t\odot (1-f_t) for 1-f_t^2"),
-        ("lstm", r"\frac{\partial L}{\partial W_g} = \sum_t (\frac{\partial L}{\partial g_t} \odot g_t (1-g_t)) h_{t-1}^\top",
-         r"(1-g_t^2) for g_t(1-g_t)"),
-        ("gru", r"\frac{\partial L}{\partial U_z} = \sum_t (\frac{\partial L}{\partial z_t} \odot z_t) x_t^\top",
-         r"(1-z_t) inserted at the end"),
+        ("gru", rf"{D % 'U_z'} = \sum_t ({D % 'z_t'} \odot (1 - z_t^2)) x_t^\top", r"z_t\odot (1-z_t) for 1-z_t^2"),
+        ("lstm", rf"{D % 'W_f'} = \sum_t diag(1-f_t^2) {D % 'f_t'} h_{{t-1}}^\top", r"f_t\odot (1-f_t) for 1-f_t^2"),
+        ("lstm", rf"{D % 'W_g'} = \sum_t ({D % 'g_t'} \odot g_t (1-g_t)) h_{{t-1}}^\top", "(1-g_t^2) for g_t(1-g_t)"),
+        ("gru", rf"{D % 'U_z'} = \sum_t ({D % 'z_t'} \odot z_t) x_t^\top", "(1-z_t) inserted at the end"),
     ],
-)  # fmt: skip
+)
 def test_the_slope_of_another_function_is_put_right(cell: str, tex: str, edit: str) -> None:
     model = derive.load(cell)
     judgement = model.verify(tex)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from derive.claims.reading.outline import Factor, Term
 from derive.claims.repair.edit import Edit, exchanged, rewritten_factors
@@ -27,7 +28,7 @@ def of_sum(terms: list[Term]) -> Iterator[Edit]:
 
 def of_factors(factors: tuple[Factor, ...]) -> Iterator[Edit]:
     """f ⊙ (1 − f), two factors side by side."""
-    for n, (a, b) in enumerate(zip(factors, factors[1:], strict=False)):
+    for n, (a, b) in enumerate(pairwise(factors)):
         for one, other in ((a, b), (b, a)):
             group = other.nodes[0]
             if len(one.nodes) == len(other.nodes) == 1 and isinstance(group, Group) and _is_rest(group, one.nodes):
