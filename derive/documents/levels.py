@@ -6,7 +6,7 @@ import re
 from enum import IntEnum
 from functools import singledispatch
 
-from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Transpose
 
 from derive.algebra.bound import Bound
 from derive.algebra.functions import Apply
@@ -93,6 +93,7 @@ def _(e: SumOver) -> Level:
 
 
 @level.register(LogSoftmax)
+@level.register(Transpose)
 @level.register(StepGradient)
 @level.register(Jacobian)
 def _(e: MatrixExpr) -> Level:

@@ -135,10 +135,11 @@ def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
             yield Edit(exchanged(time, new), words, nodes, indices=True, rank=0 if new in near else 1)
     yield from _of_indices(nodes, found, library)
     for word, same_shape in library.alike(found):
-        written = library.written(word, time, found.match.sup)
-        if written is not None:
-            words = f"{quoted(written)} for {shown}"
-            yield Edit(exchanged(nodes, written), words, nodes, rank=1 if same_shape else 2)
+        for when in library.usual_times(word, time):
+            written = library.written(word, when, found.match.sup)
+            if written is not None:
+                words = f"{quoted(written)} for {shown}"
+                yield Edit(exchanged(nodes, written), words, nodes, rank=1 if same_shape else 2)
 
 
 def _of_indices(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:

@@ -93,6 +93,16 @@ class Library:
             seen.add(repr(meaning))
             yield word
 
+    def usual_times(self, word: Word, time: Row | None) -> Iterator[Row | None]:
+        """When a name is likely to be meant: at the same time, and a state also at the one before or after."""
+        yield time
+        meaning = word.meanings[0]
+        v = self.vocabulary.program[meaning.name] if isinstance(meaning, Quantity) else None
+        if time and v is not None and v.role == "state":
+            before = self.shifted(time, 1 if v.backward else -1)
+            if before is not None:
+                yield before
+
     def derivatives(self) -> Iterator[tuple[Word, Row | None]]:
         """The derivatives that the paper has names for, at each time in use."""
         for word in self._words():

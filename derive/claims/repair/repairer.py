@@ -205,18 +205,23 @@ def _together(right: Row, edits: list[Edit]) -> Iterator[Candidate]:
 
 
 def _apart(bench: Bench, right: Row, edits: list[Edit]) -> Iterator[Candidate]:
-    """Two edits in different terms: what they change adds up to what is missing."""
+    """Two edits in different terms: what they change adds up to what is missing.
+
+    Or of one term the sign and something inside it: from a to -b is what from a to -a is, less what from a to b is.
+    """
     base = bench.numbers(bench.base) if bench.base is not None else None
     if base is None:
         return
-    missing, changed = bench.minus(bench.wanted, base), dict[Numbers, list[Edit]]()
+    missing, surplus = bench.minus(bench.wanted, base), bench.minus(base, bench.wanted)
+    changed = dict[Numbers, list[Edit]]()
     for e in edits:
         value = bench.value(rewritten(right, e.changes))
         numbers = bench.numbers(value) if value is not None else None
         if numbers is None:
             continue
         own = bench.minus(numbers, base)
-        for other in changed.get(bench.minus(missing, own), ()):
+        fitting = dict.fromkeys((bench.minus(missing, own), bench.minus(own, missing), bench.minus(own, surplus)))
+        for other in (x for change in fitting for x in changed.get(change, ())):
             if not set(e.changes) & set(other.changes):
                 yield rewritten(right, {**other.changes, **e.changes}), (other.words, e.words)
         changed.setdefault(own, []).append(e)
