@@ -38,6 +38,23 @@ def test_the_example_of_the_language_runs() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_stream_of_the_page_of_kernels_runs() -> None:
+    """With what the page takes for granted before it, and beside one run over all steps after it."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (DOCS / "kernels.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    before = """
+import numpy as np, derive
+I, H, O, rng = 2, 3, 4, np.random.default_rng(0)
+kernel = derive.load("elman").compile("numpy")
+params = {"U": rng.normal(size=(H, I)), "W": rng.normal(size=(H, H)), "V": rng.normal(size=(O, H))}
+initial, samples = {"h": rng.normal(size=(1, H))}, rng.normal(size=(5, I))
+"""
+    after = """
+whole = kernel.forward(params, {"x": samples[:, None]}, initial).outputs["yhat"]
+assert np.abs(prediction - whole[-1]).max() < 1e-14, (prediction, whole[-1])
+"""
+    subprocess.run([sys.executable, "-c", before + code + after], check=True)
+
+
 def test_there_are_pages_with_examples() -> None:
     assert len(PAGES) >= 4
 
