@@ -25,6 +25,7 @@ TRUE_H = (
     r"W^\top \operatorname{diag}(1-h_{t+1}^2) \frac{\partial L}{\partial h_{t+1}}"
 )
 TRUE_V = r"\frac{\partial L}{\partial V} = \sum_{t=0}^{T-1} (\hat y_t - y_t) h_t^\top"
+D = r"\frac{\partial L}{\partial %s}"
 SLIPS = {  # what is exchanged for what in which equation
     "transpose dropped": (TRUE_W, r"V^\top", "V"),
     "a transpose too many": (TRUE_H, r"W^\top \operatorname", r"W \operatorname"),
@@ -89,26 +90,37 @@ def test_where_no_edit_helps_the_equation_is_derived() -> None:
     holds(ELMAN, judgement)
 
 
-def test_what_is_derived_is_short_and_in_names_of_the_model() -> None:
-    """One step of the recursion or one sum over steps, without the names of our normal form."""
+def test_what_is_derived_is_short_and_without_names_of_the_normal_form() -> None:
+    """One step of the recursion or one sum over steps."""
     lstm = derive.load("lstm")
-    forgotten = r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t)"
-    later = r"W^{\top} \left(\frac{dL}{dh_{t+1}} \odot (\mathbf{1} - h_{t+1}^{\odot 2})\right)"
-    is_derived(ELMAN, forgotten, rf"V^{{\top}} (\hat{{y}}_{{t}} - y_{{t}}) + {later}")
-    forgotten = r"\frac{\partial L}{\partial c_t} = \frac{\partial L}{\partial h_t} \odot o_t \odot (1 - \tanh^2(c_t))"
-    now = r"\frac{dL}{dh_{t}} \odot o_{t} \odot (\mathbf{1} - \tanh^{2}(c_{t}))"
-    is_derived(lstm, forgotten, rf"{now} + \frac{{dL}}{{dc_{{t+1}}}} \odot f_{{t+1}}")
-    forgotten = r"\sum_t (c_t \odot h_t) h_{t-1}^\top"
-    term = r"\left(\frac{dL}{df_{k}} \odot f_{k} \odot (\mathbf{1} - f_{k})\right) h_{k-1}^{\top}"
-    is_derived(lstm, rf"\frac{{\partial L}}{{\partial W_f}} = {forgotten}", rf"\sum_{{k=0}}^{{T-1}} {term}")
+    forgotten = rf"{D % 'h_t'} = V^\top (\hat y_t - y_t)"
+    later = rf"W^{{\top}}\left({D % 'h_{t+1}'}\odot (\mathbf{{1}}-h_{{t+1}}^{{\odot 2}})\right)"
+    is_derived(ELMAN, forgotten, [], rf"V^{{\top}}(\hat{{y}}_t-y_t)+{later}")
+    forgotten = rf"{D % 'c_t'} = {D % 'h_t'} \odot o_t \odot (1 - \tanh^2(c_t))"
+    now = rf"{D % 'h_t'}\odot o_t\odot (\mathbf{{1}}-\tanh^2(c_t))"
+    is_derived(lstm, forgotten, [], rf"{now}+{D % 'c_{t+1}'}\odot f_{{t+1}}")
+    term = rf"\left({D % 'f_k'}\odot f_k\odot (\mathbf{{1}}-f_k)\right)h_{{k-1}}^{{\top}}"
+    other = rf"{D % 'W_f'} = \sum_t (c_t \odot h_t) h_{{t-1}}^\top"
+    is_derived(lstm, other, [], rf"\sum_{{k=0}}^{{T-1}}{term}")
 
 
-def is_derived(model: derive.Model, tex: str, expected: str) -> None:
-    repair = model.verify(tex).repair
+def test_what_is_derived_is_in_the_notation_of_the_claim() -> None:
+    """Its names, for derivatives too, its first and last step, its rows."""
+    own = ["time 1..N", "let J = L", "let W_{hh} = W", r"let h^{(t)} = h[t]", r"let \delta^{(t)} = dL/dh[t]"]
+    term = r"(\delta^{(k)}\odot (\mathbf{1}-(h^{(k)})^{\odot 2}))(h^{(k-1)})^{\top}"
+    wrong = r"\frac{\partial J}{\partial W_{hh}} = \sum_{t=1}^N h^{(t)}"
+    is_derived(ELMAN, wrong, own, rf"\sum_{{k=1}}^N{term}")
+    rows = ["convention row", r"let \delta_t = dL/dh[t]"]
+    later = r"(\delta_{t+1}\odot (\mathbf{1}-h_{t+1}^{\odot 2}))W"
+    is_derived(ELMAN, r"\delta_t = x_t", rows, rf"(\hat{{y}}_t-y_t)V+{later}")
+
+
+def is_derived(model: derive.Model, tex: str, directives: list[str], expected: str) -> None:
+    repair = model.verify(tex, directives).repair
     assert repair is not None
     assert repair.edits == (WORDS,)
     assert repair.latex.partition(" = ")[2] == expected
-    assert model.verify(repair.latex).outcome is Outcome.PROVED
+    assert model.verify(repair.latex, directives).outcome is Outcome.PROVED
 
 
 def test_a_repair_is_no_tautology() -> None:
@@ -128,9 +140,6 @@ def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
     assert "<strong>refuted</strong>" in shown
     assert judgement.repair is not None
     assert f"$${judgement.repair.latex}$$" in shown
-
-
-D = r"\frac{\partial L}{\partial %s}"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class Atoms(Applications):
                     raise LatexError(f"a number of {LONGEST_NUMBER} digits or more", node.at)
                 return Rational(text)
             case Leaf("ones"):
-                return ones()
+                return b.transpose(ones()) if self.convention == "row" else ones()
             case Leaf("letter", "I"):
                 return identity()
             case Leaf("letter", text) | Leaf("symbol", text) if text in scope.letters or text == self.clock.letter:

@@ -264,7 +264,7 @@ class Formula(Atoms, Progressions):
         if not sup:
             return value
         if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
-            return b.transpose(ones())
+            return ones() if self.convention == "row" else b.transpose(ones())
         if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
             steps = is_leaf(sup[0], "letter", "T") and self.clock.letter == "T" and v.is_square(value)
             if steps and not self.choices.seldom("^T is", {"a transpose": True, "a power": False}):

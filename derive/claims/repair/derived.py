@@ -20,7 +20,8 @@ from derive.program import references
 from derive.proof.field.truth import Subject
 
 STEP = Symbol("k", integer=True)
-WORDS = "derived anew, in the model's own names, steps counted from 0"
+WORDS = "derived anew"
+IN_OTHER_WORDS = f"{WORDS}, in the model's own names, steps counted from 0"
 
 
 def derived(left: MatrixExpr, subject: Subject) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:

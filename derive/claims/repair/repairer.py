@@ -9,20 +9,23 @@ from functools import partial
 from itertools import combinations, groupby
 from time import monotonic
 
+from sympy import MatrixExpr
+
 from derive.claims.reading.clock import NoIndex
 from derive.claims.reading.formula import Formula
 from derive.claims.reading.outline import Outline
 from derive.claims.reading.readings import Choices
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.repair.bench import TROUBLE, Bench, Numbers
-from derive.claims.repair.derived import WORDS, derived, shown
+from derive.claims.repair.derived import IN_OTHER_WORDS, WORDS, derived, shown
 from derive.claims.repair.edit import Edit
 from derive.claims.repair.edits import single_edits
 from derive.claims.repair.library import Library, library_for
 from derive.claims.repair.reassembly import reassemblies
 from derive.claims.repair.supplements import supplements
-from derive.claims.text.parse import LatexError
-from derive.claims.text.patterns import TIME
+from derive.claims.repair.wording import worded
+from derive.claims.text.parse import LatexError, parse
+from derive.claims.text.patterns import TIME, plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters, rewritten
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted
@@ -87,16 +90,28 @@ class Repairer:
                         break
                 if hits:
                     return self._best(left, hits)
-        return self._derived(benches)
+        return self._derived(left, benches, library)
 
-    def _derived(self, benches: Sequence[Bench]) -> Repair | None:
-        """The left side with what is derived for it."""
+    def _derived(self, printed: Row, benches: Sequence[Bench], library: Library) -> Repair | None:
+        """The left side with what is derived for it, in the claim's notation where it is true when it is read again."""
         for bench in benches:
             judge = self.judge()
             for left, right in derived(bench.left, self.prover.subject):
                 judgement = judge.equation(left, right)
                 if judgement.outcome in TRUE:
-                    return Repair(shown(left, right, self.prover.subject), (WORDS,), judgement.outcome)
+                    own = self._in_own_words(printed, right, bench, library)
+                    names = self.prover.subject
+                    return own or Repair(shown(left, right, names), (IN_OTHER_WORDS,), judgement.outcome)
+        return None
+
+    def _in_own_words(self, left: Row, right: MatrixExpr, bench: Bench, library: Library) -> Repair | None:
+        with suppress(LatexError, NoIndex, DeriveError, OutOfBudget, *TROUBLE):
+            lie = bench.formula.rows, bench.formula.gradient_rows
+            row = plain(parse(worded(right, self.prover.subject.names, library, *lie)))
+            judgement = self.judged_row(row)
+            if judgement.outcome in ORDER:
+                latex = f"{to_tex(left)} = {to_tex(row)}"
+                return Repair(latex, (WORDS,), _as_true(judgement), reading=judgement.reading_needed)
         return None
 
     def _hits(self, bench: Bench, candidates: Iterable[Candidate]) -> Iterator[tuple[Judgement, Candidate]]:
