@@ -66,9 +66,8 @@ class Wording(Notation):
             meaning = word.meanings[0] if len(word.meanings) == 1 and not word.entries else None
             if isinstance(meaning, Quantity):
                 self._know(False, meaning, word)
-            elif isinstance(meaning, Quotient) and meaning.sign == 1 and not meaning.through:
-                if meaning.of.name in ("L", total) and not meaning.of.time:
-                    self._know(True, meaning.by, word)
+            elif isinstance(meaning, Quotient) and _is_of(total, meaning):
+                self._know(True, meaning.by, word)
 
     def _know(self, derivative: bool, q: Quantity, word: Word) -> None:
         if q.time in ("", TIME) and not q.components and not q.copy:
@@ -92,6 +91,11 @@ class Wording(Notation):
         if v is not None and derivative:
             return rf"\frac{{\partial {self.tex(self.total)}}}{{\partial {self.tex(v.of, index)}}}"
         return super().tex(name, None if index is None else said(index, clock))
+
+
+def _is_of(total: str, q: Quotient) -> bool:
+    """Is it the derivative of the whole loss?"""
+    return q.of.name in ("L", total) and not q.of.time and q.sign == 1 and not q.through
 
 
 class Rows(MatrixPrinter):
