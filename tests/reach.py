@@ -1,7 +1,7 @@
-"""Which tests reach which lines and branches of derive/: python -m tests.reach [--slow] [--record] [TEST …]
+"""Which tests reach which lines and branches of derive/: python -m tests.reach [--also MARKS] [--record] [TEST …]
 
 Runs the tests under coverage and keeps, in .reach/, which test reached a line (`tests.mutation` runs those and no
-others) and for how long it ran.  With --slow the slow tests too; their reach is added to what is kept.
+others) and for how long it ran.  `--also "slow or frameworks"` runs those so marked instead and adds what they reach.
 """
 
 from __future__ import annotations
@@ -77,35 +77,31 @@ def tests_by_line(module: str) -> dict[int, list[str]]:
 def main(arguments: list[str]) -> int:
     """Run the tests and report; 1 if some fail."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--slow", action="store_true", help="the slow tests, added to what is kept")
+    parser.add_argument("--also", metavar="MARKS", help="tests with these marks, added to what is kept")
     parser.add_argument("--record", action="store_true", help="put the figure into docs/reliability/runs.json")
     parser.add_argument("tests", nargs="*")
     options = parser.parse_args(arguments)
     KEPT.mkdir(exist_ok=True)
     settings = KEPT / "settings"
     settings.write_text(SETTINGS.format(root=ROOT, data=DATA), "utf-8")
-    if not options.slow:
+    if options.also is None:
         for old in KEPT.glob("coverage*"):
             old.unlink()
-    marked = ["-m", "slow"] if options.slow else []
+    marked = ["-m", options.also] if options.also is not None else []
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-p", "tests.reach"]
     started = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     failed = subprocess.run([*command, *marked, *options.tests], cwd=ROOT, env=environment, check=False).returncode
     measured = coverage.Coverage(config_file=str(settings))
-    measured.combine(data_paths=[str(KEPT)], keep=False) if not options.slow else _add(measured)
+    if options.also is not None:
+        measured.load()
+    measured.combine(data_paths=[str(KEPT)])
     measured.save()
     share = measured.report(show_missing=True, skip_covered=True)
     click.echo(f"{share:.2f} % of lines and branches; {time.monotonic() - started:.0f} s")
     if options.record:
         _record(measured, time.monotonic() - started)
     return bool(failed)
-
-
-def _add(measured: coverage.Coverage) -> None:
-    """Combine what is new with what is kept."""
-    measured.load()
-    measured.combine(data_paths=[str(KEPT)], strict=False)
 
 
 def _record(measured: coverage.Coverage, took: float) -> None:
