@@ -36,7 +36,7 @@ def inert() -> Environment:
 def environment() -> Environment:
     """Strict about what is undefined; nothing is escaped: see `inert`."""
     return Environment(
-        loader=FunctionLoader(_source),
+        loader=FunctionLoader(template_text),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -58,7 +58,8 @@ def templates() -> Traversable:
     raise FileNotFoundError(f"no templates: neither {installed} nor {beside / MARKER} exists; reinstall derive")
 
 
-def _source(name: str) -> str:
+def template_text(name: str) -> str:
+    """The text of a template itself."""
     parts = name.split("/")
     found = templates().joinpath(*parts)
     if ".." in parts or not found.is_file():

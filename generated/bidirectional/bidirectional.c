@@ -180,6 +180,15 @@ static void bidirectional_softmax_with_loss(size_t rows, size_t n, const double 
     }
 }
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t bidirectional_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef BIDIRECTIONAL_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define BIDIRECTIONAL_MANY /* vector registers: 32, not 16 */
@@ -1890,15 +1899,6 @@ static void bidirectional_sums(size_t rows, size_t cols, size_t inner, const dou
 static size_t bidirectional_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t bidirectional_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int bidirectional_times(size_t *n, size_t a)

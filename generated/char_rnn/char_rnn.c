@@ -177,6 +177,15 @@ static void char_rnn_softmax_with_loss_classes(size_t rows, size_t n, const int3
     }
 }
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t char_rnn_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef CHAR_RNN_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define CHAR_RNN_MANY /* vector registers: 32, not 16 */
@@ -1887,15 +1896,6 @@ static void char_rnn_sums(size_t rows, size_t cols, size_t inner, const double *
 static size_t char_rnn_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t char_rnn_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int char_rnn_times(size_t *n, size_t a)

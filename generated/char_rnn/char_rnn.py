@@ -347,10 +347,45 @@ def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     }
 
 
-def _softmax_with_loss_classes(y, z, softmax, loss):
-    """softmax(z), and -log softmax(z) at the class y."""
-    shifted, log_total = _softmax_parts(z, softmax)
-    np.subtract(log_total, np.take_along_axis(shifted, y[..., None], axis=-1), out=loss)
+def _array(group, group_name, name, lag, rank, kind):
+    """The array of a name, or one of its stacked lags; its kind and rank are checked."""
+    if name not in group:
+        raise ValueError(f"{group_name}[{name!r}] is missing")
+    a = np.asarray(group[name])
+    a = a[lag - 1] if lag else a
+    if not np.issubdtype(a.dtype, kind) or a.ndim != rank:
+        raise ValueError(f"{group_name}[{name!r}]: expected {kind.__name__} of rank {rank}, got {a.dtype} of {a.ndim}")
+    return a
+
+
+def _optional(group, group_name, name, lag, shape):
+    """A cotangent, zero where it is left out."""
+    if name not in group:
+        return np.zeros(shape, DTYPE)
+    return _array(group, group_name, name, lag, len(shape), DTYPE)
+
+
+def _buffer(workspace, name, shape):
+    """An array to work in, the workspace's if there is one."""
+    if workspace is None:
+        return np.empty(shape, DTYPE)
+    a = workspace.get(name)
+    if a is None or a.shape != shape:
+        a = workspace[name] = np.empty(shape, DTYPE)
+    return a
+
+
+def _shaped(name, a, expected, inner):
+    """The array in the shape that the code works with: scalars have one component."""
+    if a.shape != expected:
+        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
+    return a.reshape(inner)
+
+
+def _classes(name, a, count):
+    """Class indices must be in range: a wrong one would read another class's row."""
+    if a.size and not (0 <= a.min() and a.max() < count):
+        raise ValueError(f"{name}: classes must be in 0 ... {count - 1}")
 
 
 def _softmax_parts(z, out):
@@ -360,6 +395,12 @@ def _softmax_parts(z, out):
     total = out.sum(axis=-1, keepdims=True)
     out /= total
     return shifted, np.log(total)
+
+
+def _softmax_with_loss_classes(y, z, softmax, loss):
+    """softmax(z), and -log softmax(z) at the class y."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(log_total, np.take_along_axis(shifted, y[..., None], axis=-1), out=loss)
 
 
 def _add_at_class(a, classes, value):
@@ -375,44 +416,3 @@ def _scatter_add(a, classes, out):
     """out[:, class] = the sum of the rows of a of that class."""
     out[...] = 0.0
     np.add.at(out.T, classes.ravel(), a.reshape(classes.size, a.shape[-1]))
-
-
-def _classes(name, a, count):
-    """Class indices must be in range: a wrong one would read another class's row."""
-    if a.size and not (0 <= a.min() and a.max() < count):
-        raise ValueError(f"{name}: classes must be in 0 ... {count - 1}")
-
-
-def _array(group, group_name, name, lag, rank, kind):
-    """The array of a name, or one of its stacked lags; its kind and rank are checked."""
-    if name not in group:
-        raise ValueError(f"{group_name}[{name!r}] is missing")
-    a = np.asarray(group[name])
-    a = a[lag - 1] if lag else a
-    if not np.issubdtype(a.dtype, kind) or a.ndim != rank:
-        raise ValueError(f"{group_name}[{name!r}]: expected {kind.__name__} of rank {rank}, got {a.dtype} of {a.ndim}")
-    return a
-
-
-def _shaped(name, a, expected, inner):
-    """The array in the shape that the code works with: scalars have one component."""
-    if a.shape != expected:
-        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
-    return a.reshape(inner)
-
-
-def _buffer(workspace, name, shape):
-    """An array to work in, the workspace's if there is one."""
-    if workspace is None:
-        return np.empty(shape, DTYPE)
-    a = workspace.get(name)
-    if a is None or a.shape != shape:
-        a = workspace[name] = np.empty(shape, DTYPE)
-    return a
-
-
-def _optional(group, group_name, name, lag, shape):
-    """A cotangent, zero where it is left out."""
-    if name not in group:
-        return np.zeros(shape, DTYPE)
-    return _array(group, group_name, name, lag, len(shape), DTYPE)

@@ -180,6 +180,15 @@ static void elman_bias_softmax_with_loss(size_t rows, size_t n, const double *y,
     }
 }
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t elman_bias_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef ELMAN_BIAS_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define ELMAN_BIAS_MANY /* vector registers: 32, not 16 */
@@ -1890,15 +1899,6 @@ static void elman_bias_sums(size_t rows, size_t cols, size_t inner, const double
 static size_t elman_bias_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t elman_bias_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int elman_bias_times(size_t *n, size_t a)

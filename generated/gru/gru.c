@@ -206,6 +206,15 @@ static void gru_softmax_with_loss(size_t rows, size_t n, const double *y, const 
     }
 }
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t gru_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef GRU_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define GRU_MANY /* vector registers: 32, not 16 */
@@ -1916,15 +1925,6 @@ static void gru_sums(size_t rows, size_t cols, size_t inner, const double *a, si
 static size_t gru_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t gru_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int gru_times(size_t *n, size_t a)

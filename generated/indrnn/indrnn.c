@@ -161,6 +161,15 @@ static void indrnn_softmax_with_loss(size_t rows, size_t n, const double *y, con
     }
 }
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t indrnn_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef INDRNN_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define INDRNN_MANY /* vector registers: 32, not 16 */
@@ -1871,15 +1880,6 @@ static void indrnn_sums(size_t rows, size_t cols, size_t inner, const double *a,
 static size_t indrnn_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t indrnn_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int indrnn_times(size_t *n, size_t a)

@@ -352,31 +352,6 @@ def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     }
 
 
-def _relu(z, out=None):
-    return np.maximum(z, 0.0, out=out)
-
-
-def _step(z, out=None):
-    """1 where z > 0, else 0."""
-    return np.heaviside(z, 0.0, out=out)
-
-
-def _softmax_with_loss(y, z, softmax, loss):
-    """softmax(z), and -y . log softmax(z)."""
-    shifted, log_total = _softmax_parts(z, softmax)
-    np.subtract(shifted, log_total, out=shifted)
-    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)
-
-
-def _softmax_parts(z, out):
-    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
-    shifted = z - z.max(axis=-1, keepdims=True)
-    np.exp(shifted, out=out)
-    total = out.sum(axis=-1, keepdims=True)
-    out /= total
-    return shifted, np.log(total)
-
-
 def _array(group, group_name, name, lag, rank, kind):
     """The array of a name, or one of its stacked lags; its kind and rank are checked."""
     if name not in group:
@@ -388,11 +363,11 @@ def _array(group, group_name, name, lag, rank, kind):
     return a
 
 
-def _shaped(name, a, expected, inner):
-    """The array in the shape that the code works with: scalars have one component."""
-    if a.shape != expected:
-        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
-    return a.reshape(inner)
+def _optional(group, group_name, name, lag, shape):
+    """A cotangent, zero where it is left out."""
+    if name not in group:
+        return np.zeros(shape, DTYPE)
+    return _array(group, group_name, name, lag, len(shape), DTYPE)
 
 
 def _buffer(workspace, name, shape):
@@ -405,8 +380,33 @@ def _buffer(workspace, name, shape):
     return a
 
 
-def _optional(group, group_name, name, lag, shape):
-    """A cotangent, zero where it is left out."""
-    if name not in group:
-        return np.zeros(shape, DTYPE)
-    return _array(group, group_name, name, lag, len(shape), DTYPE)
+def _shaped(name, a, expected, inner):
+    """The array in the shape that the code works with: scalars have one component."""
+    if a.shape != expected:
+        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
+    return a.reshape(inner)
+
+
+def _relu(z, out=None):
+    return np.maximum(z, 0.0, out=out)
+
+
+def _step(z, out=None):
+    """1 where z > 0, else 0."""
+    return np.heaviside(z, 0.0, out=out)
+
+
+def _softmax_parts(z, out):
+    """The softmax into `out`; the logits less their largest, and the logarithm of the sum of their exponentials."""
+    shifted = z - z.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    out /= total
+    return shifted, np.log(total)
+
+
+def _softmax_with_loss(y, z, softmax, loss):
+    """softmax(z), and -y . log softmax(z)."""
+    shifted, log_total = _softmax_parts(z, softmax)
+    np.subtract(shifted, log_total, out=shifted)
+    np.negative((y * shifted).sum(axis=-1, keepdims=True), out=loss)

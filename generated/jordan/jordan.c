@@ -107,6 +107,25 @@ static JORDAN_INLINE double jordan_sigmoid(double z)
     return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
+/* Rows of an array, `stride` apart, to the caller's, one after the other. */
+static void jordan_copy(size_t rows, size_t cols, const double *from, size_t stride, double *to)
+{
+    for (size_t r = 0; r < rows; ++r) {
+        for (size_t c = 0; c < cols; ++c) {
+            to[r * cols + c] = from[r * stride + c];
+        }
+    }
+}
+
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t jordan_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef JORDAN_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define JORDAN_MANY /* vector registers: 32, not 16 */
@@ -1817,25 +1836,6 @@ static void jordan_sums(size_t rows, size_t cols, size_t inner, const double *a,
 static size_t jordan_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Rows of an array, `stride` apart, to the caller's, one after the other. */
-static void jordan_copy(size_t rows, size_t cols, const double *from, size_t stride, double *to)
-{
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t c = 0; c < cols; ++c) {
-            to[r * cols + c] = from[r * stride + c];
-        }
-    }
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t jordan_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int jordan_times(size_t *n, size_t a)

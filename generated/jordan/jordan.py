@@ -386,13 +386,6 @@ def vjp(params, inputs, initial, cotangents, final_cotangents, workspace=None):
     }
 
 
-def _sigmoid(z, out=None):
-    """1 / (1 + exp(-z)), accurate on both sides."""
-    out = np.exp(np.negative(z, out=out), out=out)
-    out += 1.0
-    return np.reciprocal(out, out=out)
-
-
 def _array(group, group_name, name, lag, rank, kind):
     """The array of a name, or one of its stacked lags; its kind and rank are checked."""
     if name not in group:
@@ -404,11 +397,11 @@ def _array(group, group_name, name, lag, rank, kind):
     return a
 
 
-def _shaped(name, a, expected, inner):
-    """The array in the shape that the code works with: scalars have one component."""
-    if a.shape != expected:
-        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
-    return a.reshape(inner)
+def _optional(group, group_name, name, lag, shape):
+    """A cotangent, zero where it is left out."""
+    if name not in group:
+        return np.zeros(shape, DTYPE)
+    return _array(group, group_name, name, lag, len(shape), DTYPE)
 
 
 def _buffer(workspace, name, shape):
@@ -421,8 +414,15 @@ def _buffer(workspace, name, shape):
     return a
 
 
-def _optional(group, group_name, name, lag, shape):
-    """A cotangent, zero where it is left out."""
-    if name not in group:
-        return np.zeros(shape, DTYPE)
-    return _array(group, group_name, name, lag, len(shape), DTYPE)
+def _shaped(name, a, expected, inner):
+    """The array in the shape that the code works with: scalars have one component."""
+    if a.shape != expected:
+        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
+    return a.reshape(inner)
+
+
+def _sigmoid(z, out=None):
+    """1 / (1 + exp(-z)), accurate on both sides."""
+    out = np.exp(np.negative(z, out=out), out=out)
+    out += 1.0
+    return np.reciprocal(out, out=out)

@@ -81,6 +81,15 @@ static double rnn_regression_tanh(double z)
 }
 #endif
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t rnn_regression_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef RNN_REGRESSION_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define RNN_REGRESSION_MANY /* vector registers: 32, not 16 */
@@ -1791,15 +1800,6 @@ static void rnn_regression_sums(size_t rows, size_t cols, size_t inner, const do
 static size_t rnn_regression_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t rnn_regression_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int rnn_regression_times(size_t *n, size_t a)

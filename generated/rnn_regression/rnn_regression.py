@@ -368,11 +368,11 @@ def _array(group, group_name, name, lag, rank, kind):
     return a
 
 
-def _shaped(name, a, expected, inner):
-    """The array in the shape that the code works with: scalars have one component."""
-    if a.shape != expected:
-        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
-    return a.reshape(inner)
+def _optional(group, group_name, name, lag, shape):
+    """A cotangent, zero where it is left out."""
+    if name not in group:
+        return np.zeros(shape, DTYPE)
+    return _array(group, group_name, name, lag, len(shape), DTYPE)
 
 
 def _buffer(workspace, name, shape):
@@ -385,8 +385,8 @@ def _buffer(workspace, name, shape):
     return a
 
 
-def _optional(group, group_name, name, lag, shape):
-    """A cotangent, zero where it is left out."""
-    if name not in group:
-        return np.zeros(shape, DTYPE)
-    return _array(group, group_name, name, lag, len(shape), DTYPE)
+def _shaped(name, a, expected, inner):
+    """The array in the shape that the code works with: scalars have one component."""
+    if a.shape != expected:
+        raise ValueError(f"{name}: expected shape {expected}, got {a.shape}")
+    return a.reshape(inner)

@@ -206,6 +206,15 @@ static void stacked_softmax_with_loss(size_t rows, size_t n, const double *y, co
     }
 }
 
+/* Sets `count` numbers to zero and returns how many they are. */
+static size_t stacked_clear(double *out, size_t count)
+{
+    for (size_t n = 0; n < count; ++n) {
+        out[n] = 0.0;
+    }
+    return count;
+}
+
 #ifdef STACKED_VECTORS
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define STACKED_MANY /* vector registers: 32, not 16 */
@@ -1916,15 +1925,6 @@ static void stacked_sums(size_t rows, size_t cols, size_t inner, const double *a
 static size_t stacked_steps(size_t B)
 {
     return B < 64 ? 64 / (B > 0 ? B : 1) : 1;
-}
-
-/* Sets `count` numbers to zero and returns how many they are. */
-static size_t stacked_clear(double *out, size_t count)
-{
-    for (size_t n = 0; n < count; ++n) {
-        out[n] = 0.0;
-    }
-    return count;
 }
 
 static int stacked_times(size_t *n, size_t a)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from derive.algebra.functions import FUNCTIONS
 from derive.errors import InputError, UnsupportedError
 from derive.kernels.written.layout import Module
 from derive.kernels.written.loops import torch_text
@@ -83,9 +84,7 @@ def test_names_and_titles_can_do_no_harm(dialect: str) -> None:
 
 
 def test_what_has_no_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from derive.kernels.written.dialects import TORCH
-
-    monkeypatch.delitem(TORCH.functions, "tanh")  # type: ignore[arg-type]
+    monkeypatch.delitem(FUNCTIONS["tanh"].code, "torch")  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="no text of torch for the function tanh"):
         made("elman", "torch")
 

@@ -2,9 +2,10 @@
 
 An entry gives the scalar definition, from which the interpreter evaluates it and tests check the
 slope; the slope with respect to each argument, as a matrix expression in the arguments and the
-output; the TeX; and the callable of each target, which may be a helper that the target's templates
-define.  A slope of None means that no gradient passes.  At a kink the slope is 0.  No value lies
-outside `values`, and no slope is larger than `steepest`, in absolute value.
+output; the TeX; the callable of NumPy and of C, which may be a helper that the target's templates
+define; and the phrase of PyTorch and of JAX, with {0} for the argument.  A slope of None means that
+no gradient passes.  At a kink the slope is 0.  No value lies outside `values`, and no slope is larger
+than `steepest`, in absolute value.
 """
 
 from __future__ import annotations
@@ -24,8 +25,16 @@ def _sigmoid(z: Expr) -> Expr:
     return Piecewise((1 / (1 + sympy.exp(-z)), z >= 0), (sympy.exp(z) / (1 + sympy.exp(z)), True))
 
 
-def unary(name: str, scalar: Any, slope: Slope, tex: str, numpy: str, c: str, **more: Any) -> Function:
-    return Function(name, scalar, (slope,), tex, {"numpy": numpy, "c": c}, **more)
+def _code(numpy: str, c: str, torch: str = "", jax: str = "") -> dict[str, str]:
+    """The callables of NumPy and C, and the phrases of the other two; NumPy's own functions are called so there too."""
+    name = numpy.removeprefix("np.")
+    return {"numpy": numpy, "c": c, "torch": torch or f"torch.{name}({{0}})", "jax": jax or f"jnp.{name}({{0}})"}
+
+
+def unary(
+    name: str, scalar: Any, slope: Slope, tex: str, numpy: str, c: str, torch: str = "", jax: str = "", **more: Any
+) -> Function:
+    return Function(name, scalar, (slope,), tex, _code(numpy, c, torch, jax), **more)
 
 
 def _one(*numbers: Expr) -> Expr:
@@ -52,6 +61,8 @@ ENTRIES = (
         r"\sigma",
         "_sigmoid",
         "sigmoid",
+        "torch.sigmoid({0})",
+        "jax.nn.sigmoid({0})",
         values=_UNIT,
         steepest=lambda: Rational(1, 4),
     ),
@@ -62,6 +73,8 @@ ENTRIES = (
         r"\operatorname{relu}",
         "_relu",
         "relu",
+        "torch.relu({0})",
+        "jax.nn.relu({0})",
         smooth=False,
         values=_NOT_NEGATIVE,
         steepest=_one,
@@ -73,6 +86,8 @@ ENTRIES = (
         r"\operatorname{leaky\,relu}",
         "_leaky_relu",
         "leaky_relu",
+        "F.leaky_relu({0}, {1})",
+        "jax.nn.leaky_relu({0}, {1})",
         parameters=1,
         smooth=False,
         steepest=lambda a: Max(1, abs(a)),
@@ -84,6 +99,8 @@ ENTRIES = (
         r"\operatorname{elu}",
         "_elu",
         "elu",
+        "F.elu({0})",
+        "jax.nn.elu({0})",
         values=(S.NegativeOne, oo),
         steepest=_one,
     ),
@@ -94,6 +111,8 @@ ENTRIES = (
         r"\operatorname{gelu}",
         "_gelu",
         "gelu",
+        "F.gelu({0})",
+        "jax.nn.gelu({0}, approximate=False)",
         values=(Rational(-17, 100), oo),
         steepest=lambda: Rational(113, 100),  # at √2
     ),
@@ -104,6 +123,8 @@ ENTRIES = (
         r"\operatorname{silu}",
         "_silu",
         "silu",
+        "F.silu({0})",
+        "jax.nn.silu({0})",
         values=(Rational(-28, 100), oo),
         steepest=lambda: Rational(11, 10),  # where z tanh(z/2) = 2
     ),
@@ -114,6 +135,8 @@ ENTRIES = (
         r"\operatorname{softplus}",
         "_softplus",
         "softplus",
+        "-F.logsigmoid(-({0}))",  # F.softplus is cut off at 20
+        "jax.nn.softplus({0})",
         values=_NOT_NEGATIVE,
         steepest=_one,
     ),
@@ -158,6 +181,8 @@ ENTRIES = (
         r"\operatorname{erf}",
         "_erf",
         "erf",
+        "torch.erf({0})",
+        "lax.erf({0})",
         values=_SIGNED,
         steepest=lambda: 2 / sqrt(pi),
     ),
@@ -166,7 +191,7 @@ ENTRIES = (
         lambda p, q: Piecewise((p, p > q), (q, True)),
         (lambda p, q, y: step(b.subtract(p, q)), lambda p, q, y: step(b.subtract(q, p))),
         r"\max",
-        {"numpy": "np.maximum", "c": "maximum"},
+        _code("np.maximum", "maximum", "torch.maximum({0}, {1})", "jnp.maximum({0}, {1})"),
         smooth=False,
         steepest=_one,
     ),
@@ -175,7 +200,7 @@ ENTRIES = (
         lambda p, q: Piecewise((p, p < q), (q, True)),
         (lambda p, q, y: step(b.subtract(q, p)), lambda p, q, y: step(b.subtract(p, q))),
         r"\min",
-        {"numpy": "np.minimum", "c": "minimum"},
+        _code("np.minimum", "minimum", "torch.minimum({0}, {1})", "jnp.minimum({0}, {1})"),
         smooth=False,
         steepest=_one,
     ),
@@ -197,6 +222,8 @@ ENTRIES = (
         r"\operatorname{power}",
         "_power",
         "power",
+        "torch.pow({0}, {1})",
+        "lax.integer_pow({0}, {1})",
         parameters=1,
         public=False,
     ),
@@ -207,6 +234,8 @@ ENTRIES = (
         r"\operatorname{step}",
         "_step",
         "step",
+        "({0} > 0).to({like}.dtype)",
+        "({0} > 0).astype({like}.dtype)",
         smooth=False,
         public=False,
         values=_UNIT,

@@ -20,34 +20,14 @@ class Dialect:
     """
 
     name: str
-    functions: Mapping[str, str]
     phrases: Mapping[str, str] = field(repr=False)
 
     def __getitem__(self, phrase: str) -> str:
         return self.phrases[phrase]
 
 
-COMMON = {"abs": "abs", "tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "sin": "sin", "cos": "cos"}
-
 TORCH = Dialect(
     "torch",
-    {
-        **{ours: f"torch.{theirs}({{0}})" for ours, theirs in COMMON.items()},
-        "sigmoid": "torch.sigmoid({0})",
-        "relu": "torch.relu({0})",
-        "leaky_relu": "F.leaky_relu({0}, {1})",
-        "elu": "F.elu({0})",
-        "gelu": "F.gelu({0})",
-        "silu": "F.silu({0})",
-        "softplus": "-F.logsigmoid(-({0}))",  # F.softplus is cut off at 20
-        "erf": "torch.erf({0})",
-        "maximum": "torch.maximum({0}, {1})",
-        "minimum": "torch.minimum({0}, {1})",
-        "reciprocal": "torch.reciprocal({0})",
-        "power": "torch.pow({0}, {1})",
-        "step": "({0} > 0).to({like}.dtype)",
-        "sign": "torch.sign({0})",
-    },
     {
         "transpose": "{0}.transpose(-2, -1)",
         "weight transpose": "{0}.t()",
@@ -80,23 +60,6 @@ TORCH = Dialect(
 
 JAX = Dialect(
     "jax",
-    {
-        **{ours: f"jnp.{theirs}({{0}})" for ours, theirs in COMMON.items()},
-        "sigmoid": "jax.nn.sigmoid({0})",
-        "relu": "jax.nn.relu({0})",
-        "leaky_relu": "jax.nn.leaky_relu({0}, {1})",
-        "elu": "jax.nn.elu({0})",
-        "gelu": "jax.nn.gelu({0}, approximate=False)",
-        "silu": "jax.nn.silu({0})",
-        "softplus": "jax.nn.softplus({0})",
-        "erf": "lax.erf({0})",
-        "maximum": "jnp.maximum({0}, {1})",
-        "minimum": "jnp.minimum({0}, {1})",
-        "reciprocal": "jnp.reciprocal({0})",
-        "power": "lax.integer_pow({0}, {1})",
-        "step": "({0} > 0).astype({like}.dtype)",
-        "sign": "jnp.sign({0})",
-    },
     {
         "transpose": "jnp.swapaxes({0}, -1, -2)",
         "weight transpose": "{0}.T",

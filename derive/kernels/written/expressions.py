@@ -178,7 +178,7 @@ def _(e: Transpose, to: Writer) -> Code:
 def _(e: Apply, to: Writer) -> Code:
     args = [to.full(a) for a in e.matrices]
     numbers = [str(int(n)) if n.is_Integer else to.number(n) for n in e.numbers]
-    pattern = to.dialect.functions.get(e.name)
+    pattern = e.function.code.get(to.dialect.name)
     if pattern is None:
         raise UnsupportedError(f"no text of {to.dialect.name} for the function {e.name}")
     text = pattern.format(*(c.text for c in args), *numbers, like=to.like)

@@ -14,7 +14,7 @@ from derive.kernels.lowering.schedule import schedule
 from derive.kernels.options import Options
 from derive.kernels.targets.c import workspace
 from derive.kernels.targets.c.function import Function, Size
-from derive.kernels.targets.c.helpers import HELPERS
+from derive.kernels.targets.c.helpers import every
 from derive.kernels.targets.c.interface import Struct, structs
 from derive.kernels.targets.c.numbers import TYPES, CNames
 from derive.kernels.targets.c.words import ROWS_LOCALS, SEGMENT_LOCALS, reserved
@@ -42,7 +42,7 @@ class Module:
 
     @cached_property
     def reserved(self) -> frozenset[str]:
-        found = reserved(self.cell, HELPERS)
+        found = reserved(self.cell, every())
         found |= SEGMENT_LOCALS if self.options.segmented else frozenset()
         return found | (ROWS_LOCALS if self.options.threads > 1 else frozenset())
 

@@ -15,6 +15,7 @@ from derive.kernels.lowering.schedule import Schedule, schedule
 from derive.kernels.lowering.statements import Loop, Statement
 from derive.kernels.options import Options
 from derive.kernels.segments import SegmentPlan
+from derive.kernels.targets.helpers import by_macro, needed
 from derive.kernels.targets.numpy.prepare import prepare
 from derive.kernels.targets.signature import Argument, Result, Size, argument, arguments, cotangents, results, sizes
 from derive.program import Program
@@ -64,52 +65,6 @@ def functions(normal: Program, entries: Iterable[EntryPoint]) -> tuple[Function,
     return tuple(made)
 
 
-def helpers(text: str) -> tuple[str, ...]:
-    """The helper functions that a text calls, those they call included, in a fixed order."""
-    every = HELPERS
-    used = {name for name in every if f"_{name}(" in text}
-    grown = True
-    while grown:
-        more = {need for name in used for need in every[name]} - used
-        used |= more
-        grown = bool(more)
-    return tuple(name for name in every if name in used)
-
-
-# helper → the helpers that it calls itself; the bodies are in templates/numpy/helpers.py.j2
-HELPERS: dict[str, tuple[str, ...]] = {
-    "sigmoid": (),
-    "relu": (),
-    "leaky_relu": (),
-    "elu": (),
-    "erf": (),
-    "gelu": ("erf",),
-    "silu": ("sigmoid",),
-    "softplus": (),
-    "step": (),
-    "power": (),
-    "softmax": (),
-    "softmax_columns": (),
-    "log_softmax": (),
-    "log_softmax_columns": (),
-    "softmax_with_loss": ("softmax_parts",),
-    "softmax_with_loss_classes": ("softmax_parts",),
-    "softmax_parts": (),
-    "softmax_cross_entropy": ("log_softmax",),
-    "softmax_cross_entropy_classes": ("log_softmax",),
-    "sigmoid_cross_entropy": ("softplus",),
-    "sigmoid_cross_entropy_classes": ("softplus",),
-    "add_at_class": (),
-    "scatter_add": (),
-    "classes": (),
-    "array": (),
-    "shaped": (),
-    "size": (),
-    "buffer": (),
-    "optional": ("array",),
-}
-
-
 def build(options: Options) -> Kernel:
     """The NumPy kernel of a model."""
     from derive.kernels.runtime import Kernel  # what is written needs no NumPy, what is called does
@@ -157,7 +112,7 @@ def source(options: Options) -> tuple[str, tuple[Function, ...]]:
         assumptions=[docstring(a.text) for a in normal.assumptions],
         dtype=options.dtype,
         body=body,
-        helpers=helpers(body),
+        helpers=needed(body, "_", by_macro("numpy/helpers.py.j2", "_")),
         fixed=options.fixed,
         how=options.how,
     )
