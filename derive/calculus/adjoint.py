@@ -19,6 +19,8 @@ from derive.calculus.normal import NormalBuilder, check_normal
 from derive.calculus.pullback import pullback, rule_name
 from derive.program import Program, Variable, operands, references
 
+SUMS = ("sum", "constant factor")
+
 
 @dataclass(frozen=True)
 class Contribution:
@@ -194,7 +196,8 @@ class _Reverse:
             self._walk(e.arg, Delta(g, e.at, e.time), source, axes, rule)
         else:
             for a, h in pullback(e, self.program.ref(source), g, self.program):
-                self._walk(a, h, source, axes, rule)
+                inner = rule in SUMS and not is_reference(a)  # of a term, its own rule says more
+                self._walk(a, h, source, axes, rule_name(a) if inner else rule)
 
     def _arrive(self, r: MatrixExpr, g: MatrixExpr, source: str, axes: frozenset[str], rule: str) -> None:
         if r.name not in self.cotangents:

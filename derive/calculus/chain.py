@@ -10,7 +10,6 @@ matrices, lags a companion matrix, and a state that runs backward a product that
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain, count
 
 from sympy import HadamardProduct, MatAdd, MatrixExpr, Symbol, ZeroMatrix
@@ -31,26 +30,6 @@ from derive.program import Program, operands, rebuild, references
 READABLE = 24  # a cotangent that takes more names than this to write out keeps its own
 MOST_PATHS = 64
 TO = " to "  # in the reason of a definition: before the gradient that it leads to
-
-
-def readable(adjoint: Adjoint) -> tuple[Step, ...]:
-    """The adjoint recursion as a person writes it: carries replaced by what they stand for.
-
-    One that a step after the last would not make zero, as where a loss reads the state before, keeps its name: it is
-    zero there by definition.
-    """
-    equations, names = adjoint.program.equations, arriving(adjoint.program)
-    carried = {c for c in adjoint.carries.values() if vanishes(equations[c], lambda r: r.name in names)}
-
-    def visit(e: MatrixExpr) -> MatrixExpr:
-        if is_reference(e) and e.name in carried:
-            return equations[e.name].xreplace({t: e.index})
-        if is_reference(e) or not operands(e):
-            return e
-        parts = [visit(a) for a in operands(e)]
-        return b.add(*parts) if isinstance(e, MatAdd) else rebuild(e, parts)
-
-    return tuple(replace(s, right=visit(s.right)) for s in adjoint.steps if s.left.name not in carried)
 
 
 class Chain:

@@ -11,8 +11,9 @@ from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
 from derive.algebra.nodes import FusedLoss, SoftmaxCrossEntropy
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.chain import Chain, readable
+from derive.calculus.chain import Chain
 from derive.calculus.closed import ClosedForm
+from derive.calculus.recursion import readable
 from derive.calculus.textbook import Textbook
 from derive.documents.content import Block, Document, Equation, Equations, Figure, Items, Paragraph, Rules, Section
 from derive.documents.fold import fold_program, folded, helpers, substitute

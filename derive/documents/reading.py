@@ -11,7 +11,8 @@ from sympy import MatAdd, MatrixExpr, Transpose
 from derive.algebra.bound import MatrixSum
 from derive.algebra.nodes import FusedLoss, Scale, Timed, is_reference
 from derive.calculus.adjoint import Adjoint, Step
-from derive.calculus.chain import TO, Chain, readable
+from derive.calculus.chain import TO, Chain
+from derive.calculus.recursion import readable
 from derive.documents.content import Equation, Equations, Paragraph, Section
 from derive.documents.fold import fold_program, folded, substitute
 from derive.documents.rules import rule_title

@@ -9,8 +9,9 @@ from sympy import Integer, MatrixExpr
 
 from derive.algebra.nodes import StepGradient
 from derive.calculus.adjoint import Adjoint, Step
-from derive.calculus.chain import Chain, readable
+from derive.calculus.chain import Chain
 from derive.calculus.closed import ClosedForm
+from derive.calculus.recursion import readable
 from derive.errors import InputError, UnsupportedError
 from derive.model.given import check_seconds, check_whole
 from derive.model.steps import Steps

@@ -9,8 +9,9 @@ from sympy import Integer, MatrixExpr
 
 from derive.algebra.nodes import StepGradient
 from derive.algebra.text import unicode_text
-from derive.calculus.chain import Chain, readable
+from derive.calculus.chain import Chain
 from derive.calculus.closed import ClosedForm
+from derive.calculus.recursion import readable
 from derive.errors import UnsupportedError
 from derive.proof.agreement import WORLDS
 from derive.proof.budget import Budget, OutOfBudget

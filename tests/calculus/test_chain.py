@@ -15,11 +15,12 @@ from sympy import MatrixSymbol
 from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import apply
-from derive.algebra.nodes import Concat, Delta, T
+from derive.algebra.nodes import Concat, Delta, T, t
 from derive.calculus.arrivals import vanishes
-from derive.calculus.chain import Chain, readable
+from derive.calculus.chain import Chain
 from derive.calculus.closed import ClosedForm, expand
 from derive.calculus.linear import sum_of
+from derive.calculus.recursion import readable
 from derive.errors import UnsupportedError
 from derive.interpreter import Evaluation
 from derive.kernels.report import relative_error
@@ -329,3 +330,17 @@ loss[t] = sum(c[t])
     assert form.by_steps
     assert [len(path.reached(j, 3)) for path in form.paths] == [count]
     assert prove_derivation(m.prover).ok
+
+
+def test_a_step_tells_the_uses_of_its_name_and_the_rule_of_each() -> None:
+    """Those of the next step too; within a sum the rule of the term that holds it."""
+    steps = {s.left.name: s for s in model("gru").gradient("W_r").recursion}
+    h, z = steps["dh"], steps["dz"]
+    assert h.rule == z.rule == "sum over all uses"
+    assert h.reason == "h is used by z_yhat and one step later by h, m_z_htilde, z_r, z_z"
+    assert {(p.source, p.rule) for p in h.parts} == {
+        ("z_yhat", "matrix product"), ("h", "elementwise product"), ("m_z_htilde", "elementwise product"),
+        ("z_r", "matrix product"), ("z_z", "matrix product"),
+    }  # fmt: skip
+    assert {(p.source, p.rule) for p in z.parts} == {("h", "elementwise product")}
+    assert next(p.value for p in h.parts if p.source == "z_r").has(t + 1)

@@ -24,7 +24,7 @@ def test_an_installed_package_has_them_inside(tmp_path: Path, monkeypatch: pytes
     templates.cache_clear()
     try:
         assert templates() == tmp_path / "_templates"
-        assert module._source("a.j2") == "{{ x }}\n"
+        assert module.template_text("a.j2") == "{{ x }}\n"
         (tmp_path / "_templates" / "a.j2").unlink()
         (tmp_path / "_templates").rmdir()
         templates.cache_clear()

@@ -11,8 +11,9 @@ from derive.algebra.bound import MatrixSum
 from derive.algebra.build import add, transpose
 from derive.algebra.nodes import Gradient, Jacobian, SumOver, T, Timed, is_reference, t
 from derive.algebra.shapes import same
-from derive.calculus.chain import Chain, readable
+from derive.calculus.chain import Chain
 from derive.calculus.local import jacobian
+from derive.calculus.recursion import readable
 from derive.documents.fold import helpers, substitute
 from derive.documents.latex import latex
 from derive.errors import DeriveError
