@@ -122,7 +122,7 @@ class Reader:
     def _sides(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> Judgement:
         """The verdict on a chain, all its pairs in one reading."""
         found = self._search(sides, self._maker(sides, claim, vocabulary), self._scope(claim))
-        judgement = self._judged(sides, claim, vocabulary, found)
+        judgement = self._judged(sides, claim, vocabulary, found).counted_from(self.stage.clock.first)
         if found.doubtful and judgement.outcome in FALSE:
             reason = f"{found.doubtful}: as a transpose, the one reading that is known, it is not true"
             return Judgement(Outcome.UNREADABLE, reason, help=LET)

@@ -145,7 +145,7 @@ def _telling(j: Judgement) -> list[str]:
 def _numbers(example: Counterexample) -> str:
     """A counterexample with as many digits as a reader wants; JSON has all."""
     left, right = example.sides
-    at = "" if example.t is None else f", t = {example.t}"
+    at = "" if example.t is None else f", t = {example.step}"
     sizes = "".join(f", {name} = {n}" for name, n in example.sizes.items())
     row, col = example.entry
     drawn = f", {example.drawn}" if str(example.drawn) else ""

@@ -45,6 +45,7 @@ class Counterexample:
         entry: (row, column) of the entry that differs most.
         left, right: its two values.
         drawn: where the given arrays were drawn.
+        first: the number that the first step has for readers.
     """
 
     T: int
@@ -55,6 +56,12 @@ class Counterexample:
     left: str
     right: str
     drawn: Points = ANY
+    first: int = 0
+
+    @property
+    def step(self) -> int | None:
+        """The step t as readers count."""
+        return None if self.t is None else self.t + self.first
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -65,7 +72,7 @@ class Counterexample:
         return _cut(self.left, length), _cut(self.right, length)
 
     def __str__(self) -> str:
-        step = "" if self.t is None else f", t = {self.t}"
+        step = "" if self.t is None else f", t = {self.step}"
         sizes = "".join(f", {name} = {n}" for name, n in self.sizes.items())
         i, j = self.entry
         left, right = self.sides
@@ -74,7 +81,7 @@ class Counterexample:
 
     def rows(self) -> list[tuple[str, str]]:
         """What differs and where, as a table."""
-        t = [] if self.t is None else [("t", str(self.t))]
+        t = [] if self.t is None else [("t", str(self.step))]
         drawn = [("where", str(self.drawn))] if str(self.drawn) else []
         sizes = [(name, str(n)) for name, n in self.sizes.items()]
         entry = f"entry ({self.entry[0]}, {self.entry[1]})"

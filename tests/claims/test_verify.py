@@ -13,6 +13,7 @@ from sympy import Symbol
 
 import derive
 from derive.claims.verdict.domain import Domain
+from derive.claims.verdict.verdicts import Outcome
 from derive.cli.commands import cli
 from derive.errors import DeriveError, InputError
 
@@ -287,3 +288,21 @@ def test_a_directive_that_is_not_supported_leaves_the_claim_open(run: Run) -> No
     done = run("verify", "elman", "-d", said, "-e", "h_t = h_t")
     assert (done.exit_code, "-e:1: open" in done.output) == (3, True)
     assert derive.load("elman").verify("h_t = h_t", [said]).outcome == "open"
+
+
+def test_what_the_field_does_not_know_of_one_hot_vectors_is_asked_of_numbers() -> None:
+    """Where an entry of o is zero, both slopes of the maximum are: the sum of its derivatives is not 1 there."""
+    model = derive.parse(
+        "cell c\ndims H\ninput o : H onehot\ninput x : H\nstate h : H\nh[t] = x[t]\nm[t] = maximum(h[t] + o[t], h[t])\n"
+        "loss[t] = sum(m[t]) + 0*sum(h[t-1])\n"
+    )
+    assert model.verify(r"\frac{\partial L}{\partial h_t} = \mathbf{1}").outcome is Outcome.REFUTED
+    one_hot = model.verify(r"\sum_t o_t \odot (1 / o_t) \odot x_t = \sum_t x_t")
+    assert one_hot.outcome is Outcome.OPEN
+    assert "no real values" in one_hot.reason
+
+
+def test_a_counterexample_counts_as_the_paper_does() -> None:
+    claim = r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t)"
+    steps = {first: derive.load("elman").verify(claim, [f"time {first}..T"], repair=False) for first in (0, 1)}
+    assert [f", t = {first}, " in str(steps[first]) for first in (0, 1)] == [True, True]

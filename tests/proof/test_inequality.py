@@ -21,7 +21,7 @@ from derive.proof.checker import CertificateError, digest
 from derive.proof.inequality.affine import Affine, affine, never_negative
 from derive.proof.inequality.certificate import Goal, certificate, check
 from derive.proof.inequality.order import is_at_most
-from derive.proof.inequality.rules import KEEP, Premise, RuleError, Rules
+from derive.proof.inequality.rules import KEEP, Premise, RuleError, Rules, Within
 from derive.proof.inequality.search import _Search, prove
 from derive.proof.inequality.terms import Term, TermError, canonical, shape, substituted
 
@@ -290,6 +290,29 @@ def test_a_premise_needs_what_it_says_it_needs() -> None:
         rules.bound(a, ("premise", 0, (("j", at(k=1)),), KEEP), (at(t=1), at(k=1)))
     with pytest.raises(RuleError, match="about entries"):
         rules.bound(("norm", "2", H), proof, (at(t=1),))
+
+
+def test_what_is_known_between_two_steps_is_used_between_them_only() -> None:
+    """That j - 2 ≥ 0 for every j from 1 to T - 1 says nothing of the index 0, nor of one without an end."""
+    known = Within("j", at(c=1), at(T=1, c=-1), at(j=1, c=-2))
+    inside = (at(i=1, c=-1), at(T=1, c=-1, i=-1))
+    assert known.at("i", inside) == (at(i=1, c=-2),)
+    assert known.at("i", (at(i=1), at(T=1, c=-1, i=-1))) == ()
+    assert known.at("i", (at(i=1, c=-1),)) == ()
+
+
+def test_what_is_known_of_a_free_index_is_not_known_of_a_bound_one_of_its_name() -> None:
+    """Σ_{i=0}^{T-1} ‖h_i‖ where i - 5 ≥ 0 is known of another i, or used in what is known of others, or in an end."""
+    body, low, high = ("norm", "2", ref("h", "H", "1", at(i=1))), at(), at(T=1, c=-1)
+    for rules, facts, end in (
+        (Rules(()), (at(i=1, c=-5),), high),
+        (Rules((), (Within("j", at(i=1), high, at(j=1, c=-5)),)), (), high),
+        (Rules(()), (), at(i=1)),
+    ):
+        name, opened, within = rules.opened(("sum", "i", low, end, body), facts)
+        assert name == "i'"
+        assert opened == ("norm", "2", ref("h", "H", "1", ((name, 1),)))
+        assert within[: len(facts)] == facts
 
 
 def chain() -> tuple[Goal, tuple[Premise, ...]]:

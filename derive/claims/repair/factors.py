@@ -113,6 +113,8 @@ def _with_transpose(node: Node) -> Row:
     if sup and is_transpose(sup[-1:]):
         assert isinstance(node, Scripted)
         return (replace(node, sup=sup[:-1] or None),)
+    if sup and is_leaf(sup[-1], "number"):
+        return (Scripted(Group("(", (node,)), sup=(TOP,)),)
     return (replace(node, sup=(*sup, TOP)) if isinstance(node, Scripted) else Scripted(node, sup=(TOP,)),)
 
 

@@ -138,9 +138,13 @@ class Repairer:
         """The one with the fewest edits, the shortest; a proof counts more than a check."""
         shown = {id(h): f"{to_tex(left)} = {to_tex(h[1][0])}" for h in hits}
         hits.sort(key=lambda h: (len(h[1][1]), ORDER.index(h[0].outcome), len(shown[id(h)])))
-        best = hits[0]
-        longest = NEAR * len(shown[id(best)])
-        near = [shown[id(h)] for h in hits[1:] if len(h[1][1]) == len(best[1][1]) and len(shown[id(h)]) <= longest]
+        best, known = hits[0], {_kind(hits[0][1])}
+        longest, near = NEAR * len(shown[id(best)]), list[str]()
+        for h in hits[1:]:
+            alike = len(h[1][1]) == len(best[1][1]) and (h[0].outcome in TRUE) == (best[0].outcome in TRUE)
+            if alike and len(shown[id(h)]) <= longest and _kind(h[1]) not in known:
+                known.add(_kind(h[1]))
+                near.append(shown[id(h)])
         return Repair(shown[id(best)], best[1][1], _as_true(best[0]), tuple(near), best[0].reading_needed)
 
     def _library(self, left: Row, right: Row, outline: Outline) -> Library:
@@ -167,6 +171,11 @@ class Repairer:
         )
         own = self.prover.subject.reading.variables
         return library_for(self.vocabulary, own, list(times.values()), bound, free, entries)
+
+
+def _kind(candidate: Candidate) -> tuple[str, ...]:
+    """Its edits, but not the place at which a factor is inserted: those are one repair."""
+    return tuple(words.partition(" inserted ")[0] for words in candidate[1])
 
 
 def _is_silly(left: Row, right: Row, outline: Outline) -> bool:

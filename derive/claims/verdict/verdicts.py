@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from derive.proof.verdict import TEMPLATE, Counterexample, Status, Verdict, shown
@@ -145,6 +145,15 @@ class Judgement:
         return fragment(
             TEMPLATE, **shown(self.outcome, self.reason, self.counterexample, self._notes()), repairs=repairs
         )
+
+    def counted_from(self, first: int) -> Judgement:
+        """With steps as a book counts them, whose first one has this number."""
+
+        def counted(v: Verdict) -> Verdict:
+            found = v.counterexample
+            return v if found is None else replace(v, counterexample=replace(found, first=first))
+
+        return replace(self, readings=tuple(replace(r, verdict=counted(r.verdict)) for r in self.readings))
 
     @property
     def verdict(self) -> Verdict | None:
