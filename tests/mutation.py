@@ -25,6 +25,7 @@ from tests.faults import ROOT, TESTS, first_failure
 from tests.records import record
 
 ROOMS = {"calculus": TESTS["calculus"], "language": TESTS["language"], "proof": (*TESTS["prover"], "tests/claims")}
+PATIENCE = 5  # times as long as the tests take without a mutant: one that does not end is seen
 Place = tuple[str, int, int]  # module, line, column
 Change = tuple[str, int]  # operator, which of its occurrences
 
@@ -100,7 +101,8 @@ def tests_of(room: str, place: Place, budget: float) -> list[str]:
 def outcome(room: str, place: Place, change: Change, limit: float) -> tuple[str, str]:
     """The test that saw a mutant, "" if none did, and what was changed."""
     told = list[str]()
-    test = first_failure(lambda folder: told.append(mutated(folder, place[0], change)), tests_of(room, place, limit))
+    tests = tests_of(room, place, limit)
+    test = first_failure(lambda folder: told.append(mutated(folder, place[0], change)), tests, PATIENCE * limit)
     return test, told[0]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sympy import MatMul, MatrixExpr, OneMatrix, Rational
+from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, OneMatrix, Rational, Transpose
 
+from derive.algebra.build import transpose
+from derive.algebra.nodes import Scale
 from derive.algebra.shapes import is_scalar
 
 DIGITS = 13  # of numerator and denominator: their quotient has fewer than Decimal's 28
@@ -46,6 +48,29 @@ def total_part(e: MatrixExpr) -> MatrixExpr | None:
         return None
     a = product(inner)
     return a if (left and right) or 1 in a.shape else None
+
+
+def terms_of(e: MatAdd) -> list[MatrixExpr]:
+    """The terms of a sum in their order, but that one with a plus stands first: a - b for -b + a."""
+    first = next((n for n, a in enumerate(e.args) if not _is_negative(a)), 0)
+    return [e.args[first], *e.args[:first], *e.args[first + 1 :]]
+
+
+def _is_negative(e: MatrixExpr) -> bool:
+    return isinstance(e, Scale) and not e.coefficient.is_Add and bool(e.coefficient.could_extract_minus_sign())
+
+
+def column_of(e: MatrixExpr) -> MatrixExpr | None:
+    """The column whose transpose a sum or an elementwise product of rows is: a + b of aᵀ + bᵀ; None if it is none."""
+    if not isinstance(e, (MatAdd, HadamardProduct)) or e.shape[0] != 1 or e.shape[1] == 1:
+        return None
+    return transpose(e) if e.has(Transpose) and all(map(_is_turned, e.args)) else None
+
+
+def _is_turned(e: MatrixExpr) -> bool:
+    if isinstance(e, (MatAdd, HadamardProduct)):
+        return all(map(_is_turned, e.args))
+    return isinstance(e, (Transpose, OneMatrix)) or (isinstance(e, Scale) and _is_turned(e.arg))
 
 
 def decimal(c: Any) -> str:

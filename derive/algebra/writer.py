@@ -1,8 +1,9 @@
 """Expressions as text: the rule of every node, in the cell language's own syntax.
 
-Terms and factors keep the order of `args`.  Parentheses stand where the meaning needs them, and
-where `*` meets `@`: nobody should have to know which of the two goes first.  What the language has
-no word for (sums over steps, ordered products, padding …) reads like a call of it.
+Terms and factors keep the order of `args`, but no sum begins with a minus that need not.  Parentheses
+stand where the meaning needs them, and where `*` meets `@`: nobody should have to know which of the
+two goes first.  What the language has no word for (sums over steps, ordered products, padding …)
+reads like a call of it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ from derive.algebra.nodes import (
 )
 from derive.algebra.nodes.derivatives import KINDS
 from derive.algebra.shapes import is_scalar
-from derive.algebra.shorthand import decimal, factors, scalar_part, total_part
+from derive.algebra.shorthand import column_of, decimal, factors, scalar_part, terms_of, total_part
 
 
 class Level(IntEnum):
@@ -191,7 +192,10 @@ class Writer:
 
     @write.register(MatAdd)
     def _(self, e: MatAdd) -> Written:
-        first, *others = (self.entry(a) for a in e.args)
+        column = column_of(e)
+        if column is not None:
+            return self.write(Transpose(column))
+        first, *others = (self.entry(a) for a in terms_of(e))
         out = parenthesised(first, Level.MINUS)
         for shown, level in others:
             minus = level == Level.MINUS
@@ -214,6 +218,9 @@ class Writer:
 
     @write.register(HadamardProduct)
     def _(self, e: HadamardProduct) -> Written:
+        column = column_of(e)
+        if column is not None:
+            return self.write(Transpose(column))
         out = ""
         for a in e.args:
             if isinstance(a, Apply) and a.name == "reciprocal":

@@ -48,7 +48,7 @@ from derive.algebra.nodes import (
     Timed,
 )
 from derive.algebra.shapes import is_scalar
-from derive.algebra.shorthand import decimal, factors, scalar_part
+from derive.algebra.shorthand import column_of, decimal, factors, scalar_part, terms_of
 from derive.algebra.symbols import has_superscript
 from derive.documents.levels import Level, level, parentheses
 from derive.documents.losses import LOG_SOFTMAX, LossPrinter
@@ -151,10 +151,13 @@ class MatrixPrinter(LossPrinter, DerivativePrinter):
 
     def terms(self, e: MatrixExpr) -> list[str]:
         """The terms of a sum, each but the first with its sign in front."""
-        first, *others = (self.inside(a, Level.MINUS) for a in (e.args if isinstance(e, MatAdd) else [e]))
+        first, *others = (self.inside(a, Level.MINUS) for a in (terms_of(e) if isinstance(e, MatAdd) else [e]))
         return [first, *(f"- {a[1:]}" if a.startswith("-") else f"+ {a}" for a in others)]
 
     def _print_MatAdd(self, e: MatAdd) -> str:
+        column = column_of(e)
+        if column is not None:
+            return self.raised(column, r"\top")
         return " ".join(self.terms(e))
 
     def _print_Scale(self, e: Scale) -> str:
@@ -187,6 +190,9 @@ class MatrixPrinter(LossPrinter, DerivativePrinter):
         return self.inside(a, Level.PRODUCT) + (r"\," if isinstance(a, Jacobian) else "")
 
     def _print_HadamardProduct(self, e: HadamardProduct) -> str:
+        column = column_of(e)
+        if column is not None:
+            return self.raised(column, r"\top")
         over = [a for a in e.args if not is_reciprocal(a)]
         under = [a.arg for a in e.args if is_reciprocal(a)]
         if is_scalar(e.shape):
