@@ -94,7 +94,13 @@ class MatrixPrinter(LossPrinter, DerivativePrinter):
         super().__init__({})
         self.notation = notation or Notation()
 
+    def column_of(self, e: MatrixExpr) -> MatrixExpr | None:
+        """The column whose transpose a row is printed as, if it is."""
+        return column_of(e)
+
     def level(self, e: MatrixExpr) -> Level:
+        if self.column_of(e) is not None:
+            return Level.POWER
         if isinstance(e, (Timed, MatrixSymbol)):
             return Level.POWER if self.notation.is_fraction(e.name) else Level.ATOM
         return level(e)
@@ -155,7 +161,7 @@ class MatrixPrinter(LossPrinter, DerivativePrinter):
         return [first, *(f"- {a[1:]}" if a.startswith("-") else f"+ {a}" for a in others)]
 
     def _print_MatAdd(self, e: MatAdd) -> str:
-        column = column_of(e)
+        column = self.column_of(e)
         if column is not None:
             return self.raised(column, r"\top")
         return " ".join(self.terms(e))
@@ -190,7 +196,7 @@ class MatrixPrinter(LossPrinter, DerivativePrinter):
         return self.inside(a, Level.PRODUCT) + (r"\," if isinstance(a, Jacobian) else "")
 
     def _print_HadamardProduct(self, e: HadamardProduct) -> str:
-        column = column_of(e)
+        column = self.column_of(e)
         if column is not None:
             return self.raised(column, r"\top")
         over = [a for a in e.args if not is_reciprocal(a)]

@@ -23,7 +23,6 @@ from derive.algebra.nodes import (
     SumOver,
 )
 from derive.algebra.shapes import is_scalar
-from derive.algebra.shorthand import column_of
 
 _TALL = re.compile(r"\\(?:d?frac|sum|prod|begin|left|mathop|overleftarrow|overrightarrow)\b")
 
@@ -52,7 +51,7 @@ def level(e: MatrixExpr) -> Level:
 
 @level.register
 def _(e: MatAdd) -> Level:
-    return Level.ADD if column_of(e) is None else Level.POWER
+    return Level.ADD
 
 
 @level.register
@@ -68,8 +67,6 @@ def _(e: MatrixExpr) -> Level:
 
 @level.register
 def _(e: HadamardProduct) -> Level:
-    if column_of(e) is not None:
-        return Level.POWER
     return Level.PRODUCT if is_scalar(e.shape) else Level.ENTRYWISE
 
 

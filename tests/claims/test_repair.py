@@ -7,8 +7,7 @@ from time import process_time
 import pytest
 
 import derive
-from derive.claims.repair.derived import WORDS
-from derive.claims.verdict.verdicts import TRUE, Judgement, Outcome
+from derive.claims.verdict.verdicts import ANEW, TRUE, Judgement, Outcome
 
 ELMAN = derive.load("elman")
 CHAPTER = (
@@ -54,7 +53,7 @@ def test_a_slip_is_undone(slip: str) -> None:
     assert judgement.outcome in (Outcome.REFUTED, Outcome.ILL_FORMED)
     assert judgement.repair is not None
     assert judgement.repair.outcome in TRUE
-    assert WORDS not in judgement.repair.edits
+    assert ANEW not in judgement.repair.edits
     holds(ELMAN, judgement)
 
 
@@ -94,31 +93,31 @@ def test_what_is_derived_is_short_and_without_names_of_the_normal_form() -> None
     """One step of the recursion or one sum over steps."""
     lstm = derive.load("lstm")
     forgotten = rf"{D % 'h_t'} = V^\top (\hat y_t - y_t)"
-    later = rf"W^{{\top}}\left({D % 'h_{t+1}'}\odot (\mathbf{{1}}-h_{{t+1}}^{{\odot 2}})\right)"
+    later = rf"W^{{\top}}\left({D % 'h_{t+1}'}\odot (1-h_{{t+1}}^2)\right)"
     is_derived(ELMAN, forgotten, [], rf"V^{{\top}}(\hat{{y}}_t-y_t)+{later}")
     forgotten = rf"{D % 'c_t'} = {D % 'h_t'} \odot o_t \odot (1 - \tanh^2(c_t))"
-    now = rf"{D % 'h_t'}\odot o_t\odot (\mathbf{{1}}-\tanh^2(c_t))"
+    now = rf"{D % 'h_t'}\odot o_t\odot (1-\tanh^2(c_t))"
     is_derived(lstm, forgotten, [], rf"{now}+{D % 'c_{t+1}'}\odot f_{{t+1}}")
-    term = rf"\left({D % 'f_k'}\odot f_k\odot (\mathbf{{1}}-f_k)\right)h_{{k-1}}^{{\top}}"
+    term = rf"\left({D % 'f_t'}\odot f_t\odot (1-f_t)\right)h_{{t-1}}^{{\top}}"
     other = rf"{D % 'W_f'} = \sum_t (c_t \odot h_t) h_{{t-1}}^\top"
-    is_derived(lstm, other, [], rf"\sum_{{k=0}}^{{T-1}}{term}")
+    is_derived(lstm, other, [], rf"\sum_{{t=0}}^{{T-1}}{term}")
 
 
 def test_what_is_derived_is_in_the_notation_of_the_claim() -> None:
     """Its names, for derivatives too, its first and last step, its rows."""
     own = ["time 1..N", "let J = L", "let W_{hh} = W", r"let h^{(t)} = h[t]", r"let \delta^{(t)} = dL/dh[t]"]
-    term = r"(\delta^{(k)}\odot (\mathbf{1}-(h^{(k)})^{\odot 2}))(h^{(k-1)})^{\top}"
+    term = r"(\delta^{(t)}\odot (1-(h^{(t)})^2))(h^{(t-1)})^{\top}"
     wrong = r"\frac{\partial J}{\partial W_{hh}} = \sum_{t=1}^N h^{(t)}"
-    is_derived(ELMAN, wrong, own, rf"\sum_{{k=1}}^N{term}")
+    is_derived(ELMAN, wrong, own, rf"\sum_{{t=1}}^N{term}")
     rows = ["convention row", r"let \delta_t = dL/dh[t]"]
-    later = r"(\delta_{t+1}\odot (\mathbf{1}-h_{t+1}^{\odot 2}))W"
+    later = r"(\delta_{t+1}\odot (1-h_{t+1}^2))W"
     is_derived(ELMAN, r"\delta_t = x_t", rows, rf"(\hat{{y}}_t-y_t)V+{later}")
 
 
 def is_derived(model: derive.Model, tex: str, directives: list[str], expected: str) -> None:
     repair = model.verify(tex, directives).repair
     assert repair is not None
-    assert repair.edits == (WORDS,)
+    assert repair.edits == (ANEW,)
     assert repair.latex.partition(" = ")[2] == expected
     assert model.verify(repair.latex, directives).outcome is Outcome.PROVED
 

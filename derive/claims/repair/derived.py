@@ -14,6 +14,7 @@ from derive.algebra.shapes import same
 from derive.calculus.chain import Chain
 from derive.calculus.local import jacobian
 from derive.calculus.recursion import readable
+from derive.claims.verdict.verdicts import ANEW
 from derive.documents.fold import helpers, substitute
 from derive.documents.latex import latex
 from derive.errors import DeriveError
@@ -21,8 +22,7 @@ from derive.program import references
 from derive.proof.field.truth import Subject
 
 STEP = Symbol("k", integer=True)
-WORDS = "derived anew"
-IN_OTHER_WORDS = f"{WORDS}, in the model's own names, steps counted from 0"
+IN_OTHER_WORDS = f"{ANEW}, in the model's own names, steps counted from 0"
 
 
 def derived(left: MatrixExpr, subject: Subject) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:

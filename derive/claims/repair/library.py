@@ -14,7 +14,7 @@ from derive.claims.reading.meanings import Found, Named, Ratio, Word
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.text.indices import is_index
 from derive.claims.text.parse import parse
-from derive.claims.text.patterns import TIME
+from derive.claims.text.patterns import TIME, place_of_time
 from derive.claims.text.rewrite import with_letter
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, leaves
 
@@ -38,6 +38,7 @@ class Library:
     differences: list[Row] = field(default_factory=list)  # exponents that may be meant
     factors: list[tuple[Row, bool]] = field(default_factory=list)  # with: is it a vector, for an elementwise product?
     matrices: list[Row] = field(default_factory=list)  # those of them that are parameters
+    place: str = "_"  # where the claim writes times: see `place_of_time`
 
     def shifted(self, row: Row, step: int) -> Row | None:
         """An index, one more or one less."""
@@ -138,6 +139,8 @@ class Library:
         if TIME in word.pattern.letters:
             if not time:
                 return None
+            if word.own:  # the model's name, in the claim's way
+                row = next((v for v in word.pattern.variants if place_of_time(v) == self.place), row)
             row = with_letter(row, TIME, time)
         if not sup:
             return row
@@ -149,10 +152,16 @@ class Library:
 
 
 def library_for(
-    vocabulary: Vocabulary, own: Container[str], times: list[Row], bound: set[str], free: list[str], entries: list[str]
+    vocabulary: Vocabulary,
+    own: Container[str],
+    times: list[Row],
+    bound: set[str],
+    free: list[str],
+    entries: list[str],
+    place: str,
 ) -> Library:
-    """What may be put into a formula in which these times and indices of entries occur."""
-    library = Library(vocabulary, times[:MOST_TIMES], free, entries, own)
+    """What may be put into a formula in which these times and indices of entries occur, and are written there."""
+    library = Library(vocabulary, times[:MOST_TIMES], free, entries, own, place=place)
     letters = sorted({x.text for t in times for x in leaves(t) if x.kind in ("letter", "symbol")} | bound)
     for a in letters:
         for b in letters:

@@ -17,7 +17,7 @@ from derive.claims.reading.outline import Outline
 from derive.claims.reading.readings import Choices
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.repair.bench import TROUBLE, Bench, Numbers
-from derive.claims.repair.derived import IN_OTHER_WORDS, WORDS, derived, shown
+from derive.claims.repair.derived import IN_OTHER_WORDS, derived, shown
 from derive.claims.repair.edit import Edit
 from derive.claims.repair.edits import single_edits
 from derive.claims.repair.library import Library, library_for
@@ -25,12 +25,12 @@ from derive.claims.repair.reassembly import reassemblies
 from derive.claims.repair.supplements import supplements
 from derive.claims.repair.wording import worded
 from derive.claims.text.parse import LatexError, parse
-from derive.claims.text.patterns import TIME, plain
+from derive.claims.text.patterns import TIME, place_of_time, plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters, rewritten
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted
 from derive.claims.verdict.judge import Judge
-from derive.claims.verdict.verdicts import TRUE, Judgement, Outcome, Repair
+from derive.claims.verdict.verdicts import ANEW, TRUE, Judgement, Outcome, Repair
 from derive.errors import DeriveError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
@@ -90,28 +90,29 @@ class Repairer:
                         break
                 if hits:
                     return self._best(left, hits)
-        return self._derived(left, benches, library)
+        return self._derived(left, right, benches, library)
 
-    def _derived(self, printed: Row, benches: Sequence[Bench], library: Library) -> Repair | None:
+    def _derived(self, printed: Row, wrong: Row, benches: Sequence[Bench], library: Library) -> Repair | None:
         """The left side with what is derived for it, in the claim's notation where it is true when it is read again."""
         for bench in benches:
             judge = self.judge()
             for left, right in derived(bench.left, self.prover.subject):
                 judgement = judge.equation(left, right)
                 if judgement.outcome in TRUE:
-                    own = self._in_own_words(printed, right, bench, library)
+                    own = self._in_own_words(printed, wrong, right, bench, library)
                     names = self.prover.subject
                     return own or Repair(shown(left, right, names), (IN_OTHER_WORDS,), judgement.outcome)
         return None
 
-    def _in_own_words(self, left: Row, right: MatrixExpr, bench: Bench, library: Library) -> Repair | None:
+    def _in_own_words(self, left: Row, wrong: Row, right: MatrixExpr, bench: Bench, library: Library) -> Repair | None:
         with suppress(LatexError, NoIndex, DeriveError, OutOfBudget, *TROUBLE):
             lie = bench.formula.rows, bench.formula.gradient_rows
-            row = plain(parse(worded(right, self.prover.subject.names, library, *lie)))
+            indices = Outline(self.vocabulary).bound_letters(wrong)
+            row = plain(parse(worded(right, self.prover.subject.names, library, indices, *lie)))
             judgement = self.judged_row(row)
             if judgement.outcome in ORDER:
                 latex = f"{to_tex(left)} = {to_tex(row)}"
-                return Repair(latex, (WORDS,), _as_true(judgement), reading=judgement.reading_needed)
+                return Repair(latex, (ANEW,), _as_true(judgement), reading=judgement.reading_needed)
         return None
 
     def _hits(self, bench: Bench, candidates: Iterable[Candidate]) -> Iterator[tuple[Judgement, Candidate]]:
@@ -149,12 +150,13 @@ class Repairer:
 
     def _library(self, left: Row, right: Row, outline: Outline) -> Library:
         """What is at hand: the times and the letters of the claim."""
-        times: dict[str, Row] = {}
+        times, place = dict[str, Row](), "_"
         for row in (right, left):
-            for _, found in outline.names(row):
+            for nodes, found in outline.names(row):
                 time = found.match.values.get(TIME)
                 if time:
                     times.setdefault(to_tex(time), time)
+                    place = place_of_time(nodes) if place == "_" and found.word.own else place
         bound = outline.bound_letters(right)
         used = {x.text for t in times.values() for x in letters(t)}
         free = sorted(used - bound - {self.vocabulary.clock.letter})
@@ -170,7 +172,7 @@ class Repairer:
             }
         )
         own = self.prover.subject.reading.variables
-        return library_for(self.vocabulary, own, list(times.values()), bound, free, entries)
+        return library_for(self.vocabulary, own, list(times.values()), bound, free, entries, place)
 
 
 def _kind(candidate: Candidate) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sympy import Expr, MatrixExpr, Symbol, Transpose
+from sympy import Expr, MatAdd, MatrixExpr, OneMatrix, Symbol, Transpose
 
 from derive.algebra.bound import Bound
 from derive.algebra.names import Notation, index_tex
 from derive.algebra.nodes import T, Timed, is_reference
+from derive.algebra.shorthand import terms_of
 from derive.claims.reading.clock import Clock
 from derive.claims.reading.directives import Quantity, Quotient
 from derive.claims.reading.meanings import Word
@@ -22,15 +24,23 @@ from derive.documents.levels import Level
 from derive.program import Program, Variable
 
 
-def worded(e: MatrixExpr, program: Program, library: Library, rows: bool, gradient_rows: bool) -> str:
+def worded(
+    e: MatrixExpr, program: Program, library: Library, letters: Collection[str], rows: bool, gradient_rows: bool
+) -> str:
     """The LaTeX of an expression; vectors are rows if the claim's are, or gradients by them.
+
+    Args:
+        letters: of the claim's sums and products; where each has but one index, the claim's is taken.
 
     Raises:
         LatexError: a name or an index of the model cannot be read as LaTeX.
     """
     clock = library.vocabulary.clock
+    indices = {x.index for x in e.atoms(Bound)}
+    if len(indices) == len(letters) == 1 and not {s.name for s in e.free_symbols} & set(letters):
+        e = e.xreplace({index: Symbol(letter, integer=True) for index, letter in zip(indices, letters, strict=True)})
     counted = _counted(e.xreplace({T: _steps(clock)}), clock)
-    return Rows(Wording(program.variables, program.total, library), rows, gradient_rows).doprint(counted)
+    return InClaim(Wording(program.variables, program.total, library), rows, gradient_rows).doprint(counted)
 
 
 def _steps(clock: Clock) -> Expr:
@@ -53,6 +63,9 @@ def _counted(e: MatrixExpr, clock: Clock) -> MatrixExpr:
         body, index, low, high, *rest = args
         return type(e)(body, index, said(low, clock), said(high, clock), *rest)
     return e.func(*args)
+
+
+ONES = re.compile(r"\\mathbf\{1\}(\^\{\\top\})?")
 
 
 class Wording(Notation):
@@ -98,12 +111,23 @@ def _is_of(total: str, q: Quotient) -> bool:
     return q.of.name in ("L", total) and not q.of.time and q.sign == 1 and not q.through
 
 
-class Rows(MatrixPrinter):
-    """Where vectors are rows, a column is a name transposed."""
+class InClaim(MatrixPrinter):
+    """As claims are written: 1 - h^2 for every entry, and where vectors are rows, a column is a name transposed."""
 
     def __init__(self, notation: Wording, rows: bool, gradient_rows: bool):
         super().__init__(notation)
         self.rows, self.gradient_rows = rows, gradient_rows
+
+    def column_of(self, e: MatrixExpr) -> MatrixExpr | None:
+        """None where names are rows, which need no transposes."""
+        return None if self.rows or self.gradient_rows else super().column_of(e)
+
+    def terms(self, e: MatrixExpr) -> list[str]:
+        found = zip(terms_of(e) if isinstance(e, MatAdd) else [e], super().terms(e), strict=True)
+        return [re.sub(ONES, "1", tex) if isinstance(a, OneMatrix) else tex for a, tex in found]
+
+    def raised(self, e: MatrixExpr, power: str) -> str:
+        return super().raised(e, power.removeprefix(r"\odot "))
 
     def is_row(self, e: MatrixExpr) -> bool:
         """Does the claim's name stand for this column transposed?"""

@@ -39,6 +39,9 @@ class Judged:
         return Outcome(str(self.verdict.status))
 
 
+ANEW = "derived anew"  # the first of the changes where no few edits lead to a true equation
+
+
 @dataclass(frozen=True)
 class Repair:
     """The nearest true equation.
@@ -76,9 +79,11 @@ class Repair:
 
     def parts(self) -> tuple[str, str, list[str]]:
         """The same for pages: the equation by itself, formulas among words between dollars."""
+        anew = self.changes[0].startswith(ANEW)
+        what = "true equation for its left side" if anew else "nearest true equation"
         notes = [f"edits: {'; '.join(self.changes)}"]
         notes += [f"where {'; '.join(f'{q} {a}' for q, a in self.reading.items())}"] if self.reading else []
-        return f"nearest true equation ({self.outcome}): ", self.latex, notes + [f"as near: ${x}$" for x in self.others]
+        return f"{what} ({self.outcome}): ", self.latex, notes + [f"as near: ${x}$" for x in self.others]
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
