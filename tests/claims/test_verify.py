@@ -306,3 +306,22 @@ def test_a_counterexample_counts_as_the_paper_does() -> None:
     claim = r"\frac{\partial L}{\partial h_t} = V^\top (\hat y_t - y_t)"
     steps = {first: derive.load("elman").verify(claim, [f"time {first}..T"], repair=False) for first in (0, 1)}
     assert [f", t = {first}, " in str(steps[first]) for first in (0, 1)] == [True, True]
+
+
+LATER = r"V^\top (\hat y_{%s} - y_{%s}) + W^\top (\frac{\partial L}{\partial h_{%s}} \odot (1-h_{%s}^2))"
+STEPS = {  # claims about one step, which sequences that are too short do not have
+    "the fifth": r"\frac{\partial L}{\partial h_5} = " + LATER % (5, 5, 6, 6),
+    "the last but two": r"\frac{\partial L}{\partial h_{T-3}} = " + LATER % ("T-3", "T-3", "T-2", "T-2"),
+    "trivially": r"\hat y_5 - y_5 = -(y_5 - \hat y_5)",
+    "a sum of four": r"\sum_{k=2}^{5} h_k = h_2 + h_3 + h_4 + h_5",
+    "the last three": r"\sum_{k=T-3}^{T-1} h_k = h_{T-3} + h_{T-2} + h_{T-1}",
+    "its state": r"h_{T-3} = \tanh(U x_{T-3} + W h_{T-4})",
+}
+
+
+@pytest.mark.parametrize("claim", STEPS.values(), ids=STEPS)
+def test_a_claim_about_one_step_is_asked_where_there_is_one(claim: str) -> None:
+    """It is not proved for every T, nor refuted by a sequence that does not have the step."""
+    assert derive.load("elman").verify(claim, repair=False).outcome is Outcome.CHECKED
+    wrong = claim.replace("= ", "= 2 ", 1)
+    assert derive.load("elman").verify(wrong, repair=False).outcome in (Outcome.REFUTED, Outcome.ILL_FORMED)

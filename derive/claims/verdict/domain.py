@@ -5,7 +5,7 @@ A derivative at a step after the last is zero, so that what it is multiplied wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import product
 from math import prod
@@ -232,9 +232,3 @@ def _constant(index: Expr) -> int:
     """The number in an index, without its sign."""
     number, _ = index.as_coeff_Add()
     return abs(int(number)) if number.is_Integer else 0
-
-
-def whole_steps(*sides: MatrixExpr) -> Iterator[int]:
-    """The steps that are named by number: 3 in h[3]."""
-    for e in sides:
-        yield from (int(r.index) for r in _of(Timed, e) if isinstance(r.index, Integer))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sympy import HadamardProduct, MatAdd, MatMul, MatrixExpr, Symbol
@@ -12,7 +12,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.reading.quantities import DIRECTION
 from derive.claims.reading.readings import Search
-from derive.claims.verdict.domain import Domain, Env, NoValue, whole_steps
+from derive.claims.verdict.domain import Domain, Env, NoValue
 from derive.claims.verdict.places import FARTHEST, Places
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
@@ -192,16 +192,16 @@ class Judge:
         free = self.prover.agreement.free(left, right)
         if self.single or len(free) > 1 or any(e.has(*symbols) for e in (left, right)):
             return None
-        if any(k not in (0, -1) for k in whole_steps(left, right)):
-            return None
-        if free and not self._at_every_step(left, right, next(iter(free))):
+        if not self._is_about_all(left, right, free):
             return None
         to_t: dict[Symbol, Symbol] = dict.fromkeys(free, t)
         left, right = left.xreplace(to_t), right.xreplace(to_t)
         verdict = self.prover.prove(left, right, thorough=False, within=self.budget)
         return verdict if verdict.status in (Status.PROVED, Status.REFUTED) else None
 
-    def _at_every_step(self, left: MatrixExpr, right: MatrixExpr, k: Symbol) -> bool:
-        """Are the steps those at which the equation is meant?"""
+    def _is_about_all(self, left: MatrixExpr, right: MatrixExpr, free: Iterable[Symbol]) -> bool:
+        """Is the equation meant for every number of steps, and for each of them?"""
         sizes = self.prover.agreement.sizes(0)
-        return all([e[k] for e in self._envs(left, right, n, sizes)] == list(range(n)) for n in (2, 3))
+        for k in free:
+            return all([e[k] for e in self._envs(left, right, n, sizes)] == list(range(n)) for n in (2, 3))
+        return all(self._envs(left, right, n, sizes) for n in (1, 2, 3))  # none: about a step that they do not have
