@@ -83,14 +83,16 @@ def mutated(folder: Path, module: str, change: Change) -> str:
 
 
 def tests_of(room: str, place: Place, budget: float) -> list[str]:
-    """Those that reach a place, the quick ones first, as many as the seconds allow; of an import, the room's.
+    """Those that reach a place, the quick ones first, as many as the seconds allow.
 
-    A statement of several lines may be known by its first.
+    A statement of several lines may be known by its first; of one that runs when the module is imported it is those
+    that reach anything in the module, and those of the room if there are none.
     """
     by_line, known = reach.tests_by_line(place[0]), reach.seconds()
     line = max((n for n in by_line if n <= place[1]), default=0)
+    reaching = by_line.get(line) or {test for tests in by_line.values() for test in tests}
     chosen, left = list[str](), budget
-    for test in sorted(by_line.get(line, ()), key=lambda test: known.get(test, budget)):
+    for test in sorted(reaching, key=lambda test: known.get(test, budget)):
         left -= known.get(test, budget)
         if left < 0:
             break

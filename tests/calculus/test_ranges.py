@@ -9,6 +9,8 @@ import pytest
 from sympy import Rational, S, oo
 
 import derive
+from derive.algebra import apply, matmul
+from derive.algebra.nodes import Softmax, t
 from derive.calculus.ranges import Ranges
 from derive.interpreter import Array, Evaluation
 from derive.kernels.gradcheck import size_sets
@@ -70,9 +72,25 @@ def made(equation: str, zero: bool) -> Ranges:
         ("h[t] = maximum(tanh(x[t]), W @ h[t-1])", (-1, oo)),
         ("h[t] = exp(x[t])", (0, oo)),
         ("h[t] = softmax(W @ h[t-1] + x[t])", (0, 1)),
+        ("h[t] = tanh(x[t]) ** 2 + exp(x[t]) - 3", (-3, oo)),
+        ("h[t] = tanh(x[t]) ** 3 + exp(x[t]) - 3", (-4, oo)),
+        ("h[t] = tanh(x[t]) ** 4 + exp(x[t]) - 3", (-3, oo)),
+        ("h[t] = tanh(x[t]) ** 6 + exp(x[t]) - 3", (-3, oo)),
     ],
 )
 def test_a_state_has_the_range_that_no_step_leaves(equation: str, range_: tuple[object, object]) -> None:
     assert made(equation, True).states["h"] == (S(range_[0]), S(range_[1]))
     low, high = made(equation, False).states["h"]
     assert (low, high) == (min(S(range_[0]), S(-1)), max(S(range_[1]), S(1)))
+
+
+def test_what_is_computed_has_no_range_but_that_of_its_function() -> None:
+    """Of a product nothing is known, wherever its steps may be; of a softmax and of a function it is."""
+    program = derive.parse(
+        "cell c\ndims H\ninput x : H\nstate h : H\nparam W : H x H\nh[t] = W @ h[t-1] + x[t]\n"
+    ).normal
+    z, ranges = matmul(program.ref("W"), program.at("x", t)), Ranges(program)
+    assert ranges.largest(z, computed=True) == oo
+    assert ranges.largest(program.at("x", t), computed=True) == oo
+    assert ranges.largest(Softmax(z), computed=True) == 1
+    assert ranges.largest(apply("tanh", z), computed=True) == 1

@@ -214,3 +214,18 @@ def test_what_is_false_is_not_called_true(name: str) -> None:
         assert verdict.status is Status.REFUTED
     else:
         assert verdict.least == 1
+
+
+def test_products_that_run_against_each_other_are_not_read_as_if_they_ran_together() -> None:
+    """Σ_j (A_0 ⋯ A_j)(A_{T-1} ⋯ A_{j+1}), beside the same with both products in the order of time."""
+    A, reader = (lambda i: matmul(W, diag(h(i)))), E.prover.reader
+    first = OrderedProduct(A(m), m, 0, j, "ascending")
+    turned, straight = (
+        MatrixSum(matmul(first, OrderedProduct(A(k), k, j + 1, T - 1, way)), j, 0, T - 1)
+        for way in ("descending", "ascending")
+    )
+    assert E.prover.agreement.differ(turned, straight, 3, E.prover.agreement.sizes(0), Budget())
+    with pytest.raises(NotInClass, match="against the time line"):
+        decide(reader, turned, straight, 0, False, Budget())
+    assert E.prove(turned, straight).status is Status.REFUTED
+    assert E.prove(straight, straight).status is Status.PROVED
