@@ -11,14 +11,14 @@ from sympy import Integer, MatrixExpr
 from derive.algebra import build as b
 from derive.algebra.functions import FUNCTIONS, Apply, Function, power
 from derive.algebra.losses import LOSSES
-from derive.algebra.nodes import Concat, Detach, Diag, LogSoftmax, Loss, Slice, Softmax
+from derive.algebra.nodes import Concat, Detach, Diag, LogSoftmax, Loss, Slice, Softmax, is_reference
 from derive.algebra.shapes import is_scalar, same, shape_text
 from derive.language import coefficients
 from derive.language import syntax as s
 from derive.language.report import did_you_mean
 from derive.language.sizes import at_least, size_of
 from derive.language.values import Value, as_array, is_array, stretch, text_of
-from derive.language.words import ELSEWHERE, FUNCTION_NAMES
+from derive.language.words import ELSEWHERE, FUNCTION_NAMES, LOSSES_ELSEWHERE
 
 if TYPE_CHECKING:
     from derive.language.expressions import Translator
@@ -49,9 +49,11 @@ def call(tr: Translator, node: s.Call) -> Value | None:
 
 def _instead(name: str) -> str:
     """What may have been meant by a function that is none of ours."""
-    found = ELSEWHERE.get(name.lower().replace("_", ""))
-    if found is not None:
-        return f"{name}(a) is written {found}"
+    word = name.lower().replace("_", "")
+    if word in ELSEWHERE:
+        return f"{name}(a) is written {ELSEWHERE[word]}"
+    if word in LOSSES_ELSEWHERE:
+        return f"write {LOSSES_ELSEWHERE[word]}, the target first"
     every = f"the functions are {', '.join(sorted(FUNCTION_NAMES))}"
     return "; ".join(filter(None, [did_you_mean(name, FUNCTION_NAMES), every]))
 
@@ -113,7 +115,15 @@ def _equal_shapes(tr: Translator, node: s.Call) -> list[MatrixExpr] | None:
 
 def _loss(kind: str, tr: Translator, node: s.Call) -> Value | None:
     arrays = _equal_shapes(tr, node)
+    if arrays is not None and kind != "squared_error" and _is_target(tr, arrays[1]) and not _is_target(tr, arrays[0]):
+        shown = f"{kind}(target, {'logits' if LOSSES[kind].logits else 'probabilities'})"
+        message = f"a target is the second argument of '{kind}', whose logarithm is taken"
+        tr.report.warn("W0104", node.span, message, f"the order is {shown}")
     return None if arrays is None else Loss(kind, *arrays)
+
+
+def _is_target(tr: Translator, a: MatrixExpr) -> bool:
+    return is_reference(a) and a.name in tr.table.entries and tr.table.entries[a.name].kind == "target"
 
 
 def _dot(tr: Translator, node: s.Call) -> Value | None:

@@ -55,6 +55,8 @@ def _check_states(found: Equations, table: Table) -> None:
     for name, entry in table.entries.items():
         if entry.kind == "state" and name not in found.written and name not in table.doubtful:
             help = f"write {name}[t] = ..., with {name}[t-1] on the right side"
+            if f"{name}_t" in found.written:
+                help = f"a time index stands in brackets: {name}[t] = ..., not {name}_t = ..."
             table.report.error("E0409", entry.span, f"the state '{name}' has no equation", help)
 
 

@@ -12,6 +12,7 @@ from sympy import Add, Expr, Integer, MatrixExpr, S
 
 from derive.algebra import build as b
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
+from derive.algebra.nodes import is_reference
 from derive.algebra.shapes import Shape, is_scalar, same, shape_text
 from derive.language import coefficients
 from derive.language import syntax as s
@@ -154,7 +155,11 @@ class Translator(References):
         if same((left[1], S.One), (right[0], S.One)):
             return True
         message = f"'@' needs matching inner sizes, got {shape_text(left)} and {shape_text(right)}"
-        self.error("E0302", span, message, _product_help(left, right))
+        help = _product_help(left, right)
+        alone = run.factors[0] if len(run.factors) == 1 else None
+        if alone is not None and is_reference(alone) and same((left[0], S.One), (right[0], S.One)) and left[1] != 1:
+            help += f", or declare {alone.name} : {left[1]} x {left[0]}"
+        self.error("E0302", span, message, help)
         return False
 
     def reciprocal(self, v: Value, span: Span) -> Value | None:

@@ -86,7 +86,7 @@ class Table:
             self._unknown.add(name)
             known = [n for n, e in self.entries.items() if not kinds or e.kind in kinds]
             what = "size" if tuple(kinds) == ("size",) else "name"
-            help = self.report.suggest(name, known) or _declaration(what, name)
+            help = _with_step(name, known) or self.report.suggest(name, known) or _declaration(what, name)
             self.report.error("E0401", span, f"unknown {what} '{name}'", help)
         return entry
 
@@ -95,6 +95,12 @@ class Table:
 
     def sizes(self) -> tuple[Symbol, ...]:
         return tuple(e.symbol for e in self.entries.values() if e.kind == "size")
+
+
+def _with_step(name: str, known: Iterable[str]) -> str:
+    """x[t], where x_t is written and x is known."""
+    base = name.removesuffix("_t")
+    return f"a time index stands in brackets: {base}[t]" if base != name and base in known else ""
 
 
 def _declaration(what: str, name: str) -> str:

@@ -45,7 +45,7 @@ _CURE: Mapping[str, str] = {
     **dict.fromkeys("{}", "a time index stands in brackets, as in h[t-1]; braces are used in TeX names only"),
     '"': 'a title or TeX name stands between two "',
     "^": "a power is written a ** 2, a transpose W.T",
-    ".": "the transpose is written W.T",
+    ".": "the matrix product is '@', the elementwise product is '*'; the transpose is written W.T",
     ";": "one statement per line",
     "≤": "write <=",
     "≥": "write >=",

@@ -40,6 +40,15 @@ ELSEWHERE: Mapping[str, str] = {  # functions that other libraries have, as they
     "transpose": "W.T",
 }
 
+LOSSES_ELSEWHERE: Mapping[str, str] = {  # of a target y
+    "bce": "binary_cross_entropy(y, p)",
+    "ce": "cross_entropy(y, p)",
+    "crossentropyloss": "cross_entropy_with_logits(y, a)",
+    "mse": "squared_error(y, a)",
+    "mseloss": "squared_error(y, a)",
+    "nll": "cross_entropy(y, p)",
+}
+
 LONGEST_NAME = 32
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")
 

@@ -428,3 +428,22 @@ def test_one_look_into_the_future_is_one_error_at_its_place() -> None:
     (error,) = caught.value.diagnostics
     assert (error.code, error.line, error.column) == ("E0503", 5, 20)
     assert error.help.startswith("write h[t-1], or")
+
+
+TURNED = "a matrix of I x H multiplies a vector of H; transposed, as in W.T @ h, it gives a vector of H"
+MINE = "cell c\ndims I, H\ninput x : I\nstate h : H\nparam U : {}\nparam W : H x H\n{} = tanh(W @ h[t-1] + U @ {})\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "help"),
+    [
+        (("H x I", "h[t]", "x_t"), "a time index stands in brackets: x[t]"),
+        (("H x I", "h_t", "x[t]"), "a time index stands in brackets: h[t] = ..., not h_t = ..."),
+        (("I x H", "h[t]", "x[t]"), f"{TURNED}, or declare U : H x I"),
+        (("H x I", "h[t]", "x[t]) + CE(h[t-1], x[t]"), "write cross_entropy(y, p), the target first"),
+    ],
+)
+def test_what_is_written_as_in_a_book_is_told_how_it_is_written_here(words: tuple[str, str, str], help: str) -> None:
+    with pytest.raises(CellError) as found:
+        read(MINE.format(*words))
+    assert help in [d.help for d in found.value.diagnostics]
