@@ -13,6 +13,7 @@ from sympy import Symbol
 
 import derive
 from derive.claims.verdict.domain import Domain
+from derive.claims.verdict.verdicts import TRUE as TRUTHS
 from derive.claims.verdict.verdicts import Outcome
 from derive.cli.commands import cli
 from derive.errors import DeriveError, InputError
@@ -325,3 +326,42 @@ def test_a_claim_about_one_step_is_asked_where_there_is_one(claim: str) -> None:
     assert derive.load("elman").verify(claim, repair=False).outcome is Outcome.CHECKED
     wrong = claim.replace("= ", "= 2 ", 1)
     assert derive.load("elman").verify(wrong, repair=False).outcome in (Outcome.REFUTED, Outcome.ILL_FORMED)
+
+
+HEAD = """cell c
+dims I, H, O
+input x : I
+target y : O
+state h : H
+param W : H x H
+param U : H x I
+param V : O x H
+h[t] = tanh(W @ h[t-1] + U @ x[t])
+"""
+SINE = r"(\sin(o_t) - y_t) \odot \cos(o_t)"
+COSINE = r"(\cos(o_t) - y_t) \odot \sin(o_t)"
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "outcome"),
+    [
+        ("squared_error(y[t], sin(V @ h[t]))", SINE, "true"),
+        ("squared_error(y[t], sin(V @ h[t])) + squared_error(y[t], cos(V @ h[t]))", SINE, "refuted"),
+        ("squared_error(y[t], sin(V @ h[t])) + squared_error(y[t], cos(V @ h[t]))", f"{SINE} - {COSINE}", "true"),
+        ("squared_error(y[t] - V @ h[t-1], sin(V @ h[t]))", SINE, "open"),
+    ],
+)
+def test_a_paper_may_differentiate_by_what_it_defines(loss: str, value: str, outcome: str) -> None:
+    """∂L/∂o by the name that the normal form gives to V h; not where a part of it is read elsewhere too."""
+    model = derive.parse(f"{HEAD}loss[t] = {loss}\n")
+    claim = rf"\frac{{\partial L}}{{\partial o_t}} = {value}"
+    for directives in (["where o_t = V h_t"], [r"where o_t = h_t V^\top", "convention row"]):
+        found = model.verify(claim, directives, repair=False).outcome
+        assert ("true" if found in TRUTHS else found) == outcome
+
+
+def test_the_terms_of_what_a_paper_defines_may_stand_in_any_order() -> None:
+    claim = r"\frac{\partial L}{\partial a_t} = diag(1 - h_t^2) \frac{\partial L}{\partial h_t}"
+    for definition in ("U x_t + W h_{t-1}", "W h_{t-1} + U x_t"):
+        found = derive.load("elman").verify(claim, [f"where a_t = {definition}"], repair=False)
+        assert found.outcome is Outcome.PROVED

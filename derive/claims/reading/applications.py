@@ -12,8 +12,9 @@ from derive.algebra.functions import FUNCTIONS, Apply
 from derive.algebra.nodes import Slice
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
-from derive.claims.reading.meanings import FUNCTION_NAMES, Found, FunctionName, Meaning, Named, split_at
+from derive.claims.reading.meanings import FUNCTION_NAMES, Definition, Found, FunctionName, Meaning, Named, split_at
 from derive.claims.reading.quantities import Quantities, Unknown
+from derive.claims.reading.same_as import quantity_of
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import denominator, mark_of, prefix_of
 from derive.claims.text.parse import LET, LatexError
@@ -30,6 +31,9 @@ class Applications(Quantities):
         raise NotImplementedError
 
     def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
+        raise NotImplementedError
+
+    def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:
         raise NotImplementedError
 
     def meaning(self, found: Found) -> Meaning:
@@ -230,7 +234,18 @@ class Applications(Quantities):
         meaning = self.meaning(found)
         if isinstance(meaning, Named):
             return meaning, 1
+        if isinstance(meaning, Definition):
+            return self._defined(meaning, row[0]), 1
         raise Unknown("a derivative of what is itself a derivative, or by it, is not evaluated")
+
+    def _defined(self, meaning: Definition, node: Node) -> Named:
+        """What the paper defines, if the model has it: o_t of `where o_t = V h_t`."""
+        value, _ = self.named(meaning, 0, node)
+        known = quantity_of(value, self.subject.normal) if isinstance(value, MatrixExpr) else None
+        if known is None:
+            raise Unknown("a derivative of what the paper defines, or by it, is evaluated where the model has it too")
+        name, step = known
+        return Named(name, None if step is None else (step + self.clock.first).expand())
 
     def _of_function(self, function: tuple[Named, tuple[Named, ...]], bottom: Row, scope: Scope, at: int) -> MatrixExpr:
         of, arguments = function
