@@ -94,8 +94,10 @@ class _Reader:
 
     def row(self, ends: tuple[str, ...]) -> str:
         """Everything up to one of the ends, or to the end of the formula or group."""
-        out = []
+        out = list[str]()
         while self.peek() and self.peek() not in (*ends, "}"):
+            if out and (self.peek() in _NAMES or self.peek()[1:] in FUNCTIONS) and _OPERAND.search(out[-1]):
+                out.append(_space(r"\,"))  # W diag(h)
             out.append(self.scripted())
         return "".join(out)
 
@@ -121,7 +123,7 @@ class _Reader:
         base, kind = self.atom()
         if self.peek() == r"\limits":
             self.take()
-        sub = sup = primes = ""
+        sub = sup = primes = bracket = ""
         while self.peek() in ("_", "^", "'"):
             sign = self.take()
             if sign == "'":
@@ -133,20 +135,27 @@ class _Reader:
         if primes:
             sup = f"<mrow><mo>{primes}</mo>{sup}</mrow>" if sup else f"<mo>{primes}</mo>"
         under, over, both = ("munder", "mover", "munderover") if kind == "big" else ("msub", "msup", "msubsup")
+        if kind == "sized" and (sub or sup):  # what has scripts is not stretched: they stand beside a strut
+            bracket, base = base, STRUT
         if sub and sup:
             base = f"<{both}>{base}{sub}{sup}</{both}>"
         elif sub or sup:
             base = f"<{under}>{base}{sub}</{under}>" if sub else f"<{over}>{base}{sup}</{over}>"
+        if kind == "sized":
+            return bracket + base if sub or sup else base
         if kind != "function" or not self.peek():
             return base
         return base + APPLY + ("" if self.peek() in ("(", r"\left", r"\Bigl") else _space(r"\,"))
 
     def atom(self) -> tuple[str, str]:
-        """One box, and whether it is a big operator or the name of a function."""
+        """One box, and its kind: a big operator, the name of a function, or a bracket of a given size."""
         token = self.take()
         special = _SPECIAL.get(token)
         if special:
-            return special(self, token), "big" if token == r"\mathop" else "function" if token in _NAMES else ""
+            kind = (
+                "big" if token == r"\mathop" else "function" if token in _NAMES else "sized" if token in SIZES else ""
+            )
+            return special(self, token), kind
         if token == "{":
             self.at -= 1
             return self.group(), ""
@@ -270,7 +279,10 @@ def _is_one(inner: str) -> bool:
     return bool(re.fullmatch(r"<m[ino](?: [^>]*)?>[^<]*</m[ino]>", inner))
 
 
-_NAMES = frozenset((r"\operatorname", r"\operatorname*"))
+_OPERAND = re.compile(r"(?:</m(?:i|n|sub|sup|subsup|frac|row|over)>|<mo[^>]*>[)\]]</mo>)$")
+STRUT = '<mspace height="1.3em" depth="0.5em"/>'  # as tall as a bracket of this size
+_NAMES = (r"\operatorname", r"\operatorname*")
+_KINDS = {r"\mathop": "big", **dict.fromkeys(_NAMES, "function"), **dict.fromkeys(SIZES, "sized")}
 _SPECIAL: Mapping[str, Callable[[_Reader, str], str]] = {
     **dict.fromkeys((r"\frac", r"\dfrac", r"\tfrac"), _Reader.fraction),
     r"\sqrt": _Reader.root,

@@ -198,3 +198,10 @@ def test_notebooks_show_models_and_gradients() -> None:
     for shown in (model, model.gradient("W_f"), model.gradient("h")):
         assert "<math display=" in shown._repr_html_()
         assert shown._repr_latex_().startswith(r"$\displaystyle \begin{aligned} ")
+
+
+def test_a_script_on_a_sized_bracket_does_not_make_it_small() -> None:
+    """What is inside <msup> is not stretched: the bracket stands before it."""
+    shown = mathml(r"\Bigl( x \Bigr)^{\top} W \operatorname{diag}(x)")
+    assert '<mo minsize="1.8em" maxsize="1.8em">)</mo><msup><mspace' in shown
+    assert '<mi>W</mi><mspace width="0.1667em"/><mi mathvariant="normal">diag</mi>' in shown
