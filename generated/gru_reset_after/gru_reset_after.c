@@ -2512,7 +2512,7 @@ int gru_reset_after_value_and_grad(const gru_reset_after_sizes *sizes, const gru
             /* dn[t] = dh[t] * (1 - z[t]) */
             /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
             /* dm_z_n[t] = dz_n[t] * r[t] */
-            /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
+            /* dz[t] = dh[t] * h[t-1] - dh[t] * n[t] */
             /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
             /* dr[t] = dz_n[t] * m_z_n[t] */
             /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
@@ -2999,7 +2999,7 @@ int gru_reset_after_vjp(const gru_reset_after_sizes *sizes, const gru_reset_afte
             /* dn[t] = dh[t] * (1 - z[t]) */
             /* dz_n[t] = dn[t] * (1 - n[t] * n[t]) */
             /* dm_z_n[t] = dz_n[t] * r[t] */
-            /* dz[t] = -dh[t] * n[t] + dh[t] * h[t-1] */
+            /* dz[t] = dh[t] * h[t-1] - dh[t] * n[t] */
             /* dz_z[t] = dz[t] * z[t] * (1 - z[t]) */
             /* dr[t] = dz_n[t] * m_z_n[t] */
             /* dz_r[t] = dr[t] * r[t] * (1 - r[t]) */
