@@ -18,10 +18,11 @@ from typing import Any, Protocol
 from sympy import Integer, MatrixExpr
 
 from derive.algebra.bound import MatrixSum, OrderedProduct
+from derive.algebra.level import Level, Written, parenthesised
 from derive.algebra.names import ACCENTS, VariableLike, index_tex
 from derive.algebra.nodes import Delta, Scale, SumOver, T
 from derive.algebra.symbols import GREEK
-from derive.algebra.writer import Level, Writer, Written, parenthesised
+from derive.algebra.writer import Writer
 
 
 class Names(Protocol):

@@ -9,7 +9,6 @@ reads like a call of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
 from functools import singledispatchmethod
 from typing import Any
 
@@ -30,6 +29,7 @@ from sympy import (
 from derive.algebra.bound import MatrixSum, OrderedProduct
 from derive.algebra.build import split
 from derive.algebra.functions import Apply
+from derive.algebra.level import Level, Written, parenthesised
 from derive.algebra.names import index_tex
 from derive.algebra.nodes import (
     NONEMPTY,
@@ -60,24 +60,6 @@ from derive.algebra.nodes import (
 from derive.algebra.nodes.derivatives import KINDS
 from derive.algebra.shapes import is_scalar
 from derive.algebra.shorthand import column_of, decimal, factors, scalar_part, terms_of, total_part
-
-
-class Level(IntEnum):
-    """How tightly a text holds together; an operand below what its place needs gets parentheses."""
-
-    ADD = 0
-    MINUS = 1
-    ENTRYWISE = 2
-    PRODUCT = 3
-    POWER = 4
-    ATOM = 5
-
-
-Written = tuple[str, Level]
-
-
-def parenthesised(written: Written, lowest: Level) -> str:
-    return written[0] if written[1] >= lowest else f"({written[0]})"
 
 
 class Writer:

@@ -12,9 +12,9 @@ from derive.algebra.functions import Apply
 from derive.claims.reading.directives import Quantity, Quotient
 from derive.claims.reading.meanings import Found, Named, Ratio, Word
 from derive.claims.reading.vocabulary import Vocabulary
-from derive.claims.text.indices import is_index
+from derive.claims.text.indices import has_time_letter, is_index
 from derive.claims.text.parse import parse
-from derive.claims.text.patterns import TIME, place_of_time
+from derive.claims.text.patterns import TIME
 from derive.claims.text.rewrite import with_letter
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, leaves
 
@@ -149,6 +149,17 @@ class Library:
         sub = last.sub if isinstance(last, Scripted) else None
         base = last.base if isinstance(last, Scripted) else last
         return (*row[:-1], Scripted(base, sub, above))
+
+
+def place_of_time(nodes: Row) -> str:
+    """Where a name that has a time has it: "_" below, "(" or "<" above in such brackets, "^" above, "call" behind."""
+    last = nodes[-1]
+    if not isinstance(last, Scripted):
+        return "call"
+    for x in last.sup or ():
+        if isinstance(x, Group) and x.open in ("(", "<"):
+            return x.open
+    return "^" if last.sup and has_time_letter(last.sup) else "_"
 
 
 def library_for(

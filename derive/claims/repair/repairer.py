@@ -20,12 +20,12 @@ from derive.claims.repair.bench import TROUBLE, Bench, Numbers
 from derive.claims.repair.derived import IN_OTHER_WORDS, derived, shown
 from derive.claims.repair.edit import Edit
 from derive.claims.repair.edits import single_edits
-from derive.claims.repair.library import Library, library_for
+from derive.claims.repair.library import Library, library_for, place_of_time
 from derive.claims.repair.reassembly import reassemblies
 from derive.claims.repair.supplements import supplements
 from derive.claims.repair.wording import worded
 from derive.claims.text.parse import LatexError, parse
-from derive.claims.text.patterns import TIME, place_of_time, plain
+from derive.claims.text.patterns import TIME, plain
 from derive.claims.text.printing import to_tex
 from derive.claims.text.rewrite import letters, rewritten
 from derive.claims.text.tree import Fraction, Group, Leaf, Matrix, Node, Root, Row, Scripted

@@ -209,17 +209,6 @@ def _placed(nodes: Row) -> Iterator[Row]:
     yield (*rest, bare, Group("(", time))
 
 
-def place_of_time(nodes: Row) -> str:
-    """Where a name that has a time has it: "_" below, "(" or "<" above in such brackets, "^" above, "call" behind."""
-    last = nodes[-1]
-    if not isinstance(last, Scripted):
-        return "call"
-    for x in last.sup or ():
-        if isinstance(x, Group) and x.open in ("(", "<"):
-            return x.open
-    return "^" if last.sup and has_time_letter(last.sup) else "_"
-
-
 def without_time(x: Scripted) -> Scripted | None:
     """The symbol without the time in one of its scripts; None if there is none."""
     sub, sup = x.sub or (), x.sup or ()
