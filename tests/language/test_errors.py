@@ -447,3 +447,37 @@ def test_what_is_written_as_in_a_book_is_told_how_it_is_written_here(words: tupl
     with pytest.raises(CellError) as found:
         read(MINE.format(*words))
     assert help in [d.help for d in found.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("line", "help"),
+    [
+        ("target y : H where sum(y) = 1", "an assumption is written with =="),
+        ("state a : H where a[-2] == 0\na[t] = tanh(a[t-1])", "it runs forward in time: the nearest one is a[-1]"),
+        ("state a : H where a[T+1] == 0\na[t] = tanh(a[t+1])", "it runs backward in time: the nearest one is a[T]"),
+        ("state a : H where a[-1] == 0\na[t] = tanh(a[t+1])", "it runs backward in time: the nearest one is a[T]"),
+    ],
+)
+def test_an_assumption_that_is_none_is_told_what_it_may_be(line: str, help: str) -> None:
+    with pytest.raises(CellError) as found:
+        read(f"cell c\ndims H\n{line}\n")
+    assert help in [d.help for d in found.value.diagnostics]
+
+
+@pytest.mark.parametrize("index", ["T+8", "T+9", "T+0.5", "-9", "-0.5", "2", "T-1"])
+def test_an_assumption_about_no_boundary_value_is_refused(index: str) -> None:
+    with pytest.raises(CellError) as found:
+        read(f"cell c\ndims H\nstate a : H where a[{index}] == 0\na[t] = tanh(a[t+1])\n")
+    assert [d.line for d in found.value.diagnostics] == [3]
+
+
+def test_a_size_has_so_many_names_and_no_more() -> None:
+    names = [f"N{i}" for i in range(17)]
+    for count, fits in ((16, True), (17, False)):
+        text = f"cell c\ndims {', '.join(names)}\ninput x : {' + '.join(names[:count])}\nz = sum(x[0])\n"
+        codes = []
+        try:
+            read(text)
+        except CellError as error:
+            codes = [d.code for d in error.diagnostics]
+        assert ("E0308" in codes) != fits
