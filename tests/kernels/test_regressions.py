@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from derive.kernels.gradcheck import check
@@ -173,3 +174,19 @@ CELLS = {
 def test_it_is_right(name: str, target: str) -> None:
     report = check(parse(CELLS[name]).compile(target), sets=2)
     assert report.ok, [(q, error) for q, _, error, bound in report.rows() if not error <= bound]
+
+
+@pytest.mark.parametrize("target", ["numpy", "c"])
+@pytest.mark.parametrize("loss", ["norm2(W)", "norm2(h[t]) + norm2(W)", "norm2(U @ x[t]) * norm2(W)"])
+def test_what_no_sequence_has_counts_once_for_each(loss: str, target: str) -> None:
+    """A weight's own part of the loss: T · B times, with T and B that differ."""
+    cell = "cell c\ndims I, H\ninput x : I\nstate h : H\nparam W : H x H\nparam U : H x I\n"
+    made = parse(f"{cell}h[t] = tanh(W @ h[t-1] + U @ x[t])\nloss[t] = {loss} + 0 * sum(h[t])\n")
+    kernel, rng = made.compile(target), np.random.default_rng(0)
+    report = check(kernel, sets=3)
+    assert report.ok, report
+    params = {"W": rng.normal(size=(3, 3)), "U": rng.normal(size=(3, 2))}
+    found = kernel.value_and_grad(params, {"x": rng.normal(size=(5, 2, 2))}, {"h": rng.normal(size=(2, 3))})
+    if loss == "norm2(W)":
+        assert abs(found.loss - 10 * (params["W"] ** 2).sum()) < 1e-12
+        assert np.abs(found.grads["W"] - 20 * params["W"]).max() < 1e-12
