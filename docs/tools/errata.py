@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.claims.report import as_json, chosen
-from derive.claims.verdict.verdicts import FALSE, Outcome
+from derive.claims.verdict.verdicts import ANEW, FALSE, Outcome
 from derive.model.claims import Paper
 from docs.tools.text import escaped
 
@@ -52,6 +52,8 @@ def judged(source: Data, only: frozenset[str] = frozenset(), repair: bool = True
     for result in Paper(FOLDER / f"{source['paper']}.tex").judge(only, repair=repair):
         data = as_json(result)
         found[result.id] = {k: data[k] for k in KEPT} | {"line": result.line}
+        if result.judgement.repair is not None:
+            found[result.id]["repair"] = data["repair"] | {"edits": list(result.judgement.repair.changes)}
     return found
 
 
@@ -103,6 +105,7 @@ def page() -> Iterator[str]:
 def section(source: Data, verdicts: dict[str, Data]) -> Iterator[str]:
     yield f"## {escaped(source['title'])}\n"
     yield f"Author: {escaped(source['author'])}. Year: {escaped(source['year'])}. Where: {escaped(source['where'])}.\n"
+    yield f"Today: {escaped(source['now'])}.\n"
     yield f"Judged for: {escaped(source['model'])}.\n"
     if "note" in source:
         yield f"{escaped(source['note'])}\n"
@@ -147,10 +150,18 @@ def repair(found: Data | None) -> Iterator[str]:
     if found is None:
         yield "Nearest true equation: none was found among the edits that the tool tries.\n"
         return
-    yield f"Nearest true equation ({found['status']}):\n\n$$\n{found['latex']}\n$$\n"
-    edits = "; ".join(f"`{e}`" if "\\" in e else escaped(e) for e in found["edits"])
+    anew = found["edits"][0].startswith(ANEW)
+    what = "True equation for its left side" if anew else "Nearest true equation"
+    yield f"{what} ({found['status']}):\n\n$$\n{found['latex']}\n$$\n"
+    edits = "; ".join(map(mathematics, found["edits"]))
     where = f", where {escaped(chosen(found['reading']))}" if found["reading"] else ""
     yield f"Edits: {edits}{where}.\n"
+
+
+def mathematics(words: str) -> str:
+    """Words in which formulas stand between dollars, as Markdown."""
+    parts = words.split("$")
+    return "".join(f"${part}$" if n % 2 else escaped(part) for n, part in enumerate(parts))
 
 
 if __name__ == "__main__":

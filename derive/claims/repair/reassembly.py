@@ -103,5 +103,18 @@ def _words(old: Sequence[Piece], new: Sequence[Piece], order: Sequence[Piece]) -
     found = [f"{quoted(p.factor.nodes)} inserted" for p in new]
     kept = [p for p in order if p not in new]
     if kept != list(old):
-        found.append("the factors in the order " + ", ".join(quoted(p.factor.nodes) for p in kept))
+        found.append(_moved(list(old), kept) or "the factors in the order " + ", ".join(map(_shown, kept)))
     return tuple(found)
+
+
+def _moved(old: list[Piece], new: list[Piece]) -> str:
+    """In words, if but one factor stands at another place."""
+    for p in old:
+        rest, at = [x for x in old if x is not p], new.index(p)
+        if rest == [x for x in new if x is not p]:
+            return f"{_shown(p)} moved " + (f"behind {_shown(new[at - 1])}" if at else f"before {_shown(new[1])}")
+    return ""
+
+
+def _shown(p: Piece) -> str:
+    return quoted(p.factor.nodes)
