@@ -53,7 +53,7 @@ def judged(source: Data, only: frozenset[str] = frozenset(), repair: bool = True
         data = as_json(result)
         found[result.id] = {k: data[k] for k in KEPT} | {"line": result.line}
         if result.judgement.repair is not None:
-            found[result.id]["repair"] = data["repair"] | {"edits": list(result.judgement.repair.changes)}
+            found[result.id]["repair"] = {**result.judgement.repair.as_json(), "edits": [*result.judgement.repair.changes]}
     return found
 
 
