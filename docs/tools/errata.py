@@ -52,8 +52,9 @@ def judged(source: Data, only: frozenset[str] = frozenset(), repair: bool = True
     for result in Paper(FOLDER / f"{source['paper']}.tex").judge(only, repair=repair):
         data = as_json(result)
         found[result.id] = {k: data[k] for k in KEPT} | {"line": result.line}
-        if result.judgement.repair is not None:
-            found[result.id]["repair"] = {**result.judgement.repair.as_json(), "edits": [*result.judgement.repair.changes]}
+        mended = result.judgement.repair
+        if mended is not None:
+            found[result.id]["repair"] = {**mended.as_json(), "edits": list(mended.changes)}
     return found
 
 
