@@ -121,7 +121,7 @@ def section(source: Data, verdicts: dict[str, Data]) -> Iterator[str]:
 def erratum(paper: str, entry: Data, v: Data) -> Iterator[str]:
     yield f"({entry['id']})="
     yield f"### {entry['id']}: {escaped(entry['equation'])}\n"
-    yield f"Printed:\n\n$$\n{v['latex']}\n$$\n"
+    yield f"{'Put together from the lines below' if entry.get('composed') else 'Printed'}:\n\n$$\n{v['latex']}\n$$\n"
     yield f"**{v['status']}**: {escaped(v['reason'])}.\n"
     if v["counterexample"]:
         yield numbers(v["counterexample"], len(v["readings"]))
