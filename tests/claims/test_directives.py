@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import derive
 from derive.claims.reading.directives import (
     Abstract,
     Assume,
@@ -23,6 +24,7 @@ from derive.claims.reading.directives import (
     Where,
     read_directive,
 )
+from derive.errors import InputError
 
 L = Quantity("L")
 KNOWN: dict[str, Order] = {
@@ -72,3 +74,27 @@ def test_directives(text: str) -> None:
 def test_what_is_no_directive(text: str) -> None:
     with pytest.raises(DirectiveError):
         read_directive(text)
+
+
+def test_a_directive_that_is_given_alone_is_named_with_what_is_wrong() -> None:
+    with pytest.raises(InputError) as found:
+        derive.load("elman").verify("x_t = x_t", ["time 0..T-1", r"let \delta_t = \frac{\partial L}{\partial a_t}"])
+    told = str(found.value)
+    assert told.startswith(r"directive 'let \delta_t = \frac{\partial L}{\partial a_t}':")
+    assert told.endswith("a formula is said by 'where LEFT = RIGHT'")
+
+
+@pytest.mark.parametrize(
+    ("claim", "where"),
+    [
+        (
+            r"\frac{\partial L}{\partial U} = \sum_{t=1}^T \frac{\partial L}{\partial h_t} x_{t-1}^\top",
+            "before the first",
+        ),
+        (r"\sum_{t=1}^T x_{t+1} = \sum_{t=1}^T x_{t+1}", "after the last"),
+    ],
+)
+def test_what_is_read_outside_the_sequence_is_named(claim: str, where: str) -> None:
+    found = derive.load("elman").verify(claim, ["time 1..T"], repair=False)
+    assert found.outcome == "ill-formed"
+    assert f"is read {where} one" in found.reason

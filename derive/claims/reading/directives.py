@@ -219,7 +219,8 @@ def _quantity(text: str) -> Quantity:
     """h[t-1] has a time; W[i,j] and w[k,I+l] components; h[t][k] both; W@\\tau[l,m] is a copy."""
     found = _QUANTITY.fullmatch(text)
     if not found:
-        raise DirectiveError(f"{text[:40]!r} is no quantity: h[t], W, W[i,j], dL/dh[t] …")
+        cure = "; a formula is said by 'where LEFT = RIGHT'" if "\\" in text else ""
+        raise DirectiveError(f"'{text[:40]}' is no quantity of the model: h[t], W, W[i,j], dL/dh[t] …{cure}")
     name, copy, brackets = found[1], (found[2] or "").strip(), re.findall(r"\[([^\[\]]*)\]", found[3])
     lists = [tuple(x.strip() for x in b.split(",")) for b in brackets]
     if any(not x for parts in lists for x in parts) or len(lists) > 2:

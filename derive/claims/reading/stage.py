@@ -82,7 +82,8 @@ def staged(stage: Stage, directives: Iterable[str], load: Loader) -> Stage:
     for n, text in enumerate(directives, 1):
         stage = directed(stage, text, n, load)
         if stage.trouble:
-            raise InputError("directives", "what a claims file may say (docs/claims.md)", stage.trouble)
+            reason = stage.trouble.partition(": ")[2]
+            raise InputError(f"directive '{text}'", "what docs/claims.md lists", f"what is none: {reason}")
     return stage
 
 

@@ -5,7 +5,7 @@ A derivative at a step after the last is zero, so that what it is multiplied wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import product
 from math import prod
@@ -14,6 +14,7 @@ from sympy import Expr, HadamardProduct, Integer, MatMul, MatrixExpr, Poly, Symb
 
 from derive.algebra.bound import Bound, OrderedProduct
 from derive.algebra.nodes import Delta, Diag, Entry, Gradient, Jacobian, Pad, Reshape, Scale, StepGradient, T, Timed, t
+from derive.algebra.text import unicode_text
 from derive.errors import DeriveError
 from derive.program import Program, operands
 from derive.proof.budget import OutOfBudget
@@ -85,6 +86,26 @@ class Domain:
             for env in others:
                 if self.integer(b.high - b.low, env) == 0 and not self.has_value(b, env):
                     raise NoValue(f"the sum or product over {b.index} is out of the sequence wherever it has a term")
+
+    def outside(self, *sides: MatrixExpr) -> str:
+        """What is read outside the sequence wherever all free indices are 0, in words; "" if nothing is."""
+        env = {**self._fixed, **{s: 0 for e in sides for s in e.free_symbols if s not in self._fixed}}
+        for e in sides:
+            for r, now in self._outside(e, env):
+                return (
+                    f"{unicode_text(r, self.program)} is read {'before the first' if now < 0 else 'after the last'} one"
+                )
+        return ""
+
+    def _outside(self, e: MatrixExpr, env: Env) -> Iterator[tuple[Timed, int]]:
+        if isinstance(e, Bound):
+            for k in range(self.integer(e.low, env), self.integer(e.high, env) + 1):
+                yield from self._outside(e.body, {**env, e.index: k})
+        elif isinstance(e, Timed):
+            yield from () if self._at(e, env) else ((e, self.integer(e.index, env)),)
+        elif not self._is_zero(e, env):
+            for a in operands(e):
+                yield from self._outside(a, env)
 
     def _range(self, s: Symbol, counts_entries: bool) -> range:
         if s == t:

@@ -12,7 +12,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.reading.quantities import DIRECTION
 from derive.claims.reading.readings import Search
-from derive.claims.verdict.domain import Domain, Env, NoValue
+from derive.claims.verdict.domain import LATE, Domain, Env, NoValue
 from derive.claims.verdict.places import FARTHEST, Places
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
@@ -128,7 +128,8 @@ class Judge:
                 return self._denied(left, right, steps, sizes, budget)
             instances.append(instance)
         if not instances:
-            return Verdict(Status.ILL_FORMED, "its indices are in range at no step")
+            where = Domain(self.prover.subject.names, LATE, self.prover.agreement.sizes(0)).outside(left, right)
+            return Verdict(Status.ILL_FORMED, f"its indices are in range at no step{': ' * bool(where)}{where}")
         unlike = self._unlike(left, right, instances[0], budget)
         if unlike is not None:
             return unlike
