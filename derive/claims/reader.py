@@ -147,7 +147,7 @@ class Reader:
         if len(sides) > 1:  # the first pair that is false alone
             alone = (self._sides((s,), claim, vocabulary) for s in sides)
             repair = next((j.repair for j in alone if j.outcome in FALSE), None)
-            return replace(judgement, repair=repair)
+            return replace(judgement, repair=repair, sought=True)
         side = sides[0]
 
         def again(row: Row) -> Judgement:
@@ -155,7 +155,7 @@ class Reader:
 
         single = self.stage.clock.single
         repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, single, self.seconds)
-        return replace(judgement, repair=repairer.repair(side.left, side.right, _plans(found)))
+        return replace(judgement, repair=repairer.repair(side.left, side.right, _plans(found)), sought=True)
 
     def _given(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> tuple[Pair, ...]:
         """Norms with the numbers that they do not exceed.

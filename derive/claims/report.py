@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from derive.claims.verdict.verdicts import FALSE, TRUE, Judgement, Outcome
+from derive.claims.verdict.verdicts import FALSE, NONE_FOUND, TRUE, Judgement, Outcome
 from derive.claims.verify import Result
 from derive.proof.verdict import Counterexample
 
@@ -174,6 +174,8 @@ def _more(r: Result) -> list[str]:
         lines += [f"assumed: {a}" for a in verdict.assumptions]
     if j.repair is not None:
         lines += j.repair.lines()
+    elif j.sought:
+        lines.append(NONE_FOUND)
     return lines
 
 

@@ -13,8 +13,8 @@ from sympy import Symbol
 
 import derive
 from derive.claims.verdict.domain import Domain
+from derive.claims.verdict.verdicts import NONE_FOUND, Outcome
 from derive.claims.verdict.verdicts import TRUE as TRUTHS
-from derive.claims.verdict.verdicts import Outcome
 from derive.cli.commands import cli
 from derive.errors import DeriveError, InputError
 
@@ -365,3 +365,9 @@ def test_the_terms_of_what_a_paper_defines_may_stand_in_any_order() -> None:
     for definition in ("U x_t + W h_{t-1}", "W h_{t-1} + U x_t"):
         found = derive.load("elman").verify(claim, [f"where a_t = {definition}"], repair=False)
         assert found.outcome is Outcome.PROVED
+
+
+def test_where_no_repair_is_found_that_is_said() -> None:
+    claim = r"\frac{\partial h_{t,i}}{\partial h_{t-1,j}} = 1 - \tanh^2(h_{t,i})"
+    assert NONE_FOUND in str(derive.load("elman").verify(claim))
+    assert NONE_FOUND not in str(derive.load("elman").verify(claim, repair=False))

@@ -39,6 +39,7 @@ class Judged:
         return Outcome(str(self.verdict.status))
 
 
+NONE_FOUND = "no true equation was found among the edits that are tried"
 ANEW = "derived anew"  # the first of the changes where no few edits lead to a true equation
 
 
@@ -109,6 +110,7 @@ class Judgement:
     at: int = 0
     help: str = ""
     repair: Repair | None = None
+    sought: bool = False  # was a repair looked for?
 
     @property
     def status(self) -> Outcome:
@@ -139,7 +141,8 @@ class Judgement:
     def _notes(self) -> list[str]:
         """What goes with the reason."""
         assumed = self.verdict.assumptions if self.verdict is not None else ()
-        return [*([self.help] if self.help else []), *(f"assumed: {a}" for a in assumed)]
+        found = [NONE_FOUND] if self.sought and self.repair is None else []
+        return [*([self.help] if self.help else []), *(f"assumed: {a}" for a in assumed), *found]
 
     def __repr__(self) -> str:
         return f"<Judgement {self.outcome}: {self.reason}>"
