@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 
 from sympy import Expr, MatAdd, MatMul, MatrixExpr, Symbol, Transpose
@@ -11,27 +11,33 @@ from derive.algebra.bound import MatrixSum
 from derive.algebra.build import add, transpose
 from derive.algebra.nodes import Gradient, Jacobian, SumOver, T, Timed, is_reference, t
 from derive.algebra.shapes import same
-from derive.calculus.chain import Chain
+from derive.calculus.chain import READABLE, Chain
 from derive.calculus.local import jacobian
 from derive.calculus.recursion import readable
 from derive.claims.verdict.verdicts import ANEW
 from derive.documents.fold import helpers, substitute
 from derive.documents.latex import latex
 from derive.errors import DeriveError
-from derive.program import references
+from derive.program import operands, rebuild, references
 from derive.proof.field.truth import Subject
 
 STEP = Symbol("k", integer=True)
 IN_OTHER_WORDS = f"{ANEW}, in the model's own names, steps counted from 0"
 
 
-def derived(left: MatrixExpr, subject: Subject) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
-    """Equations whose left side is the one given; whether they are true is for the caller to judge."""
+def derived(
+    left: MatrixExpr, subject: Subject, named: Container[str] = ()
+) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
+    """Equations whose left side is the one given; whether they are true is for the caller to judge.
+
+    Args:
+        named: the quantities whose derivatives the claim has names for; these are reached first.
+    """
     if isinstance(left, Transpose):
-        yield from ((transpose(a), transpose(b)) for a, b in derived(left.arg, subject))
+        yield from ((transpose(a), transpose(b)) for a, b in derived(left.arg, subject, named))
         return
     with suppress(DeriveError):
-        for right in _rights(left, subject):
+        for right in _rights(left, subject, named):
             turned = right if same(left.shape, right.shape) else transpose(right)
             if same(left.shape, turned.shape):
                 yield left, turned
@@ -42,7 +48,7 @@ def shown(left: MatrixExpr, right: MatrixExpr, subject: Subject) -> str:
     return f"{latex(left, subject.names)} = {latex(right, subject.names)}"
 
 
-def _rights(left: MatrixExpr, subject: Subject) -> Iterator[MatrixExpr]:
+def _rights(left: MatrixExpr, subject: Subject, named: Container[str]) -> Iterator[MatrixExpr]:
     """What is derived, the shortest first."""
     adjoint = subject.adjoint
     names = {new: name for name, new in adjoint.cotangents.items()}
@@ -53,7 +59,7 @@ def _rights(left: MatrixExpr, subject: Subject) -> Iterator[MatrixExpr]:
         step = next((s for s in readable(adjoint) if s.left.name == left.name), None)
         if step is not None:
             index = left.index if isinstance(left, Timed) else t
-            for right in (_in_own_names(step.right, subject), step.right):
+            for right in (*_towards(step.right, subject, named), _in_own_names(step.right, subject), step.right):
                 yield _summed(right.xreplace({t: index}))
         if closed is not None:
             yield closed.expression
@@ -65,6 +71,28 @@ def _rights(left: MatrixExpr, subject: Subject) -> Iterator[MatrixExpr]:
         first, last = _untransposed(left.args[0]), _untransposed(left.args[-1])
         if isinstance(first, Jacobian) and isinstance(last, Jacobian):
             yield _local(first.of, last.by, subject)
+
+
+def _towards(e: MatrixExpr, subject: Subject, named: Container[str]) -> Iterator[MatrixExpr]:
+    """With derivatives that have no name written out, each once, if that leads to some that have one."""
+    by = {new: name for name, new in subject.adjoint.cotangents.items()}
+    steps = {s.left.name: s.right for s in readable(subject.adjoint)}
+    todo, done = True, set[str]()
+    while todo:
+        unnamed = {r for r in references(e) if by.get(r.name, "") not in named and r.name in steps.keys() - done}
+        todo = bool(unnamed)
+        done |= {r.name for r in unnamed}
+        e = _replaced(e, {r: steps[r.name].xreplace({t: r.index}) for r in unnamed if isinstance(r, Timed)})
+    reached = {by[r.name] for r in references(e) if r.name in by}
+    if reached and all(name in named for name in reached) and sum(1 for _ in references(e)) <= READABLE:
+        yield substitute(e, helpers(subject.normal, subject.reading.variables))
+
+
+def _replaced(e: MatrixExpr, values: Mapping[MatrixExpr, MatrixExpr]) -> MatrixExpr:
+    if is_reference(e) or not operands(e):
+        return values.get(e, e)
+    parts = [_replaced(a, values) for a in operands(e)]
+    return add(*parts) if isinstance(e, MatAdd) else rebuild(e, parts)
 
 
 def _in_own_names(e: MatrixExpr, subject: Subject) -> MatrixExpr:

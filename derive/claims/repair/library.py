@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 from sympy import Expr
@@ -77,6 +78,12 @@ class Library:
                 alike = alike and bool(target.time) == (own.time is not None)
                 if alike and word.tex != found.word.tex:
                     yield word, self._shape(target.name) == self._shape(own.name)
+
+    @cached_property
+    def differentiated_by(self) -> frozenset[str]:
+        """The quantities whose derivatives the paper has names for."""
+        meanings = [w.meanings[0] for w in self.vocabulary.words if not w.own and len(w.meanings) == 1]
+        return frozenset(m.by.name for m in meanings if isinstance(m, Quotient) and m.sign == 1 and not m.through)
 
     def _shape(self, name: str) -> tuple[Expr, Expr]:
         return self.vocabulary.program[name].shape  # type: ignore[no-any-return]

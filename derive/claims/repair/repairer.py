@@ -96,7 +96,7 @@ class Repairer:
         """The left side with what is derived for it, in the claim's notation where it is true when it is read again."""
         for bench in benches:
             judge = self.judge()
-            for left, right in derived(bench.left, self.prover.subject):
+            for left, right in derived(bench.left, self.prover.subject, library.differentiated_by):
                 judgement = judge.equation(left, right)
                 if judgement.outcome in TRUE:
                     own = self._in_own_words(printed, wrong, right, bench, library)
