@@ -160,9 +160,16 @@ def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
         ("lstm", rf"{D % 'W_f'} = \sum_t diag(1-f_t^2) {D % 'f_t'} h_{{t-1}}^\top", r"f_t\odot (1-f_t) for 1-f_t^2"),
         ("lstm", rf"{D % 'W_g'} = \sum_t ({D % 'g_t'} \odot g_t (1-g_t)) h_{{t-1}}^\top", "(1-g_t^2) for g_t(1-g_t)"),
         ("gru", rf"{D % 'U_z'} = \sum_t ({D % 'z_t'} \odot z_t) x_t^\top", "(1-z_t) inserted at the end"),
+        ("lstm", rf"{D % 'c_t'} = {D % 'h_t'} \odot o_t \odot \tanh(c_t) + {D % 'c_{t+1}'} \odot f_{{t+1}}",
+         r"(1-\tanh^2(c_t)) for \tanh(c_t)"),
+        ("lstm", rf"{D % 'o_t'} = {D % 'h_t'} \odot (1-\tanh^2(c_t))", r"\tanh(c_t) for 1-\tanh^2(c_t)"),
+        ("lstm", rf"{D % 'W_o'} = \sum_t ({D % 'o_t'} \odot \sigma(o_t) (1 - \sigma(o_t))) h_{{t-1}}^\top",
+         r"o_t for \sigma(o_t)"),
+        ("lstm", rf"{D % 'c_t'} = {D % 'h_t'} \odot o_t \odot (1-\tanh^2(c_t)) \odot {D % 'c_{t+1}'} \odot f_{{t+1}}",
+         rf"+ for \odot before {D % 'c_{t+1}'}"),
     ],
-)
-def test_the_slope_of_another_function_is_put_right(cell: str, tex: str, edit: str) -> None:
+)  # fmt: skip
+def test_slips_of_functions_and_slopes_are_put_right(cell: str, tex: str, edit: str) -> None:
     model = derive.load(cell)
     judgement = model.verify(tex)
     assert judgement.outcome is Outcome.REFUTED

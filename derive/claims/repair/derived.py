@@ -25,9 +25,7 @@ STEP = Symbol("k", integer=True)
 IN_OTHER_WORDS = f"{ANEW}, in the model's own names, steps counted from 0"
 
 
-def derived(
-    left: MatrixExpr, subject: Subject, named: Container[str] = ()
-) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
+def derived(left: MatrixExpr, subject: Subject, named: Container[str] = ()) -> Iterator[tuple[MatrixExpr, MatrixExpr]]:
     """Equations whose left side is the one given; whether they are true is for the caller to judge.
 
     Args:

@@ -10,7 +10,7 @@ from derive.claims.reading.outline import Outline, Term
 from derive.claims.repair.edit import Edit, exchanged
 from derive.claims.repair.factors import factor_edits
 from derive.claims.repair.library import Library, index_row
-from derive.claims.repair.slopes import of_factors, of_sum
+from derive.claims.repair.slopes import of_application, of_factors, of_sum, unapplied
 from derive.claims.text.patterns import TIME
 from derive.claims.text.printing import quoted, to_tex
 from derive.claims.text.tree import Group, Leaf, Row, Scripted, is_leaf
@@ -22,7 +22,9 @@ def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]
     """Every edit of one kind at one place."""
     for nodes, found in outline.names(row):
         yield from _of_name(nodes, found, library)
-    for terms in outline.sums(row):
+    sums = list(outline.sums(row))
+    yield from unapplied(f for terms in sums for term in terms for f in term.factors)
+    for terms in sums:
         yield from _of_terms(terms)
         yield from of_sum(terms)
         for term in terms:
@@ -30,6 +32,8 @@ def single_edits(row: Row, outline: Outline, library: Library) -> Iterator[Edit]
             yield from binder_edits(term, library)
             yield from factor_edits(term, library)
             yield from of_factors(term.factors)
+            for factor in term.factors:
+                yield from of_application(factor)
 
 
 # Terms

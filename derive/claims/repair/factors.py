@@ -68,6 +68,8 @@ def _of_sign(factor: Factor) -> Iterator[Edit]:
     """Another product sign."""
     if factor.op is None:
         return
+    plus = Leaf("op", "+")
+    yield Edit({id(factor.op): (plus,)}, f"$+$ for {quoted((factor.op,))} before {quoted(factor.nodes)}", (factor.op,))
     for text in ("odot", "otimes", ""):
         if text != factor.op.text:
             new: Row = (Leaf("op", text),) if text else ()

@@ -1,8 +1,8 @@
-"""The slope of tanh where the sigmoid's belongs, 1 − f² → f ⊙ (1 − f), and the other way round."""
+"""Slips with functions and slopes: 1 − f² → f ⊙ (1 − f) and back, tanh(c) → 1 − tanh²(c) and back, σ(o) → o."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -19,10 +19,17 @@ def of_sum(terms: list[Term]) -> Iterator[Edit]:
     if len(terms) != 2 or terms[1].sign is None or terms[1].sign.text != "-":
         return
     first, second = terms[0].nodes, terms[1].nodes
+    if len(second) == 2 and is_leaf(first[0], "number", "1") and isinstance(second[1], Group):
+        applied = _root(second[0])  # 1 − tanh²(c), the slope where the function belongs
+        if applied is not None and is_leaf(applied, "symbol", "tanh"):
+            old: Row = (*first, terms[1].sign, *second)
+            new: Row = (applied, second[1])
+            yield Edit(exchanged(old, new), f"{quoted(new)} for {quoted(old)}", old)
+        return
     f = _root(second[0]) if len(second) == 1 else None
     if terms[0].sign is None and len(first) == 1 and is_leaf(first[0], "number", "1") and f is not None:
-        old: Row = (*first, terms[1].sign, *second)
-        new: Row = (f, TIMES, Group("(", (ONE, MINUS, f)))
+        old = (*first, terms[1].sign, *second)
+        new = (f, TIMES, Group("(", (ONE, MINUS, f)))
         yield Edit(exchanged(old, new), f"{quoted(new)} for {quoted(old)}", old, rank=0)
 
 
@@ -36,6 +43,43 @@ def of_factors(factors: tuple[Factor, ...]) -> Iterator[Edit]:
                 words = f"{quoted(new)} for {quoted((*a.nodes, *((b.op,) if b.op else ()), *b.nodes))}"
                 kept = [*factors[:n], replace(a, nodes=new), *factors[n + 2 :]]
                 yield replace(rewritten_factors(factors, kept, words), rank=0)
+
+
+def of_application(factor: Factor) -> Iterator[Edit]:
+    """The slope of a function where the function stands."""
+    found = _application(factor.nodes)
+    if found is None:
+        return
+    name, argument = found
+    slope: Row
+    if name.text == "tanh":
+        slope = (ONE, MINUS, Scripted(name, sup=(TWO,)), argument)
+    else:
+        slope = (name, argument, TIMES, Group("(", (ONE, MINUS, name, argument)))
+    new: Row = (Group("(", slope),)
+    yield Edit(exchanged(factor.nodes, new), f"{quoted(new)} for {quoted(factor.nodes)}", factor.nodes)
+
+
+def unapplied(factors: Iterable[Factor]) -> Iterator[Edit]:
+    """σ(o) → o wherever it stands: o is the value already."""
+    places: dict[str, list[Row]] = {}
+    for factor in factors:
+        if _application(factor.nodes) is not None:
+            places.setdefault(to_tex(factor.nodes), []).append(factor.nodes)
+    for rows in places.values():
+        argument = rows[0][1]
+        assert isinstance(argument, Group)
+        new = argument.row if len(argument.row) == 1 else (argument,)
+        changes = {key: row for nodes in rows for key, row in exchanged(nodes, new).items()}
+        yield Edit(changes, f"{quoted(new)} for {quoted(rows[0])}", tuple(x for nodes in rows for x in nodes))
+
+
+def _application(nodes: Row) -> tuple[Leaf, Group] | None:
+    """The function and its argument of tanh(…) or σ(…)."""
+    if len(nodes) != 2 or not isinstance(nodes[0], Leaf) or not isinstance(nodes[1], Group):
+        return None
+    known = nodes[0].kind in ("symbol", "word") and nodes[0].text in ("tanh", "sigma", "sigmoid")
+    return (nodes[0], nodes[1]) if known else None
 
 
 def _root(node: Node) -> Node | None:

@@ -22,7 +22,7 @@ def to_tex(row: Row) -> str:
 
 def quoted(row: Row) -> str:
     """The same among words, between dollars: a page sets it, a terminal leaves them out."""
-    return f"${to_tex(row)}$" if row else "none"
+    return f"${to_tex(row).strip()}$" if row else "none"
 
 
 def _ends_in_command(text: str) -> bool:
