@@ -8,6 +8,8 @@ import pytest
 
 import derive
 from derive.claims.verdict.verdicts import ANEW, TRUE, Judgement, Outcome
+from derive.model.claims import Paper
+from tests.claims.papers import FOLDER
 
 ELMAN = derive.load("elman")
 CHAPTER = (
@@ -132,6 +134,14 @@ def is_derived(model: derive.Model, tex: str, directives: list[str], expected: s
     assert repair.edits == (ANEW,)
     assert repair.latex.partition(" = ")[2] == expected
     assert model.verify(repair.latex, directives).outcome is Outcome.PROVED
+
+
+@pytest.mark.parametrize("label", ["rx-delta", "rx-Wxh", "rx-Whh"])
+def test_a_factor_like_one_that_is_there_may_be_tried_while_others_move(label: str) -> None:
+    """Two equal factors are two: diag(1 - h²) is there, and among what may be missing."""
+    (found,) = Paper(FOLDER / "web_course.tex").judge(frozenset([label]))
+    assert found.judgement.repair is not None
+    assert found.judgement.repair.outcome in TRUE
 
 
 def test_a_repair_is_no_tautology() -> None:

@@ -101,7 +101,7 @@ def _fits(order: Sequence[Piece], vector: bool) -> bool:
 def _words(old: Sequence[Piece], new: Sequence[Piece], order: Sequence[Piece]) -> tuple[str, ...]:
     """What was inserted, and what moved."""
     found = [f"{quoted(p.factor.nodes)} inserted" for p in new]
-    kept = [p for p in order if p not in new]
+    kept = [p for p in order if not any(p is x for x in new)]
     if kept != list(old):
         found.append(_moved(list(old), kept) or "the factors in the order " + ", ".join(map(_shown, kept)))
     return tuple(found)
@@ -110,8 +110,8 @@ def _words(old: Sequence[Piece], new: Sequence[Piece], order: Sequence[Piece]) -
 def _moved(old: list[Piece], new: list[Piece]) -> str:
     """In words, if but one factor stands at another place."""
     for p in old:
-        rest, at = [x for x in old if x is not p], new.index(p)
-        if rest == [x for x in new if x is not p]:
+        at = next((n for n, x in enumerate(new) if x is p), None)
+        if at is not None and [x for x in old if x is not p] == [x for x in new if x is not p]:
             return f"{_shown(p)} moved " + (f"behind {_shown(new[at - 1])}" if at else f"before {_shown(new[1])}")
     return ""
 
