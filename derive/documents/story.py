@@ -43,9 +43,9 @@ THREE = Section(
             "The total derivative $d$ counts every way, through all steps. "
             "The partial derivative $\\partial$ is that of one equation as it is printed, "
             "all else in it held fixed. "
-            "The immediate derivative $\\partial^{+}$ counts every way within one step: the values of other "
-            "steps, but for the one that is differentiated by, are held fixed. Where a single equation is all there "
-            "is within the step, it is $\\partial$."
+            "The immediate derivative $\\partial^{+}$ counts every way within one step: values of other steps are "
+            "held fixed, except for the one by which one differentiates. Where one equation is all that lies "
+            "between the two, $\\partial^{+}$ and $\\partial$ are the same."
         ),
     ),
 )
@@ -142,8 +142,8 @@ class Story:
 
     def _sum(self) -> str:
         return (
-            "The loss is a sum over the steps, so its derivative is the sum of the derivatives, of what each step's "
-            "loss contributes:"
+            "The loss is a sum over the steps, so its derivative is the sum of what the loss of each step "
+            "contributes:"
         )
 
     def _path(self, n: int) -> str:
