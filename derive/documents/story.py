@@ -142,8 +142,7 @@ class Story:
 
     def _sum(self) -> str:
         return (
-            "The loss is a sum over the steps, so its derivative is the sum of what the loss of each step "
-            "contributes:"
+            "The loss is a sum over the steps, so its derivative is the sum of what the loss of each step contributes:"
         )
 
     def _path(self, n: int) -> str:

@@ -13,6 +13,7 @@ from sympy import Symbol
 
 import derive
 from derive.claims.verdict.domain import Domain
+from derive.claims.verdict.verdicts import FALSE as FALSEHOODS
 from derive.claims.verdict.verdicts import NONE_FOUND, Outcome
 from derive.claims.verdict.verdicts import TRUE as TRUTHS
 from derive.cli.commands import cli
@@ -371,3 +372,11 @@ def test_where_no_repair_is_found_that_is_said() -> None:
     claim = r"\frac{\partial h_{t,i}}{\partial h_{t-1,j}} = 1 - \tanh^2(h_{t,i})"
     assert NONE_FOUND in str(derive.load("elman").verify(claim))
     assert NONE_FOUND not in str(derive.load("elman").verify(claim, repair=False))
+
+
+@pytest.mark.parametrize("number", ["((((64^{64})^{64})^{64})^{64})^{64}", "(((9 L)^{60})^{60})^{60}"])
+def test_towers_of_powers_end_at_once_with_repairs_too(number: str) -> None:
+    start = process_time()
+    for repair in (False, True):
+        assert derive.load("elman").verify(f"L = {number}", repair=repair).outcome in FALSEHOODS
+    assert process_time() - start < 20

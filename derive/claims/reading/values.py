@@ -229,9 +229,8 @@ def raised(v: Value, exponent: Expr, at: int) -> Value:
     """A power: of a square matrix as a product, of anything else elementwise."""
     if exponent.is_Integer and not -HIGHEST_POWER <= int(exponent) <= HIGHEST_POWER:
         raise Misfit(f"a power of {exponent}", at)
+    _check_power(v, exponent, at)
     if not isinstance(v, MatrixExpr):
-        if exponent.is_Integer and _digits(v) * abs(int(exponent)) > LONGEST:
-            raise Misfit("a number of more than a thousand digits", at)
         return v**exponent
     if exponent.is_Integer and not is_square(v):
         return power(v, int(exponent))
@@ -253,7 +252,19 @@ def each_raised(v: Value, exponent: Expr, at: int) -> Value:
     """A power of each entry."""
     if not exponent.is_Integer or not 1 <= int(exponent) <= HIGHEST_POWER:
         raise Misfit(f"an elementwise power of {exponent}", at)
+    _check_power(v, exponent, at)
     return power(v, int(exponent)) if isinstance(v, MatrixExpr) else v**exponent
+
+
+def _check_power(v: Value, exponent: Expr, at: int) -> None:
+    """Of a number, or of the number in front of an array.
+
+    Raises:
+        Misfit: it would be too long.
+    """
+    c = b.split(v)[0] if isinstance(v, MatrixExpr) else v
+    if exponent.is_Integer and _digits(c) * abs(int(exponent)) > LONGEST:
+        raise Misfit("a number of more than a thousand digits", at)
 
 
 def applied(name: str, v: Value, at: int) -> MatrixExpr:
