@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import pytest
 
 from derive.files import write_text
 from tests.records import record
@@ -118,6 +119,8 @@ def first_failure(change: Callable[[Path], None], tests: Sequence[str], limit: f
         except subprocess.TimeoutExpired:
             return f"no end in {limit:.0f} s"
     found = FAILED.search(run.stdout)
+    if run.returncode == pytest.ExitCode.USAGE_ERROR and found is None:
+        raise RuntimeError(f"pytest did not run; are there tests that `tests.reach` does not know yet?\n{run.stderr}")
     if found is None and run.returncode:
         return f"the run ended with status {run.returncode}"
     return found.group(1) if found else ""
