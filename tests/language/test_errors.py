@@ -481,3 +481,21 @@ def test_a_size_has_so_many_names_and_no_more() -> None:
         except CellError as error:
             codes = [d.code for d in error.diagnostics]
         assert ("E0308" in codes) != fits
+
+
+def test_a_long_cycle_is_told_by_its_ends() -> None:
+    lines = [f"v{n}[t] = v{(n + 1) % 12}[t] + x[t]" for n in range(12)]
+    with pytest.raises(CellError) as error:
+        read("\n".join(["cell c", "input x", *lines, ""]))
+    (found,) = [d.message for d in error.value.diagnostics if d.code == "E0504"]
+    told = found.removeprefix("a cycle within one step: ").split(" needs ")
+    start = int(told[0][1:])
+    around = [f"v{(start + n) % 12}" for n in range(13)]
+    assert told == [*around[:4], "...", *around[-4:]]
+
+
+def test_a_character_that_no_tex_name_has_is_shown_alone() -> None:
+    with pytest.raises(CellError) as error:
+        read('cell c\ninput x as "a&b"\nz[t] = x[t]\n')
+    (found,) = (d.message for d in error.value.diagnostics)
+    assert ": '&' is not among letters, digits, _ ^ { } ' and" in found
