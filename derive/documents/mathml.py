@@ -152,10 +152,7 @@ class _Reader:
         token = self.take()
         special = _SPECIAL.get(token)
         if special:
-            kind = (
-                "big" if token == r"\mathop" else "function" if token in _NAMES else "sized" if token in SIZES else ""
-            )
-            return special(self, token), kind
+            return special(self, token), _KINDS.get(token, "")
         if token == "{":
             self.at -= 1
             return self.group(), ""

@@ -119,7 +119,7 @@ def test_what_is_derived_is_in_the_notation_of_the_claim() -> None:
 def test_what_is_derived_is_said_by_derivatives_that_the_claim_names() -> None:
     """The forgotten way from the gate through the candidate of a GRU, not ∂L/∂r, which the claim has no name for."""
     names = [rf"let \delta_{x} = dL/d{q}[t]" for x, q in (("r", "z_r"), ("c", "z_htilde"), ("h", "h"))]
-    expected = r"((W_h^{\top}\delta_c)\odot h_{t-1})\odot r_t\odot (1-r_t)"
+    expected = r"(W_h^{\top}\delta_c)\odot h_{t-1}\odot r_t\odot (1-r_t)"
     gru = derive.load("gru")
     found = gru.verify(r"\delta_r = \delta_h \odot r_t \odot h_t", names).repair
     assert found is not None

@@ -9,10 +9,13 @@ from time import process_time
 
 import pytest
 from click.testing import CliRunner, Result
-from sympy import Symbol
+from sympy import Expr, S, Symbol
 
 import derive
+from derive.algebra.build import add
+from derive.algebra.nodes import t
 from derive.claims.verdict.domain import Domain
+from derive.claims.verdict.judge import Judge
 from derive.claims.verdict.verdicts import FALSE as FALSEHOODS
 from derive.claims.verdict.verdicts import NONE_FOUND, Outcome
 from derive.claims.verdict.verdicts import TRUE as TRUTHS
@@ -380,3 +383,11 @@ def test_towers_of_powers_end_at_once_with_repairs_too(number: str) -> None:
     for repair in (False, True):
         assert derive.load("elman").verify(f"L = {number}", repair=repair).outcome in FALSEHOODS
     assert process_time() - start < 20
+
+
+@pytest.mark.parametrize(("step", "about_all"), [(t, True), (S.Zero, True), (S.NegativeOne, True), (S.One, False)])
+def test_an_equation_that_names_a_step_is_not_about_all(step: Expr, about_all: bool) -> None:
+    """Even where an index runs: at T = 1 there is no step 1, though there is one at T = 2 and 3."""
+    prover = derive.load("elman").prover
+    x, h = prover.subject.names.at("h", t), prover.subject.names.at("h", step)
+    assert Judge(prover)._is_about_all(add(x, h), add(h, x), {t}) is about_all

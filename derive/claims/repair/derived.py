@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from contextlib import suppress
 
 from sympy import Expr, MatAdd, MatMul, MatrixExpr, Symbol, Transpose
@@ -18,7 +18,7 @@ from derive.claims.verdict.verdicts import ANEW
 from derive.documents.fold import helpers, substitute
 from derive.documents.latex import latex
 from derive.errors import DeriveError
-from derive.program import operands, rebuild, references
+from derive.program import references
 from derive.proof.field.truth import Subject
 
 STEP = Symbol("k", integer=True)
@@ -80,17 +80,10 @@ def _towards(e: MatrixExpr, subject: Subject, named: Container[str]) -> Iterator
         unnamed = {r for r in references(e) if by.get(r.name, "") not in named and r.name in steps.keys() - done}
         todo = bool(unnamed)
         done |= {r.name for r in unnamed}
-        e = _replaced(e, {r: steps[r.name].xreplace({t: r.index}) for r in unnamed if isinstance(r, Timed)})
+        e = substitute(e, {r.name: steps[r.name] for r in unnamed})
     reached = {by[r.name] for r in references(e) if r.name in by}
     if reached and all(name in named for name in reached) and sum(1 for _ in references(e)) <= READABLE:
         yield substitute(e, helpers(subject.normal, subject.reading.variables))
-
-
-def _replaced(e: MatrixExpr, values: Mapping[MatrixExpr, MatrixExpr]) -> MatrixExpr:
-    if is_reference(e) or not operands(e):
-        return values.get(e, e)
-    parts = [_replaced(a, values) for a in operands(e)]
-    return add(*parts) if isinstance(e, MatAdd) else rebuild(e, parts)
 
 
 def _in_own_names(e: MatrixExpr, subject: Subject) -> MatrixExpr:

@@ -82,8 +82,9 @@ class Library:
     @cached_property
     def differentiated_by(self) -> frozenset[str]:
         """The quantities whose derivatives the paper has names for."""
-        meanings = [w.meanings[0] for w in self.vocabulary.words if not w.own and len(w.meanings) == 1]
-        return frozenset(m.by.name for m in meanings if isinstance(m, Quotient) and m.sign == 1 and not m.through)
+        words, total = self.vocabulary.words, self.vocabulary.program.total
+        meanings = [w.meanings[0] for w in words if not w.own and len(w.meanings) == 1]
+        return frozenset(m.by.name for m in meanings if isinstance(m, Quotient) and is_of_loss(m, total))
 
     def _shape(self, name: str) -> tuple[Expr, Expr]:
         return self.vocabulary.program[name].shape  # type: ignore[no-any-return]
@@ -156,6 +157,11 @@ class Library:
         sub = last.sub if isinstance(last, Scripted) else None
         base = last.base if isinstance(last, Scripted) else last
         return (*row[:-1], Scripted(base, sub, above))
+
+
+def is_of_loss(q: Quotient, total: str) -> bool:
+    """Is it the derivative of the whole loss, by all ways?"""
+    return q.of.name in ("L", total) and not q.of.time and q.sign == 1 and not q.through
 
 
 def place_of_time(nodes: Row) -> str:

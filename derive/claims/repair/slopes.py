@@ -15,22 +15,19 @@ ONE, MINUS, TWO, TIMES = Leaf("number", "1"), Leaf("op", "-"), Leaf("number", "2
 
 
 def of_sum(terms: list[Term]) -> Iterator[Edit]:
-    """1 − f², the whole of a sum."""
+    """1 − f² or 1 − tanh²(c), the whole of a sum."""
     if len(terms) != 2 or terms[1].sign is None or terms[1].sign.text != "-":
         return
     first, second = terms[0].nodes, terms[1].nodes
-    if len(second) == 2 and is_leaf(first[0], "number", "1") and isinstance(second[1], Group):
-        applied = _root(second[0])  # 1 − tanh²(c), the slope where the function belongs
-        if applied is not None and is_leaf(applied, "symbol", "tanh"):
-            old: Row = (*first, terms[1].sign, *second)
-            new: Row = (applied, second[1])
-            yield Edit(exchanged(old, new), f"{quoted(new)} for {quoted(old)}", old)
+    if terms[0].sign is not None or len(first) != 1 or not is_leaf(first[0], "number", "1"):
         return
-    f = _root(second[0]) if len(second) == 1 else None
-    if terms[0].sign is None and len(first) == 1 and is_leaf(first[0], "number", "1") and f is not None:
-        old = (*first, terms[1].sign, *second)
-        new = (f, TIMES, Group("(", (ONE, MINUS, f)))
+    f, old = _root(second[0]), (*first, terms[1].sign, *second)
+    if len(second) == 1 and f is not None:
+        new: Row = (f, TIMES, Group("(", (ONE, MINUS, f)))
         yield Edit(exchanged(old, new), f"{quoted(new)} for {quoted(old)}", old, rank=0)
+    elif len(second) == 2 and f is not None and is_leaf(f, "symbol", "tanh"):  # the slope where the function belongs
+        new = (f, second[1])
+        yield Edit(exchanged(old, new), f"{quoted(new)} for {quoted(old)}", old)
 
 
 def of_factors(factors: tuple[Factor, ...]) -> Iterator[Edit]:

@@ -15,7 +15,7 @@ from derive.algebra.shorthand import terms_of
 from derive.claims.reading.clock import Clock
 from derive.claims.reading.directives import Quantity, Quotient
 from derive.claims.reading.meanings import Word
-from derive.claims.repair.library import Library
+from derive.claims.repair.library import Library, is_of_loss
 from derive.claims.text.parse import parse
 from derive.claims.text.patterns import TIME
 from derive.claims.text.printing import to_tex
@@ -79,7 +79,7 @@ class Wording(Notation):
             meaning = word.meanings[0] if len(word.meanings) == 1 and not word.entries else None
             if isinstance(meaning, Quantity):
                 self._know(False, meaning, word)
-            elif isinstance(meaning, Quotient) and _is_of(total, meaning):
+            elif isinstance(meaning, Quotient) and is_of_loss(meaning, total):
                 self._know(True, meaning.by, word)
 
     def _know(self, derivative: bool, q: Quantity, word: Word) -> None:
@@ -104,11 +104,6 @@ class Wording(Notation):
         if v is not None and derivative:
             return rf"\frac{{\partial {self.tex(self.total)}}}{{\partial {self.tex(v.of, index)}}}"
         return super().tex(name, None if index is None else said(index, clock))
-
-
-def _is_of(total: str, q: Quotient) -> bool:
-    """Is it the derivative of the whole loss?"""
-    return q.of.name in ("L", total) and not q.of.time and q.sign == 1 and not q.through
 
 
 class InClaim(MatrixPrinter):

@@ -253,3 +253,9 @@ def _constant(index: Expr) -> int:
     """The number in an index, without its sign."""
     number, _ = index.as_coeff_Add()
     return abs(int(number)) if number.is_Integer else 0
+
+
+def whole_steps(*sides: MatrixExpr) -> Iterator[int]:
+    """The steps that are named by number: 3 in h[3]."""
+    for e in sides:
+        yield from (int(r.index) for r in _of(Timed, e) if isinstance(r.index, Integer))

@@ -12,7 +12,7 @@ from derive.algebra.functions import Apply
 from derive.algebra.nodes import Delta, Entry, Jacobian, Scale, StepGradient, t
 from derive.claims.reading.quantities import DIRECTION
 from derive.claims.reading.readings import Search
-from derive.claims.verdict.domain import LATE, Domain, Env, NoValue
+from derive.claims.verdict.domain import LATE, Domain, Env, NoValue, whole_steps
 from derive.claims.verdict.places import FARTHEST, Places
 from derive.claims.verdict.verdicts import TRUE, WORSE, Judged, Judgement, Outcome, combined
 from derive.errors import UnsupportedError
@@ -202,7 +202,9 @@ class Judge:
 
     def _is_about_all(self, left: MatrixExpr, right: MatrixExpr, free: Iterable[Symbol]) -> bool:
         """Is the equation meant for every number of steps, and for each of them?"""
-        sizes = self.prover.agreement.sizes(0)
-        for k in free:
-            return all([e[k] for e in self._envs(left, right, n, sizes)] == list(range(n)) for n in (2, 3))
-        return all(self._envs(left, right, n, sizes) for n in (1, 2, 3))  # none: about a step that they do not have
+        if any(k not in (0, -1) for k in whole_steps(left, right)):
+            return False
+        sizes, index = self.prover.agreement.sizes(0), next(iter(free), None)
+        if index is None:
+            return all(self._envs(left, right, n, sizes) for n in (1, 2, 3))  # none: about a step that they do not have
+        return all([e[index] for e in self._envs(left, right, n, sizes)] == list(range(n)) for n in (2, 3))
