@@ -86,6 +86,7 @@ TABLE: list[tuple[MatrixExpr, str]] = [
     (power(h, 3), r"h_{t}^{\odot 3}"),
     (power(s, 3), "s_{t}^{3}"),
     (power(Transpose(h), 2), r"(h_{t}^{\odot 2})^{\top}"),
+    (power(Transpose(h), 3), r"(h_{t}^{\top})^{\odot 3}"),
     (power(b.add(h, z), 3), r"(h_{t} + z_{t})^{\odot 3}"),
     (Apply("sigmoid", b.add(h, z)), r"\sigma(h_{t} + z_{t})"),
     (Apply("leaky_relu", h, Rational(1, 100)), r"\operatorname{leaky\,relu}_{0.01}(h_{t})"),
