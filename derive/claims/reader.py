@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -22,6 +22,7 @@ from derive.claims.reading.repeated import repeated
 from derive.claims.reading.stage import Definition, Stage
 from derive.claims.reading.tensors import has_tensors
 from derive.claims.reading.vocabulary import Vocabulary
+from derive.claims.repair.bench import Preset, Where
 from derive.claims.repair.repairer import SECONDS, Repairer
 from derive.claims.text.marks import binder_of
 from derive.claims.text.parse import LET, parse
@@ -142,7 +143,7 @@ class Reader:
             judgement = rare if rare.outcome is Outcome.CONDITIONAL else judgement
         if judgement.outcome is Outcome.REFUTED:
             judgement = self._from_zero(sides, claim, judgement)
-        if not self.repairs or judgement.outcome not in FALSE or scope.letters:
+        if not self.repairs or judgement.outcome not in FALSE:
             return judgement
         if len(sides) > 1:  # the first pair that is false alone
             alone = (self._sides((s,), claim, vocabulary) for s in sides)
@@ -153,8 +154,8 @@ class Reader:
         def again(row: Row) -> Judgement:
             return self.judge.anew().judge(self._search((replace(side, right=row),), make, scope))
 
-        single = self.stage.clock.single
-        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, single, self.seconds)
+        where = Where(scope, self.stage.clock.single, claim.conditions)
+        repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, where, self.seconds)
         return replace(judgement, repair=repairer.repair(side.left, side.right, _plans(found)), sought=True)
 
     def _given(self, sides: tuple[Side, ...], claim: Claim, vocabulary: Vocabulary) -> tuple[Pair, ...]:
@@ -260,12 +261,11 @@ def _unlimited(row: Row) -> Row:
     return tuple(replace(x, sup=None) if isinstance(x, Scripted) and binder_of(x) else x for x in row)
 
 
-def _plans(found: Search[tuple[Pair, ...]]) -> list[Mapping[str, str]]:
+def _plans(found: Search[tuple[Pair, ...]]) -> list[Preset]:
     """Readings in which a repair is looked for: those that make sense, else the usual ones."""
     if found.readings:
-        return [r.choices for r in found.readings[:MOST_PLANS]]
-    gradient = "gradients by a vector are"
-    return [{gradient: "columns"}, {gradient: "rows"}]
+        return [Preset(resort=r.resort, rare=r.rare, preset=r.choices) for r in found.readings[:MOST_PLANS]]
+    return [Preset(preset={"gradients by a vector are": way}) for way in ("columns", "rows")]
 
 
 CHAINED = "; and the next of the chain "

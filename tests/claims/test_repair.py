@@ -164,6 +164,37 @@ def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tex", "edit"),
+    [
+        (r"h_t = \tanh(W h_{t+1} + U x_t)", "the time of h_{t+1}: t+1 → t-1"),
+        (r"\sum_{k=0}^{t} W^k = I + \sum_{k=1}^{t-1} W^k", "the upper bound t-1 → t"),
+        (r"W + W^2 + \cdots + W^t = \sum_{k=1}^{t} W^{k+1}", "the exponent k+1 → k"),
+        (r"L_{t+2} + \cdots + L_{T-1} = \sum_{m > t-1} L_m", "the bound t-1 → t+1"),
+        (rf"{D % 'h_t'} = V (\hat y_t - y_t), \quad t = T-1", "V transposed"),
+        (r"h_t = \tanh(W h_{-1} + U x_{t+1}), \quad t = 0", "the time of x_{t+1}: t+1 → t"),
+        (r"h_{t-4} = \tanh(W h_{t-5} - U x_{t-4})", "the sign of Ux_{t-4}"),
+        (r"h_t = \tanh(-[U\; W][x_t;\, h_{t-1}])", "the sign of [UW][x_t;h_{t-1}]"),
+        (r"h_t \mathbf{1}^\top h_t = h_t (\mathbf{1}^\top h_{t-1})", "the time of h_{t-1}: t-1 → t"),
+        (r"W^{\odot 2} = W^\top \odot W", r"W^{\top} without its transpose"),
+    ],
+)  # fmt: skip
+def test_slips_of_times_bounds_and_exponents_are_put_right(tex: str, edit: str) -> None:
+    judgement = ELMAN.verify(tex)
+    assert judgement.outcome in (Outcome.REFUTED, Outcome.ILL_FORMED)
+    assert judgement.repair is not None
+    assert judgement.repair.edits == (edit,)
+    holds(ELMAN, judgement)
+
+
+def test_of_one_step_every_time_may_be_named() -> None:
+    d = r"let d\gamma_t = dL/dh[t]", "let dU = dL/dU", "time 1..1"
+    judgement = ELMAN.verify(r"dU = (d\gamma_t \odot (1 - h_t^2)) x_t", directives=d)
+    assert judgement.repair is not None
+    assert judgement.repair.edits == ("x_t transposed",)
+    assert ELMAN.verify(judgement.repair.latex, repair=False, directives=d).outcome in TRUE
+
+
+@pytest.mark.parametrize(
     ("cell", "tex", "edit"),
     [
         ("gru", rf"{D % 'U_z'} = \sum_t ({D % 'z_t'} \odot (1 - z_t^2)) x_t^\top", r"z_t\odot (1-z_t) for 1-z_t^2"),

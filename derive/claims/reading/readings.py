@@ -67,10 +67,12 @@ class Choices:
 
 @dataclass(frozen=True)
 class Reading(Generic[Result]):
-    """What one run gave, and what was chosen in it."""
+    """What one run gave, what was chosen in it, and what was allowed: see `Choices`."""
 
     result: Result
     choices: Mapping[str, str]
+    resort: bool = False
+    rare: bool = False
 
 
 @dataclass
@@ -129,7 +131,7 @@ def _search(
         key = same(result)
         if key not in seen:
             seen.add(key)
-            found.readings.append(Reading(result, dict(choices.made)))
+            found.readings.append(Reading(result, dict(choices.made), resort, rare))
     return found
 
 

@@ -8,17 +8,19 @@ from typing import Any, TypeVar
 
 from sympy import MatrixExpr
 
+from derive.algebra.nodes import t
 from derive.claims.reading import values as v
 from derive.claims.reading.binders import Range
 from derive.claims.reading.clock import NoIndex, Scope
 from derive.claims.reading.formula import Formula
-from derive.claims.reading.outline import Outline
+from derive.claims.reading.outline import Factor, Outline, Term
 from derive.claims.reading.readings import Choices, Misfit
 from derive.claims.reading.values import Value
-from derive.claims.text.marks import binder_of
+from derive.claims.text.marks import binder_of, is_quotient
 from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Node, Row
-from derive.claims.verdict.domain import Domain, Env
+from derive.claims.verdict.domain import Domain, Env, reach
+from derive.claims.verdict.places import FARTHEST
 from derive.errors import DeriveError
 from derive.proof.budget import Budget, OutOfBudget
 from derive.proof.prove import Prover
@@ -104,6 +106,29 @@ class Preset(Choices):
         return options[wanted] if wanted in options else next(iter(options.values()))
 
 
+@dataclass(frozen=True)
+class Where:
+    """What an equation is said of.
+
+    Attributes:
+        scope: the values of indices that are given beside it.
+        single: is the sequence one step long?
+        conditions: the letters and the values, as they are printed.
+    """
+
+    scope: Scope = field(default_factory=Scope)
+    single: bool = False
+    conditions: Sequence[tuple[str, Row]] = ()
+
+
+def is_one_name(row: Row, outline: Outline) -> bool:
+    """Is it a quantity or a derivative, and nothing beside it?"""
+    match outline.terms(row):
+        case [Term(None, (), (Factor(nodes, None, found),))]:
+            return is_quotient(nodes[0]) if found is None else not found.match.sup
+    return False
+
+
 class Bench:
     """One reading of one equation, with its left side as it stands.
 
@@ -117,22 +142,26 @@ class Bench:
         make: Callable[[Choices], Formula],
         left: Row,
         right: Row,
-        choices: Mapping[str, str],
-        single: bool,
+        choices: Preset,
+        where: Where,
         outline: Outline,
         budget: Budget,
     ):
-        self.prover, self.printed, self.budget = prover, left, budget
-        formula = make(Preset(preset=choices))
+        self.prover, self.printed, self.where, self.budget = prover, left, where, budget
+        formula = make(choices)
         self.formula = Remembering(**{f: getattr(formula, f) for f in formula.__dataclass_fields__})
-        self.left = v.as_array(self.formula.sum(left, Scope()))
-        steps, sizes = 1 if single else STEPS, prover.agreement.sizes(0)
-        self.domain = Domain(prover.subject.names, steps, sizes, budget.spend)
-        self.truth = prover.agreement.field_at(steps, sizes, budget)
+        self.names_one = is_one_name(left, outline)
+        self.left = v.as_array(self.formula.sum(left, where.scope))
         self.closed = self.is_closed(right, outline)
         self.base = self.value(right)
+        far = min(reach(self.left, *([self.base] if self.base is not None else [])), FARTHEST)
+        steps, sizes = 1 if where.single else STEPS + far, prover.agreement.sizes(0)
+        self.domain = Domain(prover.subject.names, steps, sizes, budget.spend)
+        self.truth = prover.agreement.field_at(steps, sizes, budget)
         self.envs = self._envs(self.left if self.base is None else self.base) or self._envs(self.left)
         self.env = self.envs[len(self.envs) // 2] if self.envs else {}
+        if where.single:
+            self.env = {t: 0, **self.env}  # a candidate may name the step that neither side names
         self.wanted = self._flat(self.left, self.env)
 
     def _envs(self, right: MatrixExpr) -> list[Env]:
@@ -144,7 +173,10 @@ class Bench:
 
     def is_closed(self, row: Row, outline: Outline) -> bool:
         """Are its indices bound, or free on the left side too?"""
+        if self.where.single:
+            return True  # every time is the one step
         own = {str(s) for s in self.prover.agreement.free(self.left, self.left)} | {self.formula.clock.letter}
+        own |= set(self.where.scope.letters)
         return outline.time_letters(row) <= own | outline.bound_letters(row)
 
     def value(self, row: Row) -> MatrixExpr | None:
@@ -156,10 +188,14 @@ class Bench:
         self.budget.spend()
         self.formula.used.clear()
         try:
-            _, right = v.sides(self.left, self.formula.sum(row, Scope()), self.formula.choices)
+            _, right = v.sides(self.left, self.formula.sum(row, self.where.scope), self.formula.choices)
         except (*TROUBLE, LatexError, Misfit, NoIndex):
             return None
         return right
+
+    def says_nothing(self, value: MatrixExpr) -> bool:
+        """Is it the quantity on the left under another name?  Of a product, to be put otherwise is something."""
+        return self.names_one and value == self.left
 
     def numbers(self, right: MatrixExpr) -> Numbers | None:
         """Its entries at the point, for one value of the free indices; `agrees` asks whether it has a value there."""

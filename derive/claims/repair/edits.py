@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from derive.claims.reading.conditions import ORDER
 from derive.claims.reading.meanings import Found
 from derive.claims.reading.outline import Outline, Term
 from derive.claims.repair.edit import Edit, exchanged
@@ -102,18 +103,17 @@ def binder_edits(term: Term, library: Library) -> Iterator[Edit]:
     for node in binders:
         if not isinstance(node, Scripted) or not node.sub:
             continue
-        equals = next((k for k, x in enumerate(node.sub) if is_leaf(x, "rel", "=")), None)
-        if equals is None:
+        relations = [k for k, x in enumerate(node.sub) if is_leaf(x, "rel", "=", *ORDER)]
+        if len(relations) != 1:
             continue
+        (equals,) = relations
         low, letter = node.sub[equals + 1 :], node.sub[:equals]
-        for new in (library.shifted(low, 1), library.shifted(low, -1)):
-            if new is not None:
-                words = f"the lower bound {quoted(low)} → {quoted(new)}"
-                yield _rescripted(node, (*letter, node.sub[equals], *new), node.sup, words)
-        for step in (1, -1):
-            high = library.shifted(node.sup or (), step)
-            if high is not None:
-                yield _rescripted(node, node.sub, high, f"the upper bound {quoted(node.sup or ())} → {quoted(high)}")
+        which = "the lower bound" if is_leaf(node.sub[equals], "rel", "=") else "the bound"
+        for new in library.near(low):
+            words = f"{which} {quoted(low)} → {quoted(new)}"
+            yield _rescripted(node, (*letter, node.sub[equals], *new), node.sup, words)
+        for high in library.near(node.sup or ()):
+            yield _rescripted(node, node.sub, high, f"the upper bound {quoted(node.sup or ())} → {quoted(high)}")
         for name in library.free_letters:
             if name != to_tex(letter):
                 new = (*index_row(name), node.sub[equals], *low)
@@ -132,7 +132,7 @@ def _of_name(nodes: Row, found: Found, library: Library) -> Iterator[Edit]:
     time = found.match.values.get(TIME)
     shown = quoted(nodes)
     if time:
-        near = [new for step in (1, -1) if (new := library.shifted(time, step)) is not None]
+        near = library.near(time)
         texts = {to_tex(time), *map(to_tex, near)}
         for new in (*near, *(other for other in library.times if to_tex(other) not in texts)):
             words = f"the time of {shown}: {quoted(time)} → {quoted(new)}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from derive.claims.reading.outline import Factor, Term
 from derive.claims.repair.edit import Edit, exchanged, laid_out, rewritten_factors
 from derive.claims.repair.library import Library
+from derive.claims.text.indices import is_index
 from derive.claims.text.marks import is_transpose
 from derive.claims.text.printing import quoted
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
@@ -53,10 +54,11 @@ def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
             {id(last): (replace(last.base, row=inside),)}, f"the square in {shown} on {quoted((end,))} only", (last,)
         )
     own = factor.found is None or factor.found.match.sup == sup
-    if own and isinstance(last, Scripted) and len(sup) > 1 and any(is_leaf(x, "op", "+", "-") for x in sup):
-        for exponent in library.differences:
+    if own and isinstance(last, Scripted) and is_index(sup) and not (is_leaf(sup[0], "number") or is_transpose(sup)):
+        near = library.near(sup)
+        for exponent in (*near, *(x for x in library.differences if x not in near)):
             words = f"the exponent {quoted(sup)} → {quoted(exponent)}"
-            yield Edit({id(last): (replace(last, sup=exponent),)}, words, (last,))
+            yield Edit({id(last): (replace(last, sup=exponent),)}, words, (last,), rank=0 if exponent in near else 1)
 
 
 def _squared(node: Node) -> Row:

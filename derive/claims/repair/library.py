@@ -53,6 +53,16 @@ class Library:
             return self._with_number(head, value)
         return self._with_number(row, step)
 
+    def near(self, row: Row) -> list[Row]:
+        """An index, one more and one less, and with another sign inside it."""
+        found = [new for step in (1, -1) if (new := self.shifted(row, step)) is not None]
+        if is_index(row):
+            for k, node in enumerate(row[1:], 1):
+                if isinstance(node, Leaf) and node.text in ("+", "-"):
+                    new = (*row[:k], Leaf("op", "-" if node.text == "+" else "+"), *row[k + 1 :])
+                    found += [new] if new not in found else []
+        return found
+
     @staticmethod
     def _with_number(head: Row, value: int) -> Row | None:
         if not head:

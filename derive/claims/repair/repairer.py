@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from derive.claims.reading.formula import Formula
 from derive.claims.reading.outline import Outline
 from derive.claims.reading.readings import Choices
 from derive.claims.reading.vocabulary import Vocabulary
-from derive.claims.repair.bench import TROUBLE, Bench, Numbers
+from derive.claims.repair.bench import TROUBLE, Bench, Numbers, Preset, Where
 from derive.claims.repair.derived import IN_OTHER_WORDS, derived, shown
 from derive.claims.repair.edit import Edit
 from derive.claims.repair.edits import single_edits
@@ -51,14 +51,14 @@ class Repairer:
     make: Callable[[Choices], Formula]
     judged_row: Callable[[Row], Judgement]
     judge: Callable[[], Judge]
-    single: bool = False
+    where: Where
     seconds: float = SECONDS  # of the search
     budget: Budget = field(init=False)
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.seconds)
 
-    def repair(self, left: Row, right: Row, readings: Sequence[Mapping[str, str]]) -> Repair | None:
+    def repair(self, left: Row, right: Row, readings: Sequence[Preset]) -> Repair | None:
         """The nearest true equation that is found in time."""
         outline = Outline(self.vocabulary)
         library = self._library(left, right, outline)
@@ -66,7 +66,7 @@ class Repairer:
         benches = []
         for choices in readings:
             try:
-                benches.append(Bench(self.prover, self.make, left, right, choices, self.single, outline, self.budget))
+                benches.append(Bench(self.prover, self.make, left, right, choices, self.where, outline, self.budget))
             except (*TROUBLE, LatexError, NoIndex, DeriveError):
                 continue
         misfit = bool(benches) and benches[0].base is None  # shapes do not fit: what changes them goes first
@@ -111,7 +111,7 @@ class Repairer:
             row = plain(parse(worded(right, self.prover.subject.names, library, indices, *lie)))
             judgement = self.judged_row(row)
             if judgement.outcome in ORDER:
-                latex = f"{to_tex(left)} = {to_tex(row)}"
+                latex = self._shown(left, row)
                 return Repair(latex, (ANEW,), _as_true(judgement), reading=judgement.reading_needed)
         return None
 
@@ -125,7 +125,12 @@ class Repairer:
         for row, words in candidates:
             self.budget.spend()
             value = bench.value(row) if bench.closed or bench.is_closed(row, outline) else None
-            if value is None or value == bench.left or bench.numbers(value) != bench.wanted or not bench.agrees(value):
+            if (
+                value is None
+                or bench.says_nothing(value)
+                or bench.numbers(value) != bench.wanted
+                or not bench.agrees(value)
+            ):
                 continue
             tex = to_tex(row)
             if tex in seen or _is_silly(bench.printed, row, outline):
@@ -137,7 +142,7 @@ class Repairer:
 
     def _best(self, left: Row, hits: list[tuple[Judgement, Candidate]]) -> Repair:
         """The one with the fewest edits, the shortest; a proof counts more than a check."""
-        shown = {id(h): f"{to_tex(left)} = {to_tex(h[1][0])}" for h in hits}
+        shown = {id(h): self._shown(left, h[1][0]) for h in hits}
         hits.sort(key=lambda h: (len(h[1][1]), ORDER.index(h[0].outcome), len(shown[id(h)])))
         best, known = hits[0], {_kind(hits[0][1])}
         longest, near = NEAR * len(shown[id(best)]), list[str]()
@@ -147,6 +152,10 @@ class Repairer:
                 known.add(_kind(h[1]))
                 near.append(shown[id(h)])
         return Repair(shown[id(best)], best[1][1], _as_true(best[0]), tuple(near), best[0].reading_needed)
+
+    def _shown(self, left: Row, right: Row) -> str:
+        conditions = (rf",\quad {letter} = {to_tex(value)}" for letter, value in self.where.conditions)
+        return f"{to_tex(left)} = {to_tex(right)}{''.join(conditions)}"
 
     def _library(self, left: Row, right: Row, outline: Outline) -> Library:
         """What is at hand: the times and the letters of the claim."""
