@@ -55,7 +55,7 @@ class Reader:
         """The model's names and the paper's."""
         found = self.stage.vocabulary(prover)
         for bound in self._norms:
-            found = found.defining(bound.tex, bound.value, bound.norm) if bound.letter else found
+            found = found.defining(bound.tex, bound.value, bound.norm) if bound.letter is not None else found
         return found
 
     def definition(self, tex: str) -> tuple[Definition | None, bool]:
@@ -125,7 +125,7 @@ class Reader:
         found = self._search(sides, self._maker(sides, claim, vocabulary), self._scope(claim))
         judgement = self._judged(sides, claim, vocabulary, found).counted_from(self.stage.clock.first)
         if found.doubtful and judgement.outcome in FALSE:
-            reason = f"{found.doubtful}: as a transpose, the one reading that is known, it is not true"
+            reason = f"{found.doubtful}, the one reading that is known, it is not true"
             return Judgement(Outcome.UNREADABLE, reason, help=LET)
         return judgement
 
@@ -173,16 +173,16 @@ class Reader:
         given: list[Pair] = []
         known = self.stage.vocabulary(self.prover)
         for bound in self._norms:
-            if bound.letter and known.find(bound.value, 0, Scope()) is not None:
+            if bound.letter is not None and known.find(bound.value, 0, Scope()) is not None:
                 raise NotUnderstood(
-                    f"{bound.letter} has a meaning already: a letter of its own says what {bound.tex} says"
+                    f"{to_tex(bound.value)} has a meaning already: a letter of its own says what {bound.tex} says"
                 )
-            side = Side(bound.norm, "le", bound.norm if bound.letter else bound.value)
+            side = Side(bound.norm, "le", bound.norm if bound.letter is not None else bound.value)
             found = self._search((side,), self._maker((side,), claim, vocabulary), self._scope(claim))
             pairs = {r.result[0] for r in found.readings}
             if len(pairs) != 1 or not found.complete or any(e.atoms(Timed, Bound) for e in next(iter(pairs))):
                 raise NotUnderstood(f"what {bound.tex} is about has a time, or several readings: it is used of weights")
-            given += [] if bound.letter else pairs
+            given += [] if bound.letter is not None else pairs
         return tuple(given)
 
     def _scope(self, claim: Claim) -> Scope:

@@ -117,6 +117,9 @@ UNSOUND = [
     (r"let \beta = H; assume \|W\| \le \beta", r"\|W\| \le \beta"),
     (r"let A = W | V; assume \|A\| \le 1", r"\|W\| \le 1"),
     (r"assume \|W\| \le \beta; assume \|V\| \le \beta", r"\|W\| \le \beta"),
+    (r"assume \|W\| \le \beta_W", r"\beta_W \le \|W\|_F"),
+    (r"assume \|W\| \le \beta_W", r"\|W\|^{\beta_W} \le \|W\|^{\beta_W}"),
+    (r"assume \|W\| \le \beta_t", r"\|W\| \le \beta_t"),
 ]
 
 
@@ -133,6 +136,8 @@ def test_a_letter_speaks_for_every_number_that_it_may_be(said: str, tex: str) ->
         (r"assume \beta \ge \|W\|; assume \|V\| \le \gamma", r"\|V W h_t\| \le \gamma \beta \|h_t\|"),
         (r"assume \|W\| \le \frac12", r"\|W h_t\| \le \frac12 \|h_t\|"),
         (r"assume \|W\|_F \le 2", r"\|W\| \le 2"),
+        (r"assume \|W\| \le \beta_W; assume \|V\| \le \beta_V", r"\|V W h_t\| \le \beta_V \beta_W \|h_t\|"),
+        (r"assume \|W\| \le \beta_W", r"\left\|\frac{\partial h_t}{\partial h_k}\right\| \le \beta_W^{t-k}"),
     ],
 )
 def test_what_follows_from_an_assumption_is_proved(said: str, tex: str) -> None:

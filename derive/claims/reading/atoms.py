@@ -93,6 +93,9 @@ class Atoms(Applications):
                 return Norm(v.as_array(self.sum(inner, scope)))
             case Group("‖" | "|"):
                 raise LatexError("norms are compared, not equal to something that is known", node.at)
+            case Leaf("letter" | "symbol", text) if text in self.vocabulary.sizes:
+                self.choices.doubt(f"the letter {text}", "the size of that name")
+                return self.vocabulary.sizes[text]
         raise self.unknown(node)
 
     def primed(self, value: Value, count: int, node: Node) -> Value:
@@ -101,8 +104,7 @@ class Atoms(Applications):
             return value
         if count > 1 or v.is_single(value):
             raise LatexError("a prime on what is no function", node.at, 1, LET)
-        self.choices.doubtful = "a prime on a matrix or a vector"
-        self.choices.made[f"{self.choices.doubtful} is"] = "a transpose"
+        self.choices.doubt("a prime on a matrix or a vector", "a transpose")
         return v.transposed(value)
 
     def _index(self, node: Node, scope: Scope) -> Expr:

@@ -57,6 +57,11 @@ class Choices:
         self.made[question] = names[answer]
         return options[names[answer]]
 
+    def doubt(self, what: str, meaning: str) -> None:
+        """Read something in the one way that is known; see `doubtful`."""
+        self.doubtful = f"{what}: as {meaning}"
+        self.made[f"{what} is"] = meaning
+
     def seldom(self, question: str, options: Mapping[str, Option]) -> Option:
         """The first option; the others where rare readings are allowed."""
         if self.rare:

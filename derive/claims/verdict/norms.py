@@ -9,10 +9,12 @@ a letter is one number, and exists at every step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
+from derive.claims.reading.meanings import INDEX_LETTERS
 from derive.claims.text.parse import parse
 from derive.claims.text.patterns import plain
+from derive.claims.text.printing import to_tex
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 from derive.claims.verdict.assumptions import NotUnderstood
 
@@ -24,13 +26,13 @@ class NormBound:
     """That a norm is at most a value.
 
     Attributes:
-        letter: what stands for the value; "" where it is a number.
+        letter: what stands for the value, β or β_W; None where it is a number.
     """
 
     tex: str
     norm: Row
     value: Row
-    letter: str
+    letter: Node | None
 
 
 def norm_bound(tex: str) -> NormBound | None:
@@ -44,9 +46,17 @@ def norm_bound(tex: str) -> NormBound | None:
         left, right = right, left
     if len(left) != 1 or not right or not is_norm(left[0]):
         return None
-    only = right[0] if len(right) == 1 else None
-    named = isinstance(only, Leaf) and only.kind in ("letter", "symbol")
-    return NormBound(tex, left, right, only.text if named else "")  # type: ignore[union-attr]
+    return NormBound(tex, left, right, right[0] if len(right) == 1 and _is_letter(right[0]) else None)
+
+
+def _is_letter(node: Node) -> bool:
+    """Is it one symbol, with a mark below that is no index?"""
+    match node:
+        case Leaf("letter" | "symbol"):
+            return True
+        case Scripted(Leaf("letter" | "symbol"), sub, None, 0) if sub:
+            return not any(isinstance(x, Leaf) and x.text in INDEX_LETTERS for x in sub)
+    return False
 
 
 def is_norm(node: Node) -> bool:
@@ -65,27 +75,31 @@ def check_letters(
     Raises:
         NotUnderstood: where one stands that way.
     """
-    letters = [b.letter for b in bounds if b.letter]
+    letters = [b.letter for b in bounds if b.letter is not None]
     twice = next((x for x in letters if letters.count(x) > 1), None)
     if twice is not None:
-        raise NotUnderstood(f"{twice} is said to be above two norms: one letter for each")
+        raise NotUnderstood(f"{to_tex((twice,))} is said to be above two norms: one letter for each")
     for letter in letters:
+        known = f"{to_tex((letter,))} is known from below only, and stands"
         if any(_places(row, letter) for row in (*lesser, *other, *(b.norm for b in bounds))):
-            raise NotUnderstood(f"{letter} is known from below only, and stands on the smaller side or in a definition")
+            raise NotUnderstood(f"{known} on the smaller side or in a definition")
         if any(not free for row in larger for free in _places(row, letter)):
-            raise NotUnderstood(f"{letter} is known from below only, and stands in a norm, an index or a denominator")
+            raise NotUnderstood(f"{known} in a norm, an index or a denominator")
 
 
-def _places(row: Iterable[object], letter: str, free: bool = True) -> list[bool]:
+def _places(row: Iterable[object], letter: Node, free: bool = True) -> list[bool]:
     """For every place of a letter: may a larger number stand there, without making the whole smaller?"""
     return [found for node in row for found in _in(node, letter, free)]
 
 
-def _in(node: object, letter: str, free: bool) -> Iterator[bool]:
+def _in(node: object, letter: Node, free: bool) -> Iterator[bool]:
     match node:
         case Leaf():
-            if node.text == letter:
+            if node == letter:
                 yield free
+        case Scripted() if replace(node, sup=None) == letter:
+            yield free
+            yield from _places(node.sup or (), letter, False)
         case Group():
             yield from _places(node.row, letter, free and node.open in ("(", "[", "{", ""))
         case Scripted():
