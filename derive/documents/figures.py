@@ -5,6 +5,7 @@ Distances of a graph are in units of 1 cm in TikZ and of UNIT pixels in SVG; its
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import hypot
 from typing import TypeAlias
@@ -13,6 +14,8 @@ from derive.documents.mathml import math_element
 
 UNIT = 52  # pixels
 RADIUS = 0.36
+PARAMETER = 0.4  # the width of one in a label that names several
+SEVERAL = re.compile(r", |\\dots ")
 Point: TypeAlias = "tuple[float, float]"
 
 
@@ -49,13 +52,24 @@ class Graph:
     def corners(self) -> tuple[float, float, float, float]:
         """Left, bottom, right and top, with a margin; bent arrows and their labels stay inside."""
         points = [(n.x, n.y) for n in self.nodes]
-        points += map(self.beside, self.edges)
+        for e in self.edges:
+            x, y = self.beside(e)
+            points.append((x + self.side(e) * PARAMETER * (len(SEVERAL.split(e.tex)) - 1), y))
         xs, ys = zip(*points, strict=True)
         return min(xs) - 0.6, min(ys) - 0.6, max(xs) + 0.6, max(ys) + 0.6
 
     def beside(self, e: Edge) -> Point:
-        """Where the label of an arrow goes."""
-        return _beside(*ends(self.nodes[e.start], self.nodes[e.end], e.bend), e.bend)
+        """Where the label of an arrow goes: its middle, or the end that is next to the arrow."""
+        return _beside(*self._ends(e), e.bend)
+
+    def side(self, e: Edge) -> int:
+        """1 if the label lies on the right of its arrow, -1 on the left, 0 above or below it."""
+        start, _, end = self._ends(e)
+        x, y = _away(start, end, e.bend)
+        return 0 if abs(x) < 2 * abs(y) else 1 if x > 0 else -1
+
+    def _ends(self, e: Edge) -> tuple[Point, Point, Point]:
+        return ends(self.nodes[e.start], self.nodes[e.end], e.bend)
 
 
 @dataclass(frozen=True)
@@ -71,13 +85,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow in pixels: a path, and the label at its middle ("" for none)."""
+    """An arrow in pixels: a path, and the label beside it ("" for none), on its right (1), its left (-1) or above."""
 
     kind: str
     path: str
     x: str
     y: str
     math: str
+    side: int
 
 
 @dataclass(frozen=True)
@@ -117,17 +132,24 @@ def _arrow(graph: Graph, e: Edge) -> Arrow:
     start, middle, end = (",".join(_pixels(graph, *p)) for p in ends(a, c, e.bend))
     at = _pixels(graph, *graph.beside(e))
     label = math_element(e.tex) if e.tex else ""
-    return Arrow("way" if e.way else "flow", f"M{start} Q{middle} {end}", *at, label)
+    return Arrow("way" if e.way else "flow", f"M{start} Q{middle} {end}", *at, label, graph.side(e))
 
 
 def _beside(start: Point, middle: Point, end: Point, bend: float) -> Point:
     """Where a label is free of bent arrows, which pass at the left of what they go around."""
-    along = start[1] == end[1]
-    s = 0.5 if bend or not along else 0.35 if start[0] < end[0] else 0.65  # near the left node
+    up, along = start[0] == end[0], start[1] == end[1]
+    left = 0.35 if along else 0.45
+    s = 0.5 if bend or up else left if start[0] < end[0] else 1 - left  # near the left node
     x, y = ((1 - s) ** 2 * p + 2 * s * (1 - s) * q + s**2 * r for p, q, r in zip(start, middle, end, strict=True))
+    dx, dy = _away(start, end, bend)
+    return x + dx, y + dy
+
+
+def _away(start: Point, end: Point, bend: float) -> Point:
+    """From an arrow to its label."""
     dx, dy = end[0] - start[0], end[1] - start[1]
-    away = (0.2 if along or bend else -0.2) / (hypot(dx, dy) or 1.0)
-    return x - away * dy, y + away * dx
+    away = (0.2 if not dy or bend else -0.38 if dx else -0.2) / (hypot(dx, dy) or 1.0)
+    return -away * dy, away * dx
 
 
 def ends(a: Node, c: Node, bend: float) -> tuple[Point, Point, Point]:

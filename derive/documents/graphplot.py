@@ -65,5 +65,6 @@ def _arrow(axis: Any, graph: Graph, edge: Edge) -> None:
     style = {"linestyle": (0, (4, 2)), "linewidth": 1.4} if edge.way else {"linewidth": 0.9}
     axis.add_patch(FancyArrowPatch(path=outline, arrowstyle="-|>", mutation_scale=8, color="black", **style))
     if edge.tex:
-        x, y = graph.beside(edge)
-        axis.text(x, y, formula(edge.tex), ha="center", va="center", fontsize=8)
+        (x, y), side = graph.beside(edge), graph.side(edge)
+        placed = {1: "left", 0: "center", -1: "right"}[side]  # that end of the label is next to the arrow
+        axis.text(x - 0.1 * side, y, formula(edge.tex), ha=placed, va="center", fontsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from sympy import HadamardProduct, MatMul, MatrixExpr
 
@@ -33,7 +33,7 @@ def network(program: Program, notation: Notation) -> Graph:
         for source, offset in _sources(program, name, rows):
             if offset == 0:
                 bend = 0.0 if rows[name] - rows[source] == 1 else 1.1
-                label = _label(program, name, source, 0, notation)
+                label = _label(program, name, source, 0, rows, notation)
                 edges += [
                     Edge(places[source, c], places[name, c], label if c == 0 else "", bend=bend)
                     for c in range(len(columns))
@@ -54,7 +54,7 @@ def _between_steps(
 ) -> Iterator[Edge]:
     """The arrows from a value to one of the next step (or the one before), through dots in the gap."""
     name, source, offset = edge
-    label = _label(program, name, source, offset, notation)
+    label = _label(program, name, source, offset, rows, notation)
     for c in range(columns):
         other = c + offset
         if not 0 <= other < columns:
@@ -86,29 +86,37 @@ def _rows(program: Program) -> dict[Name, int]:
     return {name: i for i, name in enumerate(ordered)}
 
 
-def _sources(program: Program, name: Name, drawn: Mapping[Name, int] | set[Name]) -> list[tuple[Name, int]]:
-    """The drawn values that a value is computed from, with their distance in time; others are looked through."""
+def _sources(program: Program, name: Name, drawn: Container[Name]) -> list[tuple[Name, int]]:
+    """The drawn values that a value is computed from, with their distance in time."""
     found: dict[tuple[Name, int], None] = {}
-    todo, seen = [name], {name}
-    while todo:
-        for r in references(program.equations.get(todo.pop(), program.ref(name))):
-            offset = r.offset if isinstance(r, Timed) else None
-            if r.name in drawn and offset is not None and (r.name, offset) != (name, 0):
-                found[r.name, offset] = None
-            elif offset == 0 and r.name in program.equations and r.name not in seen:
-                seen.add(r.name)
-                todo.append(r.name)
+    for e in _on_the_way(program, name, drawn):
+        for r in references(e):
+            if isinstance(r, Timed) and r.name in drawn and (r.name, r.offset) != (name, 0):
+                found[r.name, r.offset] = None
     return list(found)
 
 
-def _label(program: Program, name: Name, source: Name, offset: int, notation: Notation) -> str:
-    """The parameter that a value is multiplied by on its way; "" where it is several or none."""
-    if name not in program.equations:
-        return ""
-    found = {
-        p for e in _products(program.equations[name], program.ref(source, offset)) for p in _parameters(program, e)
-    }
-    return notation.tex(found.pop()) if len(found) == 1 else ""
+def _on_the_way(program: Program, name: Name, drawn: Container[Name]) -> Iterator[MatrixExpr]:
+    """The equation of a value, and those of the values of the same step in it that are not drawn: gates, say."""
+    todo, seen = [name], {name}
+    while todo:
+        equation = program.equations.get(todo.pop(), program.ref(name))
+        yield equation
+        for r in references(equation):
+            here = isinstance(r, Timed) and r.offset == 0 and r.name not in drawn
+            if here and r.name in program.equations and r.name not in seen:
+                seen.add(r.name)
+                todo.append(r.name)
+
+
+def _label(program: Program, name: Name, source: Name, offset: int, drawn: Container[Name], notation: Notation) -> str:
+    """The parameters that a value is multiplied by on its way, the first and the last where they are many."""
+    found: dict[Name, None] = {}
+    for equation in _on_the_way(program, name, drawn):
+        for product in _products(equation, program.ref(source, offset)):
+            found |= dict.fromkeys(_parameters(program, product))
+    shown = [notation.tex(p) for p in program.variables if p in found]
+    return ", ".join(shown) if len(shown) < 3 else rf"{shown[0]}\dots {shown[-1]}"
 
 
 def _products(e: MatrixExpr, r: MatrixExpr) -> Iterator[MatrixExpr]:

@@ -34,7 +34,9 @@ def draw(path: Path, found: Flow) -> None:
         for panel, curve in zip(panels, found.curves, strict=True):
             _singular(panel, curve)
         start = "T" if found.backward else "{-1}"
-        panels[0].set_title(f"singular values of {_derivative(found, start)}", fontsize=9)
+        panels[0].set_title(
+            f"singular values of {_derivative(found, start)}, the largest and the least in black", fontsize=9
+        )
         panels[-1].set_xlabel("steps from the end, T − 1 − j" if found.backward else "step j")
         figure.suptitle(f"{found.program.title or found.program.name}: {ways(found)}")
 
