@@ -24,6 +24,20 @@ def test_the_network_and_the_ways_back() -> None:
     assert any(n.kind == "dots" for n in graph(model, "W", "j").nodes)
 
 
+def test_arrows_name_the_parameters_on_the_way_through_gates_too() -> None:
+    drawn = graph(derive.load("lstm"))
+    named = {(drawn.nodes[e.start].tex, drawn.nodes[e.end].tex): e.tex for e in drawn.edges if e.tex}
+    assert named == {
+        ("x_{0}", "c_{0}"): r"U_{i}\dots U_{g}",
+        ("x_{0}", "h_{0}"): "U_{o}",
+        ("h_{0}", "c_{1}"): r"W_{i}\dots W_{g}",
+        ("h_{0}", "h_{1}"): "W_{o}",
+        ("h_{0}", r"\hat{y}_{0}"): "V",
+    }
+    sides = {e.tex: drawn.side(e) for e in drawn.edges if e.tex}
+    assert (sides["V"], sides["U_{o}"], sides["W_{o}"]) == (1, -1, 0)
+
+
 @pytest.mark.parametrize(
     ("wrt", "step", "message"),
     [("x", "j", "a parameter"), ("Q", "j", "Q"), ("W", "9", "up to 8 or a letter"), ("W", "jj", "a letter")],
