@@ -92,14 +92,17 @@ def bench(
     peers: Iterable[str] | None = None,
     budget: float = 3.0,
     step: Callable[[str], None] = lambda what: None,
+    threads: int = 1,
 ) -> Bench:
     """Time loss and gradients of the parameters.
 
     Args:
         budget: seconds of timing for each set of sizes, shared by the peers; at least three samples are taken.
         step: called with what is done next.
+        threads: of the C kernel; NumPy's, PyTorch's and JAX's are set where they are loaded, see `limit_threads`.
 
     Raises:
+        ToolError: the C compiler has no OpenMP for several threads.
         InputError: a model without a loss or without parameters, an unknown peer.
         UnsupportedError: no inputs suit the model.
     """
@@ -109,7 +112,7 @@ def bench(
         raise InputError("CELL", "a model with a loss", f"{normal.name}, which has none")
     if not normal.parameters:
         raise InputError("CELL", "a model with parameters", f"{normal.name}, which has none")
-    subject = Subject(normal, model.origin, dtype)
+    subject = Subject(normal, model.origin, dtype, threads)
     found = Bench(normal.name, dtype)
     for s in sizes:
         found.cases.append(_case(subject, s, chosen, budget, step))

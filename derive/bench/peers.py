@@ -42,11 +42,12 @@ class Ready:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model whose loss and gradients of the parameters are timed in one dtype."""
+    """A model whose loss and gradients of the parameters are timed in one dtype; `threads` are the C kernel's."""
 
     normal: Program
     origin: str
     dtype: str
+    threads: int = 1
 
     @cached_property
     def _kernels(self) -> dict[tuple[str, str], Kernel]:
@@ -60,7 +61,8 @@ class Subject:
         """
         key = (name, dtype or self.dtype)
         if key not in self._kernels:
-            options = Options(self.normal, self.origin, key[1], [v.name for v in self.normal.parameters])
+            wrt, threads = [v.name for v in self.normal.parameters], self.threads if name == "c" else 1
+            options = Options(self.normal, self.origin, key[1], wrt, threads=threads)
             self._kernels[key] = target(name).build(options)
         return self._kernels[key]
 

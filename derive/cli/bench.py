@@ -48,7 +48,13 @@ if TYPE_CHECKING:
     "--budget", default=3.0, show_default=True, type=click.FloatRange(min=0, max=3600), metavar="SECONDS",
     help="Timing per set of sizes, shared by the peers.",
 )  # fmt: skip
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 1024), help="Of PyTorch, JAX and BLAS.")
+@click.option(
+    "--threads",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Of the C kernel, PyTorch, JAX and BLAS.",
+)
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Draw time against T, B and H.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.json", help="Write the figures as JSON.")
 @force
@@ -76,7 +82,7 @@ def bench(
     'derive[bench]'), run programs written from the cell's own equations.  Everything is checked against the NumPy
     kernel in float64 before it is timed, and timed in turns in one process.  A set of sizes is a preset (nano, tiny,
     char, med, medl, large), NAME=NUMBER items, or both; what it leaves out is that of med.  A ratio is a peer's time
-    over the C kernel's, which uses one thread.
+    over the C kernel's.
 
     Exit status: 1 if a peer disagrees with the kernel, 5 without a C compiler or a peer that --peers names.
     """
@@ -134,7 +140,7 @@ class Run:
         from derive.bench.threads import pinned
 
         with pinned(self.threads), status() as step:
-            return bench(self.model, sets, self.dtype, self.peers, self.budget, step)
+            return bench(self.model, sets, self.dtype, self.peers, self.budget, step, self.threads)
 
     def panels(self, base: SizeSet | None) -> dict[str, Bench]:
         """Letter → its sweep."""

@@ -91,8 +91,9 @@ def _sources(program: Program, name: Name, drawn: Container[Name]) -> list[tuple
     found: dict[tuple[Name, int], None] = {}
     for e in _on_the_way(program, name, drawn):
         for r in references(e):
-            if isinstance(r, Timed) and r.name in drawn and (r.name, r.offset) != (name, 0):
-                found[r.name, r.offset] = None
+            offset = r.offset if isinstance(r, Timed) else None
+            if r.name in drawn and offset is not None and (r.name, offset) != (name, 0):
+                found[r.name, offset] = None
     return list(found)
 
 

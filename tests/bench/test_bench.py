@@ -111,6 +111,14 @@ def test_a_peer_that_is_wrong_fails_the_command(run: Run, monkeypatch: pytest.Mo
     assert "dL/dW is 1.0e-02 from the NumPy kernel in float64; at most 2e-03 is right" in err
 
 
+def test_threads_are_those_of_the_c_kernel_too() -> None:
+    model = load("elman")
+    subject = Subject(model.normal, "", "float64", threads=2)
+    assert "elman_rows.c" in subject.kernel("c").files
+    found = b.bench(model, size_sets(model.normal, ["T=4,B=3,H=5"]), peers=["c", "numpy"], budget=0, threads=2)
+    assert [(row.peer, row.status) for row in found.cases[0].rows] == [("c", "ok"), ("numpy", "ok")]
+
+
 def test_a_node_that_a_peer_lacks_is_named() -> None:
     def lacking(subject: Subject, data: Data) -> Ready:
         raise UnsupportedError("no text of torch for Blocks")
