@@ -52,7 +52,7 @@ class Checker:
             self._take("inputs", inputs, wanted["inputs"]),
             self._take("initial", {} if initial is None else initial, wanted["initial"]),
         )
-        known = self._known(groups, {} if sizes is None else sizes)
+        known = self._known(groups, sizes)
         for name in self._onehot:
             self._classes(name, groups[1][name], known)
         return groups, known
@@ -106,9 +106,10 @@ class Checker:
         return [v.name for v in self.normal.roles("input", "target", "const") if v.onehot]
 
     def _take(self, group: str, arrays: Arrays, wanted: Mapping[str, tuple[Variable, int]]) -> dict[str, Array]:
-        for name in _mapping(group, arrays):
-            if name not in wanted:
-                raise InputError(group, f"names out of {', '.join(wanted) or 'none'}", repr(name))
+        if _mapping(group, arrays).keys() != wanted.keys():
+            for name in arrays:
+                if name not in wanted:
+                    raise InputError(group, f"names out of {', '.join(wanted) or 'none'}", repr(name))
         taken = {}
         for name, (v, lags) in wanted.items():
             if name not in arrays:
@@ -120,15 +121,19 @@ class Checker:
         a = _array(name, value)
         if onehot and a.dtype.kind not in "iu":
             raise InputError(name, "integer classes", str(a.dtype))
-        if not onehot and a.dtype != np.dtype(self.dtype):
+        if not onehot and a.dtype != self._kind:
             other = f", or compile with dtype={str(a.dtype)!r}" if str(a.dtype) in DTYPES else ""
             raise InputError(name, self.dtype, str(a.dtype), f"convert it{other}")
         return a
 
     # sizes and shapes
 
-    def _known(self, groups: tuple[dict[str, Array], ...], given: Sizes) -> dict[str, int]:
-        named = check_sizes(self.normal, given)
+    @cached_property
+    def _kind(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
+
+    def _known(self, groups: tuple[dict[str, Array], ...], given: Sizes | None) -> dict[str, int]:
+        named = {} if given is None else check_sizes(self.normal, given)
         return self._remembered((*_shapes(groups), *named.items()), lambda: self._fitting(groups, named))
 
     def _remembered(self, key: object, found: Callable[[], Found]) -> Found:
@@ -223,12 +228,14 @@ def _stacked(v: Variable, lags: int, sizes: Sizes) -> tuple[int, ...]:
 
 
 def _mapping(group: str, arrays: Arrays) -> Arrays:
-    if not isinstance(arrays, Mapping):
+    if type(arrays) is not dict and not isinstance(arrays, Mapping):  # the question for a Mapping is a slow one
         raise InputError(group, "a dictionary of arrays", type(arrays).__name__)
     return arrays
 
 
 def _array(name: str, a: Any) -> Array:
+    if type(a) is np.ndarray:
+        return a
     try:
         return np.asarray(a)
     except (TypeError, ValueError) as error:

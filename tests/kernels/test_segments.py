@@ -126,7 +126,7 @@ def test_a_truncated_gradient_stops_at_the_segments() -> None:
 def workspace(m: derive.Model, steps: int, **options: Any) -> int:
     backend = m.compile("c", **options).backend
     sizes = {s.name: 5 for s in m.normal.sizes} | {"T": steps, "B": 3}
-    return int(backend._workspace_count(sizes))  # type: ignore[attr-defined]
+    return int(backend.prepared("vjp", sizes).workspace)  # type: ignore[attr-defined]
 
 
 def test_memory_grows_with_the_root_of_the_steps() -> None:

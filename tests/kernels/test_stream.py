@@ -137,9 +137,10 @@ def test_a_workspace_serves_other_lengths_and_batches() -> None:
     at, count = ctypes.c_void_p(workspace.ctypes.data), ctypes.c_size_t(workspace.nbytes)
 
     def call(function: str, sizes: dict[str, int], *groups: Any) -> dict[str, Any]:
-        results = native._results(native.functions["forward"], sizes)
+        prepared = native.prepared("forward", sizes)
+        results = native._results(native.functions["forward"], prepared)
         given = dict(zip(("params", "inputs", "initial"), groups, strict=True))
-        arguments, _kept = native._arguments("forward", sizes, given, results, 64)
+        arguments, _kept = native._arguments("forward", prepared, given, results)
         assert native._entry(function)(*arguments[:-2], at, count) == 0
         return dict(results)
 

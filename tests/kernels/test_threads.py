@@ -261,7 +261,7 @@ def test_no_part_shares_a_line_of_the_cache() -> None:
     fast = threaded(model("elman"), 3)
     for batch in (1, 2, 3, 7):
         sizes = {**size_sets(fast.normal, 1)[0], "T": 3, "B": batch}
-        count = fast.backend._workspace_count(sizes)  # type: ignore[attr-defined]
+        count = fast.backend.prepared("vjp", sizes).workspace  # type: ignore[attr-defined]
         assert count % (64 * min(3, batch)) == 0
 
 
