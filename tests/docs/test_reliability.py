@@ -13,7 +13,8 @@ def test_the_page_shows_the_records() -> None:
     runs = json.loads(RUNS.read_text("utf-8"))
     faults = json.loads(FAULTS.read_text("utf-8"))
     assert text(runs, faults) == PAGE.read_text("utf-8"), "python -m docs.tools.reliability writes it anew"
-    assert all(r["failures"] == 0 for r in runs if "mutation" not in r["command"]), "a failure becomes a test"
+    shares = ("tests.mutation", "tests.claims.slips")  # what is not killed, what is not put right
+    assert all(r["failures"] == 0 for r in runs if not any(x in r["command"] for x in shares)), "it becomes a test"
     assert all(r["failures"] * 10 <= r["cases"] for r in runs)
     assert all(f["test"] for f in faults), "a fault that no test sees is a test that is missing"
 
