@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
