@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from tests.conftest import LONGER
@@ -20,7 +20,7 @@ LINE = re.compile(r"^ *([\d.]+)s (?:setup|call|teardown) +(\S.*)$", re.MULTILINE
 
 def longer(report: str, limit: float) -> list[str]:
     """The names of the tests that took longer, in order."""
-    seconds = Counter[str]()
+    seconds = defaultdict[str, float](float)
     for took, name in LINE.findall(report):
         seconds[name] += float(took)
     return sorted(name for name, took in seconds.items() if took > limit)
