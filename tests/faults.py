@@ -1,4 +1,4 @@
-"""Break the code on purpose and see which test says so: python -m tests.faults [--room ROOM] [--record]
+"""Break the code on purpose and see which test says so: python -m tests.faults [--room ROOM] [--new] [--record]
 
 tests/faults.toml lists what is replaced by what.  Each fault is put into a copy of the project, whose tests run until
 the first one fails; docs/reliability/faults.json keeps which it was, and `python -m docs.tools.reliability` shows it.
@@ -131,9 +131,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--room", choices=sorted(TESTS))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability")
+    parser.add_argument("--record", action="store_true", help="put the figures into docs/reliability, one by one")
+    parser.add_argument("--new", action="store_true", help="only those that are not recorded yet")
     options = parser.parse_args(arguments)
-    wanted = [f for f in faults() if options.room in (None, f.room)]
+    done = {(r["file"], r["says"]) for r in recorded()} if options.new else set()
+    wanted = [f for f in faults() if options.room in (None, f.room) and (f.file, f.says) not in done]
     started, results = time.monotonic(), list[Seen]()
     with (
         ThreadPoolExecutor(options.jobs) as pool,
@@ -144,19 +146,28 @@ def main(arguments: list[str]) -> int:
         for fault, test in bar:
             results.append(Seen(fault.room, fault.file, fault.says, test))
             click.echo(f"{fault.room}: {fault.says}: {results[-1].test or 'NOT SEEN'}")
+            if options.record:
+                keep(results)
     missed = [r for r in results if not r.test]
     click.echo(f"{len(results)} faults, {len(missed)} not seen; {time.monotonic() - started:.0f} s")
-    if options.record:
-        known = [(f.file, f.says) for f in faults()]
-        before = json.loads(SEEN.read_text("utf-8")) if SEEN.exists() else []
-        every = {(r["file"], r["says"]): r for r in (*before, *map(asdict, results))}
-        kept = [every[key] for key in known if key in every]
-        write_text(SEEN, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-        if len(kept) == len(known):
-            count = sum(not r["test"] for r in kept)
-            seconds = time.monotonic() - started
-            record("faults put in on purpose", "python -m tests.faults", len(kept), count, seconds)
+    if options.record and len(kept := recorded()) == len(list(faults())):
+        count, seconds = sum(not r["test"] for r in kept), time.monotonic() - started
+        record("faults put in on purpose", "python -m tests.faults", len(kept), count, seconds)
     return bool(missed)
+
+
+def recorded() -> list[dict[str, str]]:
+    """What was seen of faults that are listed still."""
+    known = {(f.file, f.says) for f in faults()}
+    before = json.loads(SEEN.read_text("utf-8")) if SEEN.exists() else []
+    return [r for r in before if (r["file"], r["says"]) in known]
+
+
+def keep(results: Sequence[Seen]) -> None:
+    """Put results among those that are recorded, in the order of the list."""
+    every = {(r["file"], r["says"]): r for r in (*recorded(), *map(asdict, results))}
+    kept = [every[key] for f in faults() if (key := (f.file, f.says)) in every]
+    write_text(SEEN, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
