@@ -262,10 +262,11 @@ def _unlimited(row: Row) -> Row:
 
 
 def _plans(found: Search[tuple[Pair, ...]]) -> list[Preset]:
-    """Readings in which a repair is looked for: those that make sense, else the usual ones."""
-    if found.readings:
-        return [Preset(resort=r.resort, rare=r.rare, preset=r.choices) for r in found.readings[:MOST_PLANS]]
-    return [Preset(preset={"gradients by a vector are": way}) for way in ("columns", "rows")]
+    """Readings in which a repair is looked for: those that make sense, and the usual ones where they are far-fetched."""
+    plans = [Preset(resort=r.resort, rare=r.rare, preset=r.choices) for r in found.readings[:MOST_PLANS]]
+    if all(p.resort for p in plans):
+        plans += [Preset(preset={"gradients by a vector are": way}) for way in ("columns", "rows")]
+    return plans
 
 
 CHAINED = "; and the next of the chain "

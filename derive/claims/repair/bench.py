@@ -198,11 +198,15 @@ class Bench:
         return self.names_one and value == self.left
 
     def numbers(self, right: MatrixExpr) -> Numbers | None:
-        """Its entries at the point, for one value of the free indices; `agrees` asks whether it has a value there."""
+        """Its entries at the point, for one value of the free indices; `agrees` asks whether it has a value there.
+
+        None too where it has more entries than the left side: a column and a row, added as a program would.
+        """
         try:
-            return self._flat(right, self.env)
+            found = self._flat(right, self.env)
         except TROUBLE:
             return None
+        return found if len(found) == len(self.wanted) else None
 
     def _flat(self, e: MatrixExpr, env: Env) -> Numbers:
         return tuple(x for row in self.truth.value(e, env) for x in row)
