@@ -143,7 +143,7 @@ class Reader:
             judgement = rare if rare.outcome is Outcome.CONDITIONAL else judgement
         if judgement.outcome is Outcome.REFUTED:
             judgement = self._from_zero(sides, claim, judgement)
-        if not self.repairs or judgement.outcome not in FALSE:
+        if not self.repairs or judgement.outcome not in FALSE or found.doubtful:
             return judgement
         if len(sides) > 1:  # the first pair that is false alone
             alone = (self._sides((s,), claim, vocabulary) for s in sides)
@@ -262,7 +262,7 @@ def _unlimited(row: Row) -> Row:
 
 
 def _plans(found: Search[tuple[Pair, ...]]) -> list[Preset]:
-    """Readings in which a repair is looked for: those that make sense, and the usual ones where they are far-fetched."""
+    """Readings in which a repair is looked for: those that make sense, and the usual ones if these are far-fetched."""
     plans = [Preset(resort=r.resort, rare=r.rare, preset=r.choices) for r in found.readings[:MOST_PLANS]]
     if all(p.resort for p in plans):
         plans += [Preset(preset={"gradients by a vector are": way}) for way in ("columns", "rows")]

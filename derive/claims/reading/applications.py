@@ -33,11 +33,16 @@ class Applications(Quantities):
     def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
         raise NotImplementedError
 
+    def behind(self, whole: Value, node: Scripted | None, scope: Scope) -> Value:
+        raise NotImplementedError
+
     def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:
         raise NotImplementedError
 
     def meaning(self, found: Found) -> Meaning:
         """What a name stands for, where the paper gives it several meanings."""
+        if found.loose:
+            self.choices.doubt(f"the letter {found.loose} below a name", "an index of its entries")
         question = "of two indices, the time is the" if found.by_place else f"{found.word.tex} is"
         return self.choices.choose(question, found.meanings)
 
@@ -99,7 +104,8 @@ class Applications(Quantities):
         sup, primes = (node.sup or (), node.primes) if isinstance(node, Scripted) else ((), 0)
         if head.text.lower() == "diag":
             value, end, after = self.argument(row, at + 1, scope)
-            return self.scripted(v.diagonal(value), sup or after, scope, node.at), end
+            value = self.scripted(v.diagonal(value), sup, scope, node.at)
+            return self.behind(value, after, scope), end
         name = FUNCTION_NAMES.get(head.text)
         if name is None or (isinstance(node, Scripted) and node.sub is not None):
             return None
@@ -114,13 +120,11 @@ class Applications(Quantities):
         if primes > 1:
             raise Unknown("second derivatives of functions are not read")
         value: Value = self._slope(name, argument, place) if primes else v.applied(name, argument, place)
-        for above in (sup, after):
-            value = self.scripted(value, above, scope, place)
-        return value, end
+        return self.behind(self.scripted(value, sup, scope, place), after, scope), end
 
-    def argument(self, row: Row, at: int, scope: Scope) -> tuple[Value, int, Row]:
-        """What a function is applied to: what stands in brackets, or the vector that follows; and what stands above
-        the brackets, which belongs to the function's value."""
+    def argument(self, row: Row, at: int, scope: Scope) -> tuple[Value, int, Scripted | None]:
+        """What a function is applied to: what stands in brackets, or the vector that follows; and the brackets if
+        something stands below or above them, which belongs to the function's value: softmax(z)_k."""
         while at < len(row) and is_leaf(row[at], "sep"):
             at += 1
         if at >= len(row):
@@ -129,18 +133,18 @@ class Applications(Quantities):
         if isinstance(node, Group) and node.open in ("|", "‖"):
             raise LatexError("a function of an absolute value or a norm is not read", node.at)
         if isinstance(node, Group) and node.open in ("(", "[", "{"):
-            return self.sum(node.row, scope), at + 1, ()
+            return self.sum(node.row, scope), at + 1, None
         if isinstance(node, Scripted) and isinstance(node.base, Group) and node.base.open in ("(", "[", "{"):
-            if node.sub is not None or node.primes:
+            if node.primes:
                 raise self.unknown(node)
-            return self.sum(node.base.row, scope), at + 1, node.sup or ()
+            return self.sum(node.base.row, scope), at + 1, node
         value, at = self.factor(row, at, scope)
         while at < len(row) and v.is_array(value) and not v.is_column(value) and not v.is_single(value):
             if isinstance(row[at], Leaf) and row[at].kind in ("op", "sep"):  # type: ignore[union-attr]
                 break
             following, at = self.factor(row, at, scope)
             value = v.matrix_product(value, following, self.choices, node.at)
-        return value, at, ()
+        return value, at, None
 
     def _slope(self, name: str, argument: Value, at: int) -> MatrixExpr:
         """f'(z); of an output z = f(a) it may be meant as a function of that."""

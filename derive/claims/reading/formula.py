@@ -263,6 +263,11 @@ class Formula(Atoms, Progressions):
         """A transpose or a power."""
         if not sup:
             return value
+        letter = sup[0].text if len(sup) == 1 and isinstance(sup[0], Leaf) else ""
+        if letter in ENTRY_LETTERS and letter in self.left_letters and v.is_array(value) and v.is_vector(value):
+            options = {"a power": False, "an index of its entries": True}
+            if self.choices.choose("a letter above a vector is", options):
+                return v.entry(value, [self.clock.value(sup, scope) - 1])
         if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
             return ones() if self.convention == "row" else b.transpose(ones())
         if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):

@@ -87,14 +87,29 @@ class Word:
     entries: frozenset[str] = frozenset()  # letters of the pattern that stand for an index of an entry
 
     def fits(self, match: Match) -> bool:
-        """Are the indices of its entries letters that indices have: W_{ij}, not W_{hh}?"""
-        found = (match.values.get(x, ()) for x in self.entries)
-        return all(len(row) == 1 and isinstance(row[0], Leaf) and row[0].text in ENTRY_LETTERS for row in found)
+        """Are the indices of its entries letters that indices have: W_{ij}, not W_{hh}?
+
+        Beside a time that is told by its t, any small letter may be one: y_c^t.
+        """
+        found = [match.values.get(x, ()) for x in self.entries]
+        if not all(len(row) == 1 and isinstance(row[0], Leaf) for row in found):
+            return False
+        told = any(is_leaf(x, "letter", TIME) for x in match.values.get(TIME, ()))
+        return all(x.text in ENTRY_LETTERS or (told and _is_small(x)) for row in found for x in leaves(row))
+
+    def loose(self, match: Match) -> set[str]:
+        """The letters of entries that indices seldom have: they may be part of a name."""
+        rows = [match.values.get(x, ()) for x in self.entries]
+        return {x.text for row in rows for x in leaves(row)} - ENTRY_LETTERS
 
     @property
     def names(self) -> set[str]:
         """The quantities that it may stand for."""
         return {m.name for m in self.meanings if isinstance(m, Quantity)}
+
+
+def _is_small(x: Leaf) -> bool:
+    return x.kind == "letter" and x.text.islower() and x.text != TIME
 
 
 @dataclass(frozen=True)
@@ -115,6 +130,7 @@ class Found:
     match: Match
     meanings: Mapping[str, Meaning]
     by_place: bool = False  # are they told apart by which of two indices is the time?
+    loose: str = ""  # an index of an entry that nothing binds and that may be part of a name: see `Word.loose`
 
 
 def model_word(tex: str, *meanings: object) -> Word:
@@ -141,15 +157,17 @@ def entry_words(tex: str, q: Quantity | Quotient, matrix: bool) -> Iterator[Word
         symbol = without_time(symbol) or symbol
     own = tuple(x for x in symbol.sub or () if not (own_quantity.time and is_leaf(x, "letter", TIME)))
     own = own[:-1] if own and is_leaf(own[-1], "sep") else own
-    i, j, comma = Leaf("letter", "i"), Leaf("letter", "j"), Leaf("sep", ",")
+    taken = {x.text for x in leaves((*before, last))}  # of the input gate, i itself
+    names = [x for x in sorted(ENTRY_LETTERS) if x not in taken][: 2 if matrix else 1]
+    comma, places_of = Leaf("sep", ","), tuple(Leaf("letter", x) for x in names)
     head = (*own, comma) if own else ()
-    indices = ((i, j), (i, comma, j)) if matrix else ((i,),)
+    indices = (places_of, (places_of[0], comma, places_of[1])) if matrix else (places_of,)
     for places in indices:
         sub = (*head, *places, comma, Leaf("letter", TIME)) if own_quantity.time else (*head, *places)
-        letters = frozenset("ij" if matrix else "i")
+        letters = frozenset(names)
         nodes = (*before, Scripted(symbol.base, sub, symbol.sup, symbol.primes))
         pattern = Pattern(nodes, letters | ({TIME} if own_quantity.time else set()), times="bracketed")
-        entry = replace(own_quantity, components=("i", "j") if matrix else ("i",))
+        entry = replace(own_quantity, components=tuple(names))
         meaning = replace(q, by=entry) if isinstance(q, Quotient) else entry
         yield Word(f"{tex}, an entry", pattern, (meaning,), own=True, entries=letters)
 

@@ -210,7 +210,9 @@ class Vocabulary:
         word, matches = best
         scopes = [self._bound_by(m, scope, word.entries) for m in matches]
         if len(matches) == 1:
-            return Found(word, matches[0], {shown(m): self._meaning(m, scopes[0]) for m in word.meanings})
+            loose = min(word.loose(matches[0]) - set(scope.letters), default="")
+            meanings = {shown(m): self._meaning(m, scopes[0]) for m in word.meanings}
+            return Found(word, matches[0], meanings, loose=loose)
         meanings = {place: self._meaning(word.meanings[0], s) for place, s in zip(PLACES, scopes, strict=True)}
         return Found(word, matches[0], meanings, by_place=True)
 
