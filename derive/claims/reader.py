@@ -15,7 +15,7 @@ from derive.algebra.nodes import T, Timed, t
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
 from derive.claims.reading.conditions import EQUAL, ORDER, NoClaim
-from derive.claims.reading.equation import Claim, Side, defined, named, read_claim
+from derive.claims.reading.equation import Claim, Side, defined, named, of_arguments, read_claim
 from derive.claims.reading.formula import Formula
 from derive.claims.reading.readings import Choices, Misfit, Search, search
 from derive.claims.reading.repeated import repeated
@@ -75,7 +75,7 @@ class Reader:
         return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
 
     def _display(self, claim: Claim) -> Judgement:
-        claim = named(self.vocabulary(self.prover), claim)
+        claim = of_arguments(self.vocabulary(self.prover), named(self.vocabulary(self.prover), claim))
         vocabulary, others = defined(self.vocabulary(self.prover), claim)
         equations = tuple(s for s in claim.sides if s.relation not in ORDER)
         parts = [equations] if equations else []
@@ -227,12 +227,14 @@ class Reader:
             self._zero = Reader(starting_at_zero(self.prover, *values), replace(self.stage, assumptions=[]), False)
         vocabulary, _ = defined(self._zero.vocabulary(self._zero.prover), claim)
         other = self._zero._sides(sides, claim, vocabulary)
-        if other.outcome not in TRUE or self._zero._vanishes(sides, claim, vocabulary):
+        if other.outcome not in (*TRUE, Outcome.CONDITIONAL) or self._zero._vanishes(sides, claim, vocabulary):
             return judgement
         question = f"the state before the first step ({', '.join(start_text(program, v) for v in values)}) is"
-        true = [replace(r, choices={question: "zero", **r.choices}) for r in other.readings]
-        false = [replace(r, choices={question: "any", **r.choices}) for r in judgement.readings]
-        return Judgement(Outcome.CONDITIONAL, f"true where {question} zero", (*true, *false), {question: "zero"})
+        zero = [replace(r, choices={question: "zero", **r.choices}) for r in other.readings]
+        any_ = [replace(r, choices={question: "any", **r.choices}) for r in judgement.readings]
+        needed = {question: "zero", **(other.reading_needed if other.outcome is Outcome.CONDITIONAL else {})}
+        words = ", and ".join(f"{asked} {answer}" for asked, answer in needed.items())
+        return Judgement(Outcome.CONDITIONAL, f"true where {words}", (*zero, *any_), needed)
 
     def _search(
         self, sides: tuple[Side, ...], make: Callable[[Choices], Formula], scope: Scope, rare: bool = False

@@ -9,7 +9,7 @@ from sympy import HadamardProduct, MatMul, MatrixExpr, preorder_traversal
 
 from derive.algebra.functions import Apply
 from derive.algebra.names import Notation
-from derive.algebra.nodes import FusedLoss, SoftmaxCrossEntropy
+from derive.algebra.nodes import FusedLoss, SoftmaxCrossEntropy, Timed
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.chain import Chain
 from derive.calculus.closed import ClosedForm
@@ -104,10 +104,13 @@ def _operations(data: PaperData, normal: Mapping[str, MatrixExpr]) -> Iterator[B
     yield Equations(tuple(_definitions(data.normal, normal, "n:")))
     for name, e in normal.items():
         if isinstance(e, FusedLoss) and not isinstance(data.program.equations.get(name), FusedLoss):
-            p, inner = e.companion.name, "softmax" if isinstance(e, SoftmaxCrossEntropy) else "sigmoid"
+            inner = "softmax" if isinstance(e, SoftmaxCrossEntropy) else "sigmoid"
+            alone = ""
+            if isinstance(e.companion, Timed):  # it has a name
+                alone = f"; `{e.companion.name}` is then an output on which no other equation depends"
             yield Paragraph(
                 f"Here @{name} takes the place of @{{m:{name}}}, so that the {inner} and the logarithm are "
-                f"differentiated together; `{p}` is then an output on which no other equation depends."
+                f"differentiated together{alone}."
             )
     needed = rules(data.normal, {v.of for v in data.adjoint.program.roles("adjoint")})
     if needed:

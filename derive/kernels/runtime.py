@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
-from derive.algebra.nodes import Timed
+from derive.algebra.nodes import T, Timed
 from derive.errors import InputError
 from derive.kernels.arrays import Array
 from derive.kernels.checks import Arrays, Checker, Sizes
@@ -193,7 +193,7 @@ class Kernel:
         left out, as in `forward`.
 
         Raises:
-            InputError: a state runs backward, or begins at zero and not at a value that can be given.
+            InputError: a state runs backward, or begins at zero and not at a value that can be given; a step reads T.
         """
         self._goes_on()
         inputs, blank = self._checker.targeted(params, inputs, initial, sizes)
@@ -226,6 +226,19 @@ class Kernel:
                 raise InputError(
                     "stream", "states alone to have a past", f"{r.name}, which is read {r.offset:+} steps on"
                 )
+        for name in self._computed():
+            if T in self.normal.equations[name].free_symbols:
+                raise InputError("stream", "equations of a step without T, how many there are", f"{name}, which has it")
+
+    def _computed(self) -> Iterator[str]:
+        """What the outputs and the states of a step hang on, with them; the loss is that of each piece."""
+        todo, seen = [*self.normal.outputs, *(v.name for v in self.normal.states)], set[str]()
+        while todo:
+            name = todo.pop()
+            if name in self.normal.equations and name not in seen and self.normal[name].timed:
+                seen.add(name)
+                yield name
+                todo += [r.name for r in references(self.normal.equations[name])]
 
     @staticmethod
     def _lasting(*groups: Arrays) -> None:

@@ -27,6 +27,7 @@ from derive.language import catalogue, read
 from derive.model.paper import plan
 from tests.tools import needs, some
 
+CELLS = {p.stem: p for p in sorted((Path(__file__).resolve().parents[1] / "cells").glob("*.cell"))}
 HOSTILE = r"100% \input{/etc/passwd} $x$ #1 } { ~ ^ _ & \write18{id} ^^5c <b> `ls` | γ 中文 é “q”"
 ODD = """cell odd "TITLE"
 dims I, H, O
@@ -57,6 +58,19 @@ def document(source: str) -> str:
     """The paper, its equations not checked."""
     model = derive.parse(source, "test.cell")
     return latex_document(plan(model, None, 2), Notation(model.adjoint.program.variables), model.name)
+
+
+@pytest.mark.parametrize("cell", some(CELLS, ["inline_losses", "ends", "once_onehot"]))
+def test_every_model_has_a_document(cell: str) -> None:
+    text = document(CELLS[cell].read_text("utf-8"))
+    assert text.count(r"\begin{align}") == text.count(r"\end{align}") > 3
+
+
+def test_a_fused_loss_is_explained_whether_its_probabilities_have_a_name_or_not() -> None:
+    named = document(catalogue.text("elman"))
+    assert "the logarithm are differentiated together; $\\hat{y}$ is then an output" in named
+    inline = document(CELLS["inline_losses"].read_text("utf-8"))
+    assert inline.count("the logarithm are differentiated together.") == 3
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import derive
 from derive.errors import InputError, UnsupportedError
 from derive.kernels.gradcheck import check
 from derive.kernels.runtime import Result
+from derive.kernels.targets import c
 from tests.cells import CATALOGUE, FEATURES, model
 from tests.kernels.arrays import Arguments, arguments
 from tests.tools import some
@@ -118,6 +119,18 @@ def test_a_truncated_gradient_stops_at_the_segments() -> None:
     assert np.isclose(whole.loss, cut.loss)
     first: Arguments = (given[0], {n: a[:3] for n, a in given[1].items()}, given[2])
     assert np.allclose(cut.initial["h"], m.compile().value_and_grad(*first).initial["h"])
+
+
+STRICT = "-std=c99 -O0 -fPIC -shared -pedantic -Wall -Wextra -Wno-unknown-pragmas -Werror".split()
+NO_PARAMETERS = "cell bare\ninput x\nstate h\nh[t] = x[t] * h[t-1]\nloss[t] = h[t] ** 2\n"
+
+
+@pytest.mark.parametrize("options", [{"checkpoint": True}, {"truncate": 3}, {"checkpoint": 2, "threads": 2}], ids=str)
+@pytest.mark.parametrize("wrt", [["x"], ["h"], None], ids=str)
+@pytest.mark.parametrize("cell", ["elman", "bare"])
+def test_the_compiler_warns_of_nothing_whatever_is_left_out(cell: str, wrt: Any, options: dict[str, Any]) -> None:
+    m = model(cell) if cell != "bare" else derive.parse(NO_PARAMETERS)
+    c.build(m.options(wrt=wrt, **options), flags=STRICT)
 
 
 # memory

@@ -79,6 +79,23 @@ def test_an_input_that_is_read_a_step_later_is_refused() -> None:
         kernel.stream(*arrays(kernel))
 
 
+COUNTED = """cell counted
+input x
+state h
+h[t] = tanh(h[t-1] + x[t] * WHAT)
+loss[t] = h[t] / T
+output h
+"""
+
+
+def test_a_step_that_reads_how_many_there_are_is_refused() -> None:
+    """Of a piece there are fewer; that the loss of a piece reads it is no matter."""
+    given: Any = {}, {"x": np.ones((3, 2))}, {"h": np.ones(2)}
+    with pytest.raises(InputError, match="without T"):
+        derive.parse(COUNTED.replace("WHAT", "(T / 2)")).compile().stream(*given)
+    assert derive.parse(COUNTED.replace("WHAT", "2")).compile().stream(*given)().loss is not None
+
+
 def test_there_are_cells_that_stream() -> None:
     assert {"lstm", "gru", "elman", "stacked", "char_rnn"} <= set(CELLS)
 

@@ -20,6 +20,7 @@ from derive.claims.reading.conditions import (
     tidy,
     value_range,
 )
+from derive.claims.reading.meanings import Named
 from derive.claims.reading.vocabulary import Vocabulary
 from derive.claims.text.indices import is_index
 from derive.claims.text.parse import LatexError
@@ -222,6 +223,20 @@ def _begins_with(right: Row, left: Row) -> bool:
     """X = X + e."""
     n = len(left)
     return right[:n] == left and len(right) > n + 1 and is_leaf(right[n], "op", "+")
+
+
+def of_arguments(vocabulary: Vocabulary, claim: Claim) -> Claim:
+    r"""L(U, W, V) = … and L_t(\theta) = …: what a loss on the left side is said to be a function of is left out."""
+    first, *others = claim.sides
+    group = first.left[-1]
+    found = vocabulary.find(first.left, 0, Scope())
+    called = isinstance(group, Group) and group.open == "(" and found is not None
+    if not called or found is None or found.match.end != len(first.left) - 1 or found.match.sup:
+        return claim
+    losses = {"loss", vocabulary.program.total}
+    if not all(isinstance(m, Named) and m.name in losses for m in found.meanings.values()):
+        return claim
+    return replace(claim, sides=(replace(first, left=first.left[:-1]), *others))
 
 
 def named(vocabulary: Vocabulary, claim: Claim) -> Claim:

@@ -148,6 +148,8 @@ class Quantities:
         places: list[Expr] = []
         for named, e in ((of, jacobian.of), (by, jacobian.by)):
             wanted = 0 if is_scalar(e.shape) else 1 if e.shape[1] == 1 else 2
+            if wanted and not named.components:
+                raise Unknown(f"a derivative of or by single entries, and {named.name} whole, is not read")
             if len(named.components) != wanted:
                 raise Misfit(f"a derivative of single entries, and {named.name} without its {wanted} indices")
             i, j = [*(c - 1 for c in named.components), S.Zero, S.Zero][:2]

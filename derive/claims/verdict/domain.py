@@ -115,7 +115,7 @@ class Domain:
         return range(-self.steps - 1, self.steps + 2)
 
     def _is_step(self, left: MatrixExpr, env: Env) -> bool:
-        """Is the left side about a step of the sequence, or the one before the first?  One that is named, T+1, it is."""
+        """Is the left side about a step of the sequence, or the one before the first? T+1, which is named, may be."""
         return not any(self._is_after(r, env) for r in _free_times(left) if r.index.free_symbols - {T})
 
     def integer(self, e: Expr, env: Env) -> int:
