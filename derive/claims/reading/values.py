@@ -78,6 +78,8 @@ def add(x: Value, y: Value, choices: Choices, at: int) -> Value:
     if not isinstance(x, MatrixExpr) and not isinstance(y, MatrixExpr):
         return x + y
     x, y = _alike(x, y, choices)
+    if choices.resort and is_single(x) != is_single(y):
+        x, y = (_spread(x, y, choices), y) if is_single(x) else (x, _spread(y, x, choices))
     if isinstance(x, MatrixExpr) and isinstance(y, MatrixExpr):
         x, y = met(x, y, ENTRIES)
     if not same(shape_of(x), shape_of(y)):
@@ -95,13 +97,16 @@ def _alike(x: Value, y: Value, choices: Choices) -> tuple[Value, Value]:
             elif choices.resort:
                 options = {"a multiple of I": Identity(y.shape[0]), "added to every entry": b.ones(*y.shape)}
                 x = b.scale(x, choices.seldom("a number beside a square matrix is", options))
-        if choices.resort and is_single(x) and isinstance(x, MatrixExpr) and is_array(y) and not is_single(y):
-            options = {"a multiple of I": True, "added to every entry": False}
-            one = is_square(y) and choices.seldom("a number beside a square matrix is", options)
-            x = _times_scalar(x, Identity(shape_of(y)[0]) if one else b.ones(*shape_of(y)))
         if choices.resort and is_vector(x) and is_square(y) and _length(as_array(x)) == shape_of(y)[0]:
             x = diagonal(x)
     return x, y
+
+
+def _spread(x: Value, y: Value, choices: Choices) -> Value:
+    """A scalar of the model beside a vector or a matrix: added to every entry, a_t - μ_t, or a multiple of I."""
+    options = {"a multiple of I": True, "added to every entry": False}
+    one = is_square(y) and choices.seldom("a number beside a square matrix is", options)
+    return _times_scalar(x, Identity(shape_of(y)[0]) if one else b.ones(*shape_of(y)))
 
 
 def sides(x: Value, y: Value, choices: Choices) -> tuple[MatrixExpr, MatrixExpr]:
