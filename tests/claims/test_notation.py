@@ -111,7 +111,7 @@ D_H = r"\frac{\partial L}{\partial h_%s}"
         # a derivative of a vector by one entry has no shape that is known
         ("elman", r"\frac{\partial h_t}{\partial W_{ij}} = W \frac{\partial h_{t-1}}{\partial W_{ij}}", "open"),
         # from zero, in one of several readings
-        ("elman", rf"{H3 % ''} = {H3 % '^+'} + \frac{{\partial h_3}}{{\partial h_2}}\frac{{\partial^+ h_2}}{{\partial W}}",
+        ("elman", rf"{H3 % ''} = {H3 % '^+'} + \frac{{dh_3}}{{dh_2}}\frac{{\partial^+ h_2}}{{\partial W}}",
          "conditional"),
         # a column and a row
         ("elman", rf"{D_H % 't'} = {D_H % '{t+1}'} \operatorname{{diag}}(1-h_{{t+1}}^2) W + V^\top (\hat y_t - y_t)",

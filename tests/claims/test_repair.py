@@ -186,6 +186,25 @@ def test_slips_of_times_bounds_and_exponents_are_put_right(tex: str, edit: str) 
     holds(ELMAN, judgement)
 
 
+@pytest.mark.parametrize(
+    ("cell", "tex"),
+    [
+        ("gru", r"h_t = (1-z_t) \odot h_{t-1} + z_t \odot \tilde h_t"),
+        ("lstm", rf"{D % 'c_t'} = {D % 'h_t'} \frac{{\partial h_t}}{{\partial c_t}}"),
+        ("elman", rf"{D % 'h_t'} = {D % 'h_{t+1}'} \frac{{\partial h_{{t+1}}}}{{\partial h_t}}"),
+    ],
+)
+def test_nothing_is_explained_by_itself(cell: str, tex: str) -> None:
+    """h_t = (1 - z_t) ⊙ h_t + z_t ⊙ h_t is true, and says nothing; nor does ∂c_t/∂c_t."""
+    repair = derive.load(cell).verify(tex).repair
+    assert repair is not None
+    left, _, right = repair.latex.partition(" = ")
+    assert left not in right
+    assert r"\frac{\partial c_t}{\partial c_t}" not in right
+    if cell == "gru":
+        assert repair.edits == ("(1-z_t) and z_t exchanged",)
+
+
 def test_of_one_step_every_time_may_be_named() -> None:
     d = r"let d\gamma_t = dL/dh[t]", "let dU = dL/dU", "time 1..1"
     judgement = ELMAN.verify(r"dU = (d\gamma_t \odot (1 - h_t^2)) x_t", directives=d)

@@ -13,27 +13,22 @@ from derive.algebra.nodes import Slice
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
 from derive.claims.reading.meanings import FUNCTION_NAMES, Definition, Found, FunctionName, Meaning, Named, split_at
-from derive.claims.reading.quantities import Quantities, Unknown
+from derive.claims.reading.quantities import Unknown
 from derive.claims.reading.same_as import quantity_of
+from derive.claims.reading.scripts import Scripts
 from derive.claims.reading.values import Value
 from derive.claims.text.marks import denominator, mark_of, prefix_of
-from derive.claims.text.parse import LET, LatexError
+from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Accent, Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
 
-class Applications(Quantities):
+class Applications(Scripts):
     """What is applied to something."""
 
     def factor(self, row: Row, at: int, scope: Scope) -> tuple[Value, int]:
         raise NotImplementedError
 
     def sum(self, row: Row, scope: Scope) -> Value:
-        raise NotImplementedError
-
-    def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
-        raise NotImplementedError
-
-    def behind(self, whole: Value, node: Scripted | None, scope: Scope) -> Value:
         raise NotImplementedError
 
     def named(self, meaning: Meaning, end: int, node: Node) -> tuple[Value, int]:
@@ -45,15 +40,6 @@ class Applications(Quantities):
             self.choices.doubt(f"the letter {found.loose} below a name", "an index of its entries")
         question = "of two indices, the time is the" if found.by_place else f"{found.word.tex} is"
         return self.choices.choose(question, found.meanings)
-
-    @staticmethod
-    def unknown(node: Node) -> LatexError:
-        head = node
-        while isinstance(head, Scripted):
-            head = head.base
-        text = head.text if isinstance(head, Leaf) else "this"
-        text = f"\\{text}" if isinstance(head, Leaf) and head.kind == "symbol" else text
-        return LatexError(f"{text} is no name of the model", node.at, len(text), LET)
 
     # Parts of a matrix
 

@@ -262,18 +262,6 @@ class Atoms(Applications):
         whole, _ = self.factor((node.base,), 0, scope)
         return self.behind(whole, node, scope)
 
-    def behind(self, whole: Value, node: Scripted | None, scope: Scope) -> Value:
-        """The entry that stands below brackets, if one does, and what stands above them."""
-        if node is None or node.sub is None:
-            return whole if node is None else self.scripted(whole, node.sup or (), scope, node.at)
-        names = [x for x in node.sub or () if not is_leaf(x, "sep")]
-        letters = [x.text for x in names if isinstance(x, Leaf)]
-        wanted = 1 if v.is_vector(whole) else 2
-        if len(letters) != len(names) or len(names) != wanted or not set(letters) <= ENTRY_LETTERS:
-            raise self.unknown(node)
-        places = [self.clock.value((x,), scope) - 1 for x in names]
-        return self.scripted(v.entry(whole, places), node.sup or (), scope, node.at)
-
     def _indicator(self, node: Scripted, scope: Scope) -> Value:
         """1_{i = y_t}: the entry i of a target that is a class, one-hot."""
         parts = [p for p in split_at(node.sub or (), ",", "=") if p]

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from sympy import MatrixExpr
 
-from derive.algebra import build as b
 from derive.algebra.nodes import Kronecker
 from derive.algebra.shapes import same
 from derive.claims.reading import values as v
 from derive.claims.reading.atoms import Atoms
-from derive.claims.reading.clock import NoIndex, Scope
-from derive.claims.reading.lengths import is_open, ones
+from derive.claims.reading.clock import Scope
+from derive.claims.reading.lengths import is_open
 from derive.claims.reading.meanings import (
     ENTRY_LETTERS,
     Components,
@@ -32,7 +31,6 @@ from derive.claims.text.parse import LatexError
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
 SPACES = ("quad", "qquad")  # they may stand inside a product
-NO_INDEX = ("dagger", "top", "intercal", "star", "prime", "bot", "infty")  # what may stand above and is no letter
 DEEPEST = 12  # definitions inside definitions
 TIGHT = ("", "cdot", "times")  # what a product of matrices is written with
 
@@ -256,38 +254,6 @@ class Formula(Atoms, Progressions):
             case Components():
                 raise LatexError("an index set stands where a value is expected", node.at)
         raise LatexError("a function without arguments", node.at)
-
-    # What stands above
-
-    def scripted(self, value: Value, sup: Row, scope: Scope, at: int) -> Value:
-        """A transpose or a power."""
-        if not sup:
-            return value
-        letter = sup[0].text if len(sup) == 1 and isinstance(sup[0], Leaf) else ""
-        if letter in ENTRY_LETTERS and letter in self.left_letters and v.is_array(value) and v.is_vector(value):
-            options = {"a power": False, "an index of its entries": True}
-            if self.choices.choose("a letter above a vector is", options):
-                return v.entry(value, [self.clock.value(sup, scope) - 1])
-        if is_transpose(sup) and value == 1 and not v.is_array(value) and is_leaf(sup[0], "symbol"):
-            return ones() if self.convention == "row" else b.transpose(ones())
-        if is_transpose(sup) and v.is_array(value) and not (v.is_single(value) and is_leaf(sup[0], "letter", "T")):
-            steps = is_leaf(sup[0], "letter", "T") and self.clock.letter == "T" and v.is_square(value)
-            if steps and not self.choices.seldom("^T is", {"a transpose": True, "a power": False}):
-                return v.raised(value, self.clock.last, at)
-            return v.transposed(value)
-        if is_transpose(sup[-1:]) and len(sup) > 1 and not is_leaf(sup[-2], "op"):
-            return v.transposed(self.scripted(value, sup[:-1], scope, at))
-        elementwise = is_leaf(sup[0], "op", "odot", "circ") and len(sup) > 1
-        sup = sup[1:] if elementwise else sup
-        if any(is_leaf(x, "symbol", *NO_INDEX) for x in sup):
-            raise LatexError("an inverse or an adjoint is not read", sup[0].at or at)
-        try:
-            exponent = self.clock.value(sup, scope)
-        except NoIndex as error:
-            raise LatexError(f"what stands above is no exponent: {error}", sup[0].at or at) from None
-        if elementwise:
-            return v.each_raised(value, exponent, at)
-        return v.raised(value, exponent, at)
 
     def terms(self, row: Row) -> list[tuple[int, Row]]:
         """The terms of a sum; the body of a Σ reaches over later terms that contain its index."""

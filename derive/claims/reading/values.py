@@ -5,7 +5,6 @@ A number is a SymPy scalar of numbers, sizes and T.  Where operands do not confo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import count
 from typing import TypeAlias
 
@@ -14,7 +13,7 @@ from sympy import Expr, Identity, Integer, MatMul, MatrixExpr, Rational, S, Symb
 from derive.algebra import build as b
 from derive.algebra.bound import OrderedProduct
 from derive.algebra.functions import HIGHEST_POWER, Apply, power
-from derive.algebra.nodes import Entry, Gradient, Jacobian, Reshape, Softmax, T
+from derive.algebra.nodes import Gradient, Jacobian, Reshape, Softmax, T
 from derive.algebra.shapes import is_scalar, same, shape_text
 from derive.claims.reading.lengths import ENTRIES, PRODUCT, met, settled
 from derive.claims.reading.readings import Choices, Misfit
@@ -104,8 +103,8 @@ def _alike(x: Value, y: Value, choices: Choices) -> tuple[Value, Value]:
 
 def _spread(x: Value, y: Value, choices: Choices) -> Value:
     """A scalar of the model beside a vector or a matrix: added to every entry, a_t - μ_t, or a multiple of I."""
-    options = {"a multiple of I": True, "added to every entry": False}
-    one = is_square(y) and choices.seldom("a number beside a square matrix is", options)
+    question, options = "a number beside a square matrix is", {"a multiple of I": True, "added to every entry": False}
+    one = is_square(y) and choices.seldom(question, options)
     return _times_scalar(x, Identity(shape_of(y)[0]) if one else b.ones(*shape_of(y)))
 
 
@@ -233,11 +232,6 @@ def _digits(v: Expr) -> int:
 
 def _factors(v: MatrixExpr) -> int:
     return len(v.args) if isinstance(v, MatMul) else 1
-
-
-def entry(v: Value, places: Sequence[Expr]) -> MatrixExpr:
-    """The entry of a vector, whichever way it lies, or of a matrix; places count from 0."""
-    return Entry(as_array(v), 0, *places) if is_row(v) else Entry(as_array(v), *places)
 
 
 def raised(v: Value, exponent: Expr, at: int) -> Value:

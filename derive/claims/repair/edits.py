@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from derive.claims.reading.conditions import ORDER
 from derive.claims.reading.meanings import Found
@@ -58,6 +59,20 @@ def _of_terms(terms: list[Term]) -> Iterator[Edit]:
             yield Edit(gone, f"without {shown}")
         if n:
             yield from _bracketed(terms[: n + 1])
+        for later in terms[n + 1 :]:
+            yield from _exchanged(term, later)
+
+
+def _exchanged(a: Term, b: Term) -> Iterator[Edit]:
+    """z and 1 - z, each where the other should be."""
+    for x, y in product(a.factors, b.factors):
+        if _rest(x.nodes) == y.nodes or _rest(y.nodes) == x.nodes:
+            changes = {**exchanged(x.nodes, y.nodes), **exchanged(y.nodes, x.nodes)}
+            yield Edit(changes, f"{quoted(x.nodes)} and {quoted(y.nodes)} exchanged", (*x.nodes, *y.nodes), rank=0)
+
+
+def _rest(nodes: Row) -> Row:
+    return (Group("(", (Leaf("number", "1"), MINUS, *nodes)),)
 
 
 def _bracketed(terms: list[Term]) -> Iterator[Edit]:

@@ -24,6 +24,7 @@ from derive.claims.repair.library import Library, library_for, place_of_time
 from derive.claims.repair.reassembly import reassemblies
 from derive.claims.repair.supplements import supplements
 from derive.claims.repair.wording import worded
+from derive.claims.text.marks import is_quotient
 from derive.claims.text.parse import LatexError, parse
 from derive.claims.text.patterns import TIME, plain
 from derive.claims.text.printing import to_tex
@@ -133,7 +134,7 @@ class Repairer:
             ):
                 continue
             tex = to_tex(row)
-            if tex in seen or _is_silly(bench.printed, row, outline):
+            if tex in seen or _is_silly(bench.printed, row, outline) or _is_circular(bench, row):
                 continue
             seen.add(tex)
             judgement = self.judged_row(row)
@@ -200,19 +201,30 @@ def _is_silly(left: Row, right: Row, outline: Outline) -> bool:
     return False
 
 
-def _nodes(row: Row) -> Iterator[Node]:
-    """The nodes of a row and those inside them; what has an accent is another symbol."""
+def _is_circular(bench: Bench, row: Row) -> bool:
+    """Does it say what a quantity is by that quantity, or by a derivative of something by itself?"""
+    nodes = list(_values(row))
+    itself = any(is_quotient(x) and _by_itself(x) for x in nodes)
+    return itself or (bench.names_one and len(bench.printed) == 1 and bench.printed[0] in nodes)
+
+
+def _by_itself(x: Node) -> bool:
+    return isinstance(x, Fraction) and len(x.top) > 1 and x.top[1:] == x.bottom[1:]
+
+
+def _values(row: Row) -> Iterator[Node]:
+    """The nodes that have a value each: those inside a derivative have none."""
     for node in row:
         yield node
         match node:
             case Scripted(base):
-                yield from _nodes((base,)) if isinstance(base, Group) else ()
-            case Fraction(top, bottom):
-                yield from (*_nodes(top), *_nodes(bottom))
+                yield from _values((base,)) if isinstance(base, Group) or is_quotient(base) else ()
+            case Fraction(top, bottom) if not is_quotient(node):
+                yield from (*_values(top), *_values(bottom))
             case Group() | Root():
-                yield from _nodes(node.row)
+                yield from _values(node.row)
             case Matrix(rows):
-                yield from (x for cells in rows for cell in cells for x in _nodes(cell))
+                yield from (x for cells in rows for cell in cells for x in _values(cell))
 
 
 def _as_true(judgement: Judgement) -> Outcome:
