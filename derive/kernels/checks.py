@@ -236,10 +236,15 @@ def _mapping(group: str, arrays: Arrays) -> Arrays:
 def _array(name: str, a: Any) -> Array:
     if type(a) is np.ndarray:
         return a
+    if isinstance(a, np.ma.MaskedArray):
+        raise InputError(name, "an array of numbers", "one with a mask, which would be ignored", "fill it")
     try:
-        return np.asarray(a)
-    except (TypeError, ValueError) as error:
+        found = np.asarray(a)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that has a gradient
         raise InputError(name, "an array", f"{type(a).__name__} that is none ({error})") from error
+    if found.dtype.kind == "O":
+        raise InputError(name, "an array of numbers", type(a).__name__)
+    return found
 
 
 def _number(name: str, a: Any, dtype: str) -> Array:

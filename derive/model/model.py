@@ -153,11 +153,13 @@ class Model:
             `.status`, `.reason`, `.reading`, `.readings`, `.counterexample`, `.repair`, `.certificate`.
 
         Raises:
-            InputError: a directive is not understood.
+            InputError: a directive is not understood, or the equation is no text.
         """
         from derive.claims.reading.stage import Stage, staged
         from derive.claims.verify import judge
 
+        if not isinstance(tex, str):
+            raise InputError("tex", "an equation as LaTeX", repr(tex))
         stage = staged(Stage(self.prover, self.name), directives, lambda path: load(path).prover)
         return judge(stage, tex, repair)
 

@@ -391,3 +391,8 @@ def test_an_equation_that_names_a_step_is_not_about_all(step: Expr, about_all: b
     prover = derive.load("elman").prover
     x, h = prover.subject.names.at("h", t), prover.subject.names.at("h", step)
     assert Judge(prover)._is_about_all(add(x, h), add(h, x), {t}) is about_all
+
+
+def test_an_equation_is_a_text() -> None:
+    with pytest.raises(InputError, match="an equation as LaTeX, got 3"):
+        derive.load("elman").verify(3)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -249,7 +250,17 @@ BAD = [
     ("another B", lambda p, i, h: h.update(h=h["h"][:-1]), "h"),
     ("no boundary value", lambda p, i, h: h.clear(), "h"),
     ("a scalar for a boundary value", lambda p, i, h: h.update(h=h["h"][0, 0]), "h"),
+    ("nothing", lambda p, i, h: p.update(W=None), "W"),
+    ("a mask", lambda p, i, h: p.update(W=np.ma.masked_array(p["W"], p["W"] > 0)), "W"),
+    ("what refuses to be an array", lambda p, i, h: p.update(W=Refusing()), "W"),
 ]
+
+
+class Refusing:
+    """As a tensor does that has a gradient."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("call detach first")
 
 
 @pytest.mark.parametrize(("what", "spoil", "name"), BAD, ids=[b[0] for b in BAD])
