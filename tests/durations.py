@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.conftest import LONGER
 
-MOMENT = 0.15  # seconds
+MOMENT = 0.1  # seconds
 LINE = re.compile(r"^ *([\d.]+)s (?:setup|call|teardown) +(\S.*)$", re.MULTILINE)
 
 
