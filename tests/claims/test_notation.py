@@ -70,7 +70,20 @@ z[t] = tanh(W @ x[t-1] + V @ u[t])
 x[t] = (1 - alpha) * x[t-1] + alpha * z[t]
 loss[t] = sum(x[t])
 """
-MODELS = {"layer norm": LAYER_NORM, "leaky": LEAKY}
+BINARY = """cell binary
+dims I, H
+input x : I
+target y
+state h : H
+param U : H x I
+param W : H x H
+param v : H
+h[t] = sigmoid(U @ x[t] + W @ h[t-1])
+a[t] = v.T @ h[t]
+p[t] = sigmoid(a[t])
+loss[t] = binary_cross_entropy(y[t], p[t])
+"""
+MODELS = {"layer norm": LAYER_NORM, "leaky": LEAKY, "binary": BINARY}
 H3 = r"\frac{\partial%s h_3}{\partial W}"
 D_H = r"\frac{\partial L}{\partial h_%s}"
 
@@ -105,6 +118,10 @@ D_H = r"\frac{\partial L}{\partial h_%s}"
         ("layer norm", r"h_t = \tanh\left(\frac{g}{\sigma_t} \odot (a_t + \mu_t) + b\right)", "refuted"),
         ("leaky", r"\frac{\partial x_t}{\partial x_{t-1}} = (1-\alpha) + \alpha \mathrm{diag}(1-z_t^2) W",
          "conditional"),
+        # the logarithm of 1 - sigma(a)
+        ("binary", r"L_t = -y_t \log p_t - (1-y_t) \log(1-p_t)", "checked"),
+        ("binary", r"L_t = -y_t \log p_t + (1-y_t) \log(1-p_t)", "refuted"),
+        ("binary", r"L = -\sum_t [y_t \log \sigma(a_t) + (1-y_t) \log(1-\sigma(a_t))]", "checked"),
         # what is after the last step, by entries
         ("elman", r"\frac{\partial L}{\partial h_{T+1,i}} = 0", "checked"),
         ("elman", r"\frac{\partial L}{\partial h_{T,i}} = 0", "refuted"),

@@ -112,8 +112,9 @@ class Galois:
         self._known[name, z] = y
         if name in ("exp", "log"):
             self._known.setdefault(("log" if name == "exp" else "exp", y), z)
-        if name == "sigmoid":  # log σ(z) = −softplus(−z)
+        if name == "sigmoid":  # log σ(z) = −softplus(−z), and log (1 − σ(z)) = −softplus(z)
             self.relate_log(y, -self.primitive("softplus", -z % PRIME) % PRIME)
+            self.relate_log((1 - y) % PRIME, -self.primitive("softplus", z) % PRIME)
         return y
 
     def relate_log(self, a: Scalar, log: Scalar) -> None:
