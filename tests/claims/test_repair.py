@@ -223,6 +223,8 @@ def test_of_one_step_every_time_may_be_named() -> None:
         ("lstm", rf"{D % 'c_t'} = {D % 'h_t'} \odot o_t \odot \tanh(c_t) + {D % 'c_{t+1}'} \odot f_{{t+1}}",
          r"(1-\tanh^2(c_t)) for \tanh(c_t)"),
         ("lstm", rf"{D % 'o_t'} = {D % 'h_t'} \odot (1-\tanh^2(c_t))", r"\tanh(c_t) for 1-\tanh^2(c_t)"),
+        ("lstm", r"h_t = o_t \odot \sigma(c_t)", r"\tanh for \sigma"),
+        ("gru", r"z_t = \tanh(U_z x_t + W_z h_{t-1} + b_z)", r"\sigma for \tanh"),
         ("lstm", rf"{D % 'W_o'} = \sum_t ({D % 'o_t'} \odot \sigma(o_t) (1 - \sigma(o_t))) h_{{t-1}}^\top",
          r"o_t for \sigma(o_t)"),
         ("lstm", rf"{D % 'c_t'} = {D % 'h_t'} \odot o_t \odot (1-\tanh^2(c_t)) \odot {D % 'c_{t+1}'} \odot f_{{t+1}}",

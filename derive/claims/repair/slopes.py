@@ -43,11 +43,13 @@ def of_factors(factors: tuple[Factor, ...]) -> Iterator[Edit]:
 
 
 def of_application(factor: Factor) -> Iterator[Edit]:
-    """The slope of a function where the function stands."""
+    """The slope of a function where the function stands; the other function."""
     found = _application(factor.nodes)
     if found is None:
         return
     name, argument = found
+    other = Leaf("symbol", "sigma" if name.text == "tanh" else "tanh")
+    yield Edit({id(name): (other,)}, f"{quoted((other,))} for {quoted((name,))}", factor.nodes)
     slope: Row
     if name.text == "tanh":
         slope = (ONE, MINUS, Scripted(name, sup=(TWO,)), argument)
