@@ -122,6 +122,13 @@ D_H = r"\frac{\partial L}{\partial h_%s}"
         ("binary", r"L_t = -y_t \log p_t - (1-y_t) \log(1-p_t)", "checked"),
         ("binary", r"L_t = -y_t \log p_t + (1-y_t) \log(1-p_t)", "refuted"),
         ("binary", r"L = -\sum_t [y_t \log \sigma(a_t) + (1-y_t) \log(1-\sigma(a_t))]", "checked"),
+        # functions that are written by exponentials
+        ("binary", r"p_t = \frac{1}{1+e^{-a_t}}", "checked"),
+        ("binary", r"p_t = \frac{1}{1+e^{a_t}}", "refuted"),
+        ("binary", r"L_t = \log(1+e^{a_t}) - y_t a_t", "checked"),
+        ("binary", r"L_t = \log(1+e^{-a_t}) - y_t a_t", "refuted"),
+        ("leaky", r"z_t = \frac{e^{s_t}-e^{-s_t}}{e^{s_t}+e^{-s_t}}, \text{where } s_t = Wx_{t-1}+Vu_t", "checked"),
+        ("leaky", r"z_t = \frac{e^{s_t}+e^{-s_t}}{e^{s_t}-e^{-s_t}}, \text{where } s_t = Wx_{t-1}+Vu_t", "refuted"),
         # what is after the last step, by entries
         ("elman", r"\frac{\partial L}{\partial h_{T+1,i}} = 0", "checked"),
         ("elman", r"\frac{\partial L}{\partial h_{T,i}} = 0", "refuted"),

@@ -224,10 +224,32 @@ def test_degrees_of_what_a_relation_finds() -> None:
     assert k("softplus", z)[1:] == (66, 2)  # softplus(−z) + z
     assert k("log", k("sigmoid", z))[1] >= 64
     assert k("log", k("sigmoid", k.neg(z)))[1] >= 64
-    assert k("exp", k("exp", z))[1:] == (2, 2)
+    assert k("exp", k("exp", z))[1:] == (1, 0)
+    assert k("tanh", k("log", z))[1:] == (128, 128)  # (z² − 1) / (z² + 1)
+    assert k("sigmoid", k("log", z))[1:] == (64, 64)
+    assert k("exp", k("softplus", k("log", z)))[1:] == (64, 0)  # 1 + z
     k.domain.relate_log(k.mul(p, p), z)
     assert k("log", k.mul(p, p)) == z
-    assert k("exp", z)[1:] == (2, 2)  # as before it was related
+    assert k("exp", z)[1:] == (1, 0)  # as before it was related
+
+
+@pytest.mark.parametrize("first", ["log", "softplus"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_written_by_exponentials(first: str, sign: int) -> None:
+    """sigma, tanh and softplus are what books print, whichever was asked first, at z and at −z."""
+    k = Arithmetic(Galois(3))
+    z = Random(5).randrange(galois.PRIME)
+    e = k("exp", z)
+    k(first, k.add(k.one, e) if first == "log" else z)
+    z, e = (z, e) if sign > 0 else (k.neg(z), k.inverse(e))
+    square = k.mul(e, e)
+    assert k("sigmoid", z) == k.mul(e, k.inverse(k.add(k.one, e)))
+    assert k("tanh", z) == k.mul(k.sub(square, k.one), k.inverse(k.add(square, k.one)))
+    assert k("softplus", z) == k("log", k.add(k.one, e))
+    assert k("log", k.sub(k.one, k("sigmoid", z))) == k.neg(k("softplus", z))
+    assert k("log", k("sigmoid", z)) == k.sub(z, k("softplus", z))
+    assert k("tanh", z) != k("sigmoid", z)
+    assert k("softplus", z) != k("log", k.add(k.one, k.inverse(e)))
 
 
 def test_the_logarithm_of_zero_cannot_be_undone() -> None:

@@ -84,13 +84,22 @@ class Bounded:
         y = self.residues.primitive(name, z[0])
         if name == "softplus":  # log σ(−z) = −softplus(z); and softplus(z) = softplus(−z) + z
             value = self.add((y, 2, 2), z)
+            e, above, below = self.primitive("exp", z)  # it is log (1 + e), and less z, log (1 + 1/e)
+            most = max(above, below)
+            self._note(((1 + e) % PRIME, most, below))
+            self._note(((1 + self.residues.inverse(e)) % PRIME, most, above))
+            self._note((y, *value[1:]))
             self._note((-y % PRIME, *value[1:]))
             return (y, *value[1:])
         if name == "sigmoid":
             self.primitive("softplus", z)
             self.primitive("softplus", (-z[0] % PRIME, *z[1:]))
-        if name == "exp" and y not in self._degrees:  # exp(−z) = 1 / exp z
-            self._degrees[y] = self._degrees.get(self.residues.inverse(y), (2, 2))[::-1]
+        if name in ("sigmoid", "tanh") and z[1] >= 0:  # by e = exp z: e / (1 + e), (e² − 1) / (e² + 1)
+            _, above, below = self.primitive("exp", z)
+            most = max(above, below)
+            self._degrees.setdefault(y, (above, most) if name == "sigmoid" else (2 * most, 2 * most))
+        if name == "exp" and y not in self._degrees:  # an indeterminate; exp(−z) = 1 / exp z
+            self._degrees[y] = self._degrees.get(self.residues.inverse(y), (0, 1))[::-1]
         return (y, *self._degrees.setdefault(y, (2, 2)))  # sin and cos from a parameter of the circle
 
     def relate_log(self, a: Scalar, log: Scalar) -> None:

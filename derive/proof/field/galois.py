@@ -88,8 +88,33 @@ class Galois:
         mirror = _MIRRORS.get(name)
         if mirror is not None and (z > PRIME - z or (name, PRIME - z) in self._known):
             return self._note(name, z, mirror(self.primitive(name, PRIME - z), PRIME - z))
+        if name in ("sigmoid", "tanh"):
+            return self._note(name, z, self._by_exponential(name, self.primitive("exp", z)))
+        if name == "softplus":
+            return self._softplus(z)
         self.calls += 1
         return self._note(name, z, self._random() if name not in _PAIRS else self._pair(name, z))
+
+    def _by_exponential(self, name: str, e: int) -> int:
+        """e / (1 + e), or (e² − 1) / (e² + 1), where e = exp z."""
+        if name == "sigmoid":
+            return e * self.inverse((1 + e) % PRIME) % PRIME
+        return (e * e - 1) * self.inverse((e * e + 1) % PRIME) % PRIME
+
+    def _softplus(self, z: int) -> int:
+        """log (1 + exp z), drawn if that logarithm is not known, nor log (1 + exp −z), which is less by z."""
+        e = self.primitive("exp", z)
+        above, below = (1 + e) % PRIME, (1 + self.inverse(e)) % PRIME
+        if ("log", above) in self._known:
+            y = self._known["log", above]
+        elif ("log", below) in self._known:
+            y = (self._known["log", below] + z) % PRIME
+        else:
+            self.calls += 1
+            y = self._random()
+        self.relate_log(above, y)
+        self.relate_log(below, (y - z) % PRIME)
+        return self._note("softplus", z, y)
 
     def _pair(self, name: str, z: int) -> int:
         """sin and cos on the unit circle: (2u, 1 − u²) / (1 + u²)."""
