@@ -49,7 +49,7 @@ class Reader:
         others = [tex for tex in stage.assumptions if norm_bound(tex) is None]
         zero = [zero_state(tex, self.vocabulary(prover)) for tex in others]
         self.prover = starting_at_zero(prover, *zero) if zero else prover
-        self.judge = Judge(self.prover, stage.clock.single)
+        self.judge = Judge(self.prover, stage.clock.only)
 
     def vocabulary(self, prover: Prover) -> Vocabulary:
         """The model's names and the paper's."""
@@ -154,7 +154,7 @@ class Reader:
         def again(row: Row) -> Judgement:
             return self.judge.anew().judge(self._search((replace(side, right=row),), make, scope))
 
-        where = Where(scope, self.stage.clock.single, claim.conditions)
+        where = Where(scope, self.stage.clock.only, claim.conditions)
         repairer = Repairer(self.prover, vocabulary, make, again, self.judge.anew, where, self.seconds)
         return replace(judgement, repair=repairer.repair(side.left, side.right, _plans(found)), sought=True)
 
@@ -221,7 +221,7 @@ class Reader:
         """A false equation that is true of sequences that start at zero is true under that condition."""
         program = self.prover.subject.reading
         values = starts(program)
-        if not values or self.stage.clock.single:
+        if not values or self.stage.clock.only == 1:
             return judgement
         if self._zero is None:
             self._zero = Reader(starting_at_zero(self.prover, *values), replace(self.stage, assumptions=[]), False)

@@ -98,3 +98,26 @@ def test_what_is_read_outside_the_sequence_is_named(claim: str, where: str) -> N
     found = derive.load("elman").verify(claim, ["time 1..T"], repair=False)
     assert found.outcome == "ill-formed"
     assert f"is read {where} one" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("tex", "outcome"),
+    [
+        (r"L = L_1 + L_2 + L_3", "checked"),
+        (r"L = L_1 + L_2", "refuted"),
+        (r"\frac{\partial L}{\partial h_3} = V^\top (\hat y_3 - y_3)", "checked"),
+        (r"\frac{\partial L}{\partial h_2} = V^\top (\hat y_2 - y_2)", "refuted"),
+        (r"\frac{\partial L}{\partial V} = \sum_{t=1}^3 (\hat y_t - y_t) h_t^\top", "checked"),
+        (r"\frac{\partial L}{\partial V} = \sum_{t=2}^3 (\hat y_t - y_t) h_t^\top", "refuted"),
+        (r"h_t = \tanh(W h_{t-1} + U x_t)", "checked"),
+        (r"h_4 = \tanh(W h_3 + U x_4)", "ill-formed"),
+    ],
+)
+def test_a_worked_example_has_so_many_steps(tex: str, outcome: str) -> None:
+    assert derive.load("elman").verify(tex, ["time 1..3"], repair=False).outcome == outcome
+
+
+@pytest.mark.parametrize("time", ["1..0", "1..13", "2..1"])
+def test_so_many_steps_are_not_looked_at(time: str) -> None:
+    with pytest.raises(InputError, match="the last step is a letter, or one of the first 12"):
+        derive.load("elman").verify("L = L_1", [f"time {time}"])

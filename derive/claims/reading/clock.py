@@ -22,6 +22,9 @@ class NoIndex(DeriveError):
     """What stands where an index is expected is none."""
 
 
+MOST_STEPS = 12  # of a sequence whose length is said
+
+
 @dataclass(frozen=True)
 class Clock:
     """How a book counts.
@@ -30,13 +33,13 @@ class Clock:
         first: the number of the first step.
         last: the value of the book's last letter (T, \\tau), in the model's T; None where there is none.
         letter: that letter.
-        single: is there one step only?
+        only: how many steps there are; 0 if it is said for any number of them.
     """
 
     first: int = 0
     letter: str = "T"
     last: Expr = T
-    single: bool = False
+    only: int = 0
 
     @staticmethod
     def of(first: int, last: str) -> Clock:
@@ -45,9 +48,9 @@ class Clock:
         letters = [x for x in row if isinstance(x, Leaf) and x.kind in ("letter", "symbol")]
         if not letters:
             value = Clock(first).value(row, Scope())
-            if value != first:
-                raise NoIndex(f"time {first}..{last}: the last step is a letter, or the first one itself")
-            return Clock(first, "", T, single=True)
+            if not 1 <= value - first + 1 <= MOST_STEPS:
+                raise NoIndex(f"time {first}..{last}: the last step is a letter, or one of the first {MOST_STEPS}")
+            return Clock(first, "", T, only=int(value - first + 1))
         name = letters[0].text
         s = Symbol(name, integer=True)
         offset = Clock(first, "").value(row, Scope({name: s})) - s

@@ -112,12 +112,12 @@ class Where:
 
     Attributes:
         scope: the values of indices that are given beside it.
-        single: is the sequence one step long?
+        only: how many steps there are; 0 for any number.
         conditions: the letters and the values, as they are printed.
     """
 
     scope: Scope = field(default_factory=Scope)
-    single: bool = False
+    only: int = 0
     conditions: Sequence[tuple[str, Row]] = ()
 
 
@@ -155,12 +155,12 @@ class Bench:
         self.closed = self.is_closed(right, outline)
         self.base = self.value(right)
         far = min(reach(self.left, *([self.base] if self.base is not None else [])), FARTHEST)
-        steps, sizes = 1 if where.single else STEPS + far, prover.agreement.sizes(0)
+        steps, sizes = where.only or STEPS + far, prover.agreement.sizes(0)
         self.domain = Domain(prover.subject.names, steps, sizes, budget.spend)
         self.truth = prover.agreement.field_at(steps, sizes, budget)
         self.envs = self._envs(self.left if self.base is None else self.base) or self._envs(self.left)
         self.env = self.envs[len(self.envs) // 2] if self.envs else {}
-        if where.single:
+        if where.only == 1:
             self.env = {t: 0, **self.env}  # a candidate may name the step that neither side names
         self.wanted = self._flat(self.left, self.env)
 
@@ -173,7 +173,7 @@ class Bench:
 
     def is_closed(self, row: Row, outline: Outline) -> bool:
         """Are its indices bound, or free on the left side too?"""
-        if self.where.single:
+        if self.where.only == 1:
             return True  # every time is the one step
         own = {str(s) for s in self.prover.agreement.free(self.left, self.left)} | {self.formula.clock.letter}
         own |= set(self.where.scope.letters)

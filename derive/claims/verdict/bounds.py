@@ -104,7 +104,7 @@ class _Bound:
         self.budget = Budget(SECONDS)
         for (steps, shift), points in product(PLACES, DRAWN):
             try:
-                found = self._violation(1 if self.judge.single else steps, shift, seed, points)
+                found = self._violation(self.judge.only or steps, shift, seed, points)
             except ZeroDivisionError:
                 continue  # a logarithm of zero: other values do better
             except OutOfBudget:

@@ -51,14 +51,14 @@ class Judge:
     """Judges equations about one model; all that one judge is asked has to be done in its time."""
 
     prover: Prover
-    single: bool = False  # is the sequence one step long?
+    only: int = 0  # how many steps the sequence has; 0 for any number
     budget: Budget = field(default_factory=lambda: Budget(SECONDS))
     short: set[str] = field(default_factory=set)  # indices whose ranges end before they begin where nothing is asked
     _known: dict[object, list[Env]] = field(default_factory=dict)  # the values of free indices of what is judged
 
     def anew(self) -> Judge:
         """One that has half the time, for another claim."""
-        return Judge(self.prover, self.single, Budget(SECONDS / 2))
+        return Judge(self.prover, self.only, Budget(SECONDS / 2))
 
     def judge(self, found: Search[tuple[Pair, ...]]) -> Judgement:
         """The verdict on a claim with several readings."""
@@ -109,7 +109,7 @@ class Judge:
         budget.spend()
         self.short = set[str]()
         self._known.clear()
-        places = Places(self.prover.agreement, self.single)
+        places = Places(self.prover.agreement, self.only)
         if places.is_far(left, right):
             return Verdict(Status.OPEN, f"what it names lies more than {FARTHEST} steps apart: too far to be evaluated")
         for steps, sizes in places.of(left, right):
@@ -191,7 +191,7 @@ class Judge:
         """A proof for every T, where the equation is about all steps and has no derivative that stands for itself."""
         symbols = (Jacobian, StepGradient, Entry, Delta)
         free = self.prover.agreement.free(left, right)
-        if self.single or len(free) > 1 or any(e.has(*symbols) for e in (left, right)):
+        if self.only or len(free) > 1 or any(e.has(*symbols) for e in (left, right)):
             return None
         if not self._is_about_all(left, right, free):
             return None

@@ -25,8 +25,8 @@ Place = tuple[int, Mapping[str, int]]
 class Places:
     """The places at which one equation is evaluated, the next one chosen by what the ones before it had to say."""
 
-    def __init__(self, agreement: Agreement, single: bool):
-        self.agreement, self.single = agreement, single
+    def __init__(self, agreement: Agreement, only: int):
+        self.agreement, self.only = agreement, only
         self.lacking = False  # was there a place, late enough, at which some entry was not there?
         self.found = 0
         self.more = False  # have the usual places been asked?
@@ -34,7 +34,7 @@ class Places:
 
     def is_far(self, *sides: MatrixExpr) -> bool:
         """Does it name steps that are too far apart to be evaluated?"""
-        return not self.single and self._far(*sides) > FARTHEST
+        return not self.only and self._far(*sides) > FARTHEST
 
     def asked(self, steps: int, has_value: bool) -> None:
         """What was found at the last place."""
@@ -50,8 +50,8 @@ class Places:
         first, self.more = self._late, True
         if self._is_delicate(left, right):
             for n, steps in enumerate(LATER):
-                steps = 1 if self.single else max(steps, first)
-                yield self.agreement.steps(steps, left, right) if not self.single else 1, self._drawn(n, WIDE)
+                steps = self.only or self.agreement.steps(max(steps, first), left, right)
+                yield steps, self._drawn(n, WIDE)
         if self.lacking:
             self.found = 0
             for n in range(MOST_DRAWN):
@@ -62,9 +62,9 @@ class Places:
 
     def _usual(self, left: MatrixExpr, right: MatrixExpr) -> Iterator[Place]:
         agreement = self.agreement
-        if self.single:
-            self._late = 1
-            yield from ((1, agreement.sizes(shift)) for shift in (0, 1))
+        if self.only:
+            self._late = self.only
+            yield from ((self.only, agreement.sizes(shift)) for shift in (0, 1))
             return
         far, known = self._far(left, right), set[object]()
         self._late = agreement.steps(max(3, far + 1 + 3 if far else 0), left, right)
