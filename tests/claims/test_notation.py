@@ -98,6 +98,10 @@ D_H = r"\frac{\partial L}{\partial h_%s}"
         ("lstm", r"h_c^t = o_c^t \tanh(c_c^t)", "checked"),
         ("lstm", r"c_u^{(t)} = f_u^{(t)} c_u^{(t-1)} + i_u^{(t)} g_u^{(t)}", "checked"),
         ("lstm", r"h_c^t = o_c^t \tanh(c_c^{t-1})", "unreadable"),  # or h_c is a name
+        # one letter, a step here and an index of entries there
+        ("gru", r"h_j^{(t)} = z_j h_j^{(t-1)} + (1-z_j) \tilde h_j^{(t)}", "unreadable"),
+        ("elman", r"\hat y_j^T = \sum_k V_{jk} h_k^T", "unreadable"),
+        ("elman", r"h_{t,i} = \tanh(\sum_j W_{ji} h_{t-1,j} + \sum_j U_{ij} x_{t,j})", "refuted"),
         # entries of what is called i
         ("lstm", r"c_j^{(t)} = f_j^{(t)} c_j^{(t-1)} + i_j^{(t)} g_j^{(t)}", "checked"),
         ("lstm", r"c_{t,j} = f_{t,j} c_{t-1,j} + i_{t,j} g_{t,j}", "checked"),

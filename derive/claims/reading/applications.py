@@ -12,7 +12,16 @@ from derive.algebra.functions import FUNCTIONS, Apply
 from derive.algebra.nodes import Slice
 from derive.claims.reading import values as v
 from derive.claims.reading.clock import Scope
-from derive.claims.reading.meanings import FUNCTION_NAMES, Definition, Found, FunctionName, Meaning, Named, split_at
+from derive.claims.reading.meanings import (
+    ENTRY_LETTERS,
+    FUNCTION_NAMES,
+    Definition,
+    Found,
+    FunctionName,
+    Meaning,
+    Named,
+    split_at,
+)
 from derive.claims.reading.quantities import Unknown
 from derive.claims.reading.same_as import quantity_of
 from derive.claims.reading.scripts import Scripts
@@ -36,8 +45,7 @@ class Applications(Scripts):
 
     def meaning(self, found: Found) -> Meaning:
         """What a name stands for, where the paper gives it several meanings."""
-        if found.loose:
-            self.choices.doubt(f"the letter {found.loose} below a name", "an index of its entries")
+        self.choices.named(found.indices, found.steps, found.indices - ENTRY_LETTERS)
         question = "of two indices, the time is the" if found.by_place else f"{found.word.tex} is"
         return self.choices.choose(question, found.meanings)
 

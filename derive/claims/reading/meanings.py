@@ -97,10 +97,16 @@ class Word:
         told = any(is_leaf(x, "letter", TIME) for x in match.values.get(TIME, ()))
         return all(x.text in ENTRY_LETTERS or (told and _is_small(x)) for row in found for x in leaves(row))
 
-    def loose(self, match: Match) -> set[str]:
-        """The letters of entries that indices seldom have: they may be part of a name."""
-        rows = [match.values.get(x, ()) for x in self.entries]
-        return {x.text for row in rows for x in leaves(row)} - ENTRY_LETTERS
+    def indices(self, match: Match) -> frozenset[str]:
+        """The letters that are indices of entries."""
+        return frozenset(x.text for name in self.entries for x in leaves(match.values.get(name, ())))
+
+    @staticmethod
+    def step(match: Match) -> frozenset[str]:
+        """The letter that is the whole time, other than t."""
+        time = match.values.get(TIME, ())
+        named = len(time) == 1 and isinstance(time[0], Leaf) and time[0].kind == "letter"
+        return frozenset(x.text for x in leaves(time)) - {TIME} if named else frozenset()
 
     @property
     def names(self) -> set[str]:
@@ -130,7 +136,8 @@ class Found:
     match: Match
     meanings: Mapping[str, Meaning]
     by_place: bool = False  # are they told apart by which of two indices is the time?
-    loose: str = ""  # an index of an entry that nothing binds and that may be part of a name: see `Word.loose`
+    indices: frozenset[str] = frozenset()  # letters that nothing binds: indices of entries
+    steps: frozenset[str] = frozenset()  # and those that are a whole time
 
 
 def model_word(tex: str, *meanings: object) -> Word:

@@ -40,6 +40,8 @@ class Choices:
     doubtful: str = ""
     asked: list[tuple[str, int, int]] = field(default_factory=list)  # question, answer, how many options
     made: dict[str, str] = field(default_factory=dict)
+    indices: set[str] = field(default_factory=set)  # free letters that were read as indices of entries
+    steps: set[str] = field(default_factory=set)  # and as steps
 
     def choose(self, question: str, options: Mapping[str, Option]) -> Option:
         """One of the options, the same one whenever the same question is asked in this run."""
@@ -61,6 +63,16 @@ class Choices:
         """Read something in the one way that is known; see `doubtful`."""
         self.doubtful = f"{what}: as {meaning}"
         self.made[f"{what} is"] = meaning
+
+    def named(self, indices: frozenset[str], steps: frozenset[str], seldom: frozenset[str]) -> None:
+        """What the free letters of a name were read as: those that indices seldom are may be part of the name itself,
+        and a letter that is a step here and an index there has one meaning that is not known."""
+        self.indices |= indices
+        self.steps |= steps
+        for letter in sorted(indices & seldom):
+            self.doubt(f"the letter {letter} below a name", "an index of its entries")
+        for letter in sorted(self.indices & self.steps):
+            self.doubt(f"the letter {letter}", "a step of one name and an index of the entries of another")
 
     def seldom(self, question: str, options: Mapping[str, Option]) -> Option:
         """The first option; the others where rare readings are allowed."""

@@ -210,9 +210,15 @@ class Vocabulary:
         word, matches = best
         scopes = [self._bound_by(m, scope, word.entries) for m in matches]
         if len(matches) == 1:
-            loose = min(word.loose(matches[0]) - set(scope.letters), default="")
             meanings = {shown(m): self._meaning(m, scopes[0]) for m in word.meanings}
-            return Found(word, matches[0], meanings, loose=loose)
+            bound = {*scope.letters, self.clock.letter}
+            return Found(
+                word,
+                matches[0],
+                meanings,
+                indices=word.indices(matches[0]) - bound,
+                steps=word.step(matches[0]) - bound,
+            )
         meanings = {place: self._meaning(word.meanings[0], s) for place, s in zip(PLACES, scopes, strict=True)}
         return Found(word, matches[0], meanings, by_place=True)
 
