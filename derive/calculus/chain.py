@@ -149,12 +149,13 @@ class Chain:
     def _paths(self, body: MatrixExpr, definitions: dict[str, Step]) -> list[Path]:
         """The summands of one sum over steps, recurrent cotangents written out over the steps they come from."""
         found: list[Path] = []
-        todo = spread(body, self.moves)
+        todo = [(term, 0) for term in spread(body, self.moves)]  # with the step, after t, whose carry it is a term of
         while todo:
-            term = todo.pop(0)
+            term, late = todo.pop(0)
             moving = list(dict.fromkeys(r for r in references(term) if self.moves(r.name)))
-            if not moving:
-                found.append(Path(self.plain(term).xreplace({t: self.j}), False, False, self.j, self.k).settled({}))
+            if not moving:  # j is the step of the carry, which is zero after the last one
+                summand = self.plain(term.xreplace({t: t - late})).xreplace({t: self.j})
+                found.append(Path(summand, False, late < 0, self.j, self.k, late=abs(late)).settled({}))
                 continue
             if len(moving) > 1:
                 raise UnsupportedError("two cotangents of recurrences meet in one product")
@@ -164,7 +165,8 @@ class Chain:
                 found.append(self._path(term, r, part, definitions))
             else:  # several recurrences, or one and what does not recur: a path for each
                 meaning = self.program.equations[r.name].xreplace({t: r.index} if isinstance(r, Timed) else {})
-                todo = spread(_put(term, r, meaning), self.moves) + todo
+                later = max(late, (r.offset or 0) if isinstance(r, Timed) else 0, key=abs)
+                todo = [(x, later) for x in spread(_put(term, r, meaning), self.moves)] + todo
             if len(todo) + len(found) > MOST_PATHS:
                 raise UnsupportedError(f"more than {MOST_PATHS} paths lead to it: the recursion says it better")
         return found

@@ -26,7 +26,7 @@ class Path:
     """One kind of term: `summand` in j and k, summed over k and over the j that reach it, or in j alone.
 
     `only` is the one step j whose loss counts, where there is but one; the summand is that of this step.  `late` steps
-    pass between k and the first step whose cotangent it reads.
+    pass between k, or what the summand in j alone is a factor of, and the first step whose cotangent it reads.
     """
 
     summand: MatrixExpr
@@ -43,10 +43,15 @@ class Path:
         if self.double:
             bounds = (j + self.late, T - 1) if self.backward else (0, j - self.late)
             one_step = MatrixSum(self.summand, self.k, *bounds)
-        return MatrixSum(one_step, self.j, 0, T - 1) if self.only is None else one_step
+        if self.only is not None:
+            return one_step
+        late = 0 if self.double else self.late
+        return MatrixSum(one_step, self.j, *((0, T - 1 - late) if self.backward else (late, T - 1)))
 
     def settled(self, known: Mapping[str, MatrixExpr]) -> Path:
         """The path with its j in place, if all but one step's summand are zero: Σ_j [j = T−1] a_j = a_{T−1}."""
+        if self.late and not self.double:
+            return self
         explicit = _substitute(self.summand, known)
         for d in explicit.atoms(Delta):
             at = next(
@@ -61,7 +66,8 @@ class Path:
         if self.only is not None and self.only.subs(T, steps) != j:
             return range(0)
         if not self.double:
-            return range(j, j + 1)
+            inside = j < steps - self.late if self.backward else j >= self.late
+            return range(j, j + 1) if inside else range(0)
         return range(j + self.late, steps) if self.backward else range(j - self.late + 1)
 
     def at(self, j: int, k: int) -> MatrixExpr:

@@ -264,7 +264,7 @@ def test_what_is_read_steps_later_is_added_steps_later(times: tuple[str, str, st
     assert proof.ok
     assert proof.sums["A"] is not None
     assert proof.sums["A"].status in (Status.PROVED, Status.CHECKED)
-    assert not m.gradient("A").closed_form.by_steps  # what step j adds comes from the losses of later ones
+    assert m.gradient("A").closed_form.by_steps  # the summand j is what the loss of step j adds, to earlier ones
 
 
 def test_the_loss_of_one_step_is_no_sum_where_all_steps_share_a_value() -> None:
