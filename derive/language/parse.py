@@ -264,5 +264,8 @@ def _missing_operator(token: Token, span: Span, accepts: frozenset[str], declara
         return Problem("E0202", span, f"unexpected '{token}'", guess)
     if "X" in accepts:
         return Problem("E0202", span, f"unexpected '{token}'", "rows and columns are separated by 'x', as in H x I")
+    if str(token) in ("if", "else"):
+        help = "there is no conditional; a choice is a mask among the inputs: m[t] * a[t] + (1 - m[t]) * b[t]"
+        return Problem("E0202", span, f"unexpected '{token}'", help)
     help = "the matrix product is '@', the elementwise product '*'; a product is never left out"
     return Problem("E0205", span, f"an operator is missing before '{token}'", help)

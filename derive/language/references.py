@@ -102,8 +102,9 @@ class References:
         what = KIND_TEXT[entry.kind]
         if time.offset > 0:
             message = f"a look into the future: '{node.name}' is {what}, read at [{time}]"
-            earlier = f" or {node.name}[t-{time.offset}]" if entry.kind == "input" else ""
-            help = f"write {node.name}[t]{earlier}; only a state that runs backward in time is read at [t+1]"
+            help = f"write {node.name}[t]; only a state that runs backward in time is read at [t+1]"
+            if entry.kind != "result":
+                help = f"write {node.name}[t], and give the kernel an array that begins {time.offset} steps later"
             self.error("E0502", node.span, message, help)
             return
         shape = size_text(entry.shape) if entry.shape else "H"

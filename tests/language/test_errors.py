@@ -56,6 +56,7 @@ LINES: dict[str, list[tuple[str, int, int]]] = {
     "z = 2x": [("E0205", 1, 6)],
     "z = x (x + 1)": [("E0407", 1, 5)],
     "z = (x) (x)": [("E0205", 1, 9)],
+    "z = x if s > 0 else h[t-1]": [("E0202", 1, 7)],
     # statements
     "parm q": [("E0204", 1, 1)],
     "q : H": [("E0204", 1, 1)],
