@@ -109,13 +109,21 @@ class Checker:
         if _mapping(group, arrays).keys() != wanted.keys():
             for name in arrays:
                 if name not in wanted:
-                    raise InputError(group, f"names out of {', '.join(wanted) or 'none'}", repr(name))
+                    expected = f"names out of {', '.join(wanted) or 'none'}"
+                    raise InputError(group, expected, repr(name), self._elsewhere(name))
         taken = {}
         for name, (v, lags) in wanted.items():
             if name not in arrays:
                 raise InputError(name, f"an array in {group}", "nothing", f"shape {shape_words(v, lags)}")
             taken[name] = self._typed(name, arrays[name], v.onehot)
         return taken
+
+    def _elsewhere(self, name: str) -> str:
+        """Where a name belongs; "" if it is none of the model."""
+        group = next((g for g, wanted in self._wanted.items() if name in wanted), "")
+        if group:
+            return f"{name} belongs to {group}"
+        return f"{name} begins at zero, as its declaration says" if name in {v.name for v in self.normal.states} else ""
 
     def _typed(self, name: str, value: Any, onehot: bool = False) -> Array:
         a = _array(name, value)

@@ -104,7 +104,8 @@ class References:
             message = f"a look into the future: '{node.name}' is {what}, read at [{time}]"
             help = f"write {node.name}[t]; only a state that runs backward in time is read at [t+1]"
             if entry.kind != "result":
-                help = f"write {node.name}[t], and give the kernel an array that begins {time.offset} step{'s' * (time.offset > 1)} later"
+                steps = "one step" if time.offset == 1 else f"{time.offset} steps"
+                help = f"write {node.name}[t], and give the kernel an array that begins {steps} later"
             self.error("E0502", node.span, message, help)
             return
         shape = size_text(entry.shape) if entry.shape else "H"

@@ -277,6 +277,18 @@ def test_bad_arrays(what: str, spoil, name: str, target: str) -> None:  # type: 
         assert isinstance(caught.value, ValueError)
 
 
+def test_a_name_in_the_wrong_place_is_told_its_own() -> None:
+    m = derive.parse(
+        "cell c\ndims H\ninput x : H\nstate h : H = 0\nparam W : H x H\nconst A : H x H\n"
+        "h[t] = tanh(W @ h[t-1] + A @ x[t])\nloss[t] = norm2(h[t])\n"
+    )
+    square, x = np.eye(2), np.ones((3, 1, 2))
+    with pytest.raises(derive.InputError, match="A belongs to inputs"):
+        m.compile().forward({"W": square, "A": square}, {"x": x})
+    with pytest.raises(derive.InputError, match="h begins at zero"):
+        m.compile().forward({"W": square}, {"x": x, "A": square}, {"h": np.ones((1, 2))})
+
+
 @pytest.mark.parametrize("wrong", [-1, 100])
 def test_classes_out_of_range(wrong: int, target: str) -> None:
     kernel = model("char_rnn").compile(target)
