@@ -176,6 +176,8 @@ def test_a_notebook_shows_the_verdict_and_the_repair() -> None:
         (r"h_t = \tanh(-[U\; W][x_t;\, h_{t-1}])", "the sign of [UW][x_t;h_{t-1}]"),
         (r"h_t \mathbf{1}^\top h_t = h_t (\mathbf{1}^\top h_{t-1})", "the time of h_{t-1}: t-1 → t"),
         (r"W^{\odot 2} = W^\top \odot W", r"W^{\top} without its transpose"),
+        (rf"{D % 'h_t'} = {D % 'h_{t+1}'} \operatorname{{diag}}(1-h_{{t+1}}^2) W + V^\top (\hat y_t - y_t)",
+         rf"{D % 'h_{t+1}'}\operatorname{{diag}}(1-h_{{t+1}}^2)W transposed"),
     ],
 )  # fmt: skip
 def test_slips_of_times_bounds_and_exponents_are_put_right(tex: str, edit: str) -> None:

@@ -9,7 +9,7 @@ from derive.claims.reading.outline import Factor, Term
 from derive.claims.repair.edit import Edit, exchanged, laid_out, rewritten_factors
 from derive.claims.repair.library import Library
 from derive.claims.text.indices import is_index
-from derive.claims.text.marks import is_transpose
+from derive.claims.text.marks import is_quotient, is_transpose
 from derive.claims.text.printing import quoted
 from derive.claims.text.tree import Fraction, Group, Leaf, Node, Row, Scripted, is_leaf
 
@@ -18,6 +18,8 @@ TOP = Leaf("symbol", "top")
 
 def factor_edits(term: Term, library: Library) -> Iterator[Edit]:
     factors = term.factors
+    if len(factors) > 1 and all(f.op is None and f.binder is None for f in factors):
+        yield _reversed(factors)
     for n, factor in enumerate(factors):
         yield from _of_power(factor, library)
         yield _transposed(factor)
@@ -36,6 +38,19 @@ def _transposed(factor: Factor) -> Edit:
     less = isinstance(last, Scripted) and is_transpose((last.sup or ())[-1:])
     words = f"{shown} without its transpose" if less else f"{shown} transposed"
     return Edit({id(last): new}, words, (last,), rank=0)
+
+
+def _reversed(factors: tuple[Factor, ...]) -> Edit:
+    """A product of matrices transposed: A B v → vᵀ Bᵀ Aᵀ; a diagonal matrix, and a derivative, stay what they are."""
+    new = [Factor(_as_transposed(f)) for f in reversed(factors)]
+    shown = quoted(laid_out(list(factors)))
+    return replace(rewritten_factors(factors, new, f"{shown} transposed"), rank=2)
+
+
+def _as_transposed(factor: Factor) -> Row:
+    *before, last = factor.nodes
+    fixed = is_quotient(last) or (before and is_leaf(before[0], "word", "diag"))
+    return factor.nodes if fixed else (*before, *_with_transpose(last))
 
 
 def _of_power(factor: Factor, library: Library) -> Iterator[Edit]:
