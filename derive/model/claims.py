@@ -7,6 +7,7 @@ from pathlib import Path
 
 from derive.claims import verify as room
 from derive.claims.reading.stage import Stage, staged
+from derive.claims.repair.repairer import SECONDS
 from derive.claims.text.source import Directive, Display
 from derive.claims.verify import Result, Source
 from derive.errors import InputError
@@ -84,11 +85,19 @@ class Paper:
         return self._models[path].prover
 
     def judge(
-        self, only: frozenset[str] = frozenset(), progress: Callable[[], None] = lambda: None, repair: bool = True
+        self,
+        only: frozenset[str] = frozenset(),
+        progress: Callable[[], None] = lambda: None,
+        repair: bool = True,
+        seconds: float = SECONDS,
     ) -> list[Result]:
-        """The verdict on every equation, in order."""
+        """The verdict on every equation, in order.
+
+        Args:
+            seconds: of processor time, that the search for one repair may take.
+        """
         given = self.given.prover if self.given is not None else None
-        return list(room.verify(self.sources, self.load, given, only, progress, repair))
+        return list(room.verify(self.sources, self.load, given, only, progress, repair, seconds))
 
     @property
     def size(self) -> int:

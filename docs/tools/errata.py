@@ -41,6 +41,9 @@ sources get the method right. See [how claims are read](../claims.md).
 """
 
 
+PATIENCE = 12.0  # seconds for a repair: enough that no slower machine finds another one
+
+
 def sources() -> list[Data]:
     found: list[Data] = tomllib.loads((FOLDER / "errata.toml").read_text("utf-8"))["source"]
     return found
@@ -49,7 +52,7 @@ def sources() -> list[Data]:
 def judged(source: Data, only: frozenset[str] = frozenset(), repair: bool = True) -> dict[str, Data]:
     """What the tool says of a source's entries, without the proofs."""
     found = {}
-    for result in Paper(FOLDER / f"{source['paper']}.tex").judge(only, repair=repair):
+    for result in Paper(FOLDER / f"{source['paper']}.tex").judge(only, repair=repair, seconds=PATIENCE):
         data = as_json(result)
         found[result.id] = {k: data[k] for k in KEPT} | {"line": result.line}
         mended = result.judgement.repair
