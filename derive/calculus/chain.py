@@ -160,12 +160,14 @@ class Chain:
             if len(moving) > 1:
                 raise UnsupportedError("two cotangents of recurrences meet in one product")
             r = moving[0]
-            part = self.component_of(r.name)
+            part, offset = self.component_of(r.name), (r.offset or 0) if isinstance(r, Timed) else 0
+            if late * offset < 0 or (part is not None and abs(offset) < abs(late)):  # it is there, the carry is not
+                raise UnsupportedError("a cotangent is read at a step of its own: the recursion says it better")
             if part is not None:
                 found.append(self._path(term, r, part, definitions))
             else:  # several recurrences, or one and what does not recur: a path for each
                 meaning = self.program.equations[r.name].xreplace({t: r.index} if isinstance(r, Timed) else {})
-                later = max(late, (r.offset or 0) if isinstance(r, Timed) else 0, key=abs)
+                later = max(late, offset, key=abs)
                 todo = [(x, later) for x in spread(_put(term, r, meaning), self.moves)] + todo
             if len(todo) + len(found) > MOST_PATHS:
                 raise UnsupportedError(f"more than {MOST_PATHS} paths lead to it: the recursion says it better")

@@ -75,8 +75,9 @@ class Reader:
         return min(verdicts, key=lambda j: ORDER_OF_OUTCOMES.index(j.outcome))
 
     def _display(self, claim: Claim) -> Judgement:
-        claim = of_arguments(self.vocabulary(self.prover), named(self.vocabulary(self.prover), claim))
-        vocabulary, others = defined(self.vocabulary(self.prover), claim)
+        known = self.vocabulary(self.prover)
+        claim = of_arguments(known, named(known, claim))
+        vocabulary, others = defined(known, claim)
         equations = tuple(s for s in claim.sides if s.relation not in ORDER)
         parts = [equations] if equations else []
         verdicts = [self._sides(sides, claim, vocabulary) for sides in parts]
