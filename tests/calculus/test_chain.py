@@ -344,3 +344,12 @@ def test_a_step_tells_the_uses_of_its_name_and_the_rule_of_each() -> None:
     }  # fmt: skip
     assert {(p.source, p.rule) for p in z.parts} == {("h", "elementwise product")}
     assert next(p.value for p in h.parts if p.source == "z_r").has(t + 1)
+
+
+@pytest.mark.parametrize(("times", "first", "last"), [(("-1", "-2", "-1"), 1, 0), (("+1", "+2", "+1"), 0, 1)])
+def test_no_step_is_named_that_is_not_there(times: tuple[str, str, str], first: int, last: int) -> None:
+    """Σ over the steps of the losses: x[j-1] from step 1 on; inputs before the first step would count as zero."""
+    back, far, near = times
+    form = parse("cell late\n" + LATE.format(back=back, far=far, near=near)).gradient("A").closed_form
+    bounds = [(p.sum().low, p.sum().high) for p in form.paths if not p.double]
+    assert bounds == [(first, T - 1 - last)]
